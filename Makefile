@@ -1,0 +1,31 @@
+# Two commands: `make study` and `make test`. Everything else is the tools' own: snakemake, dvc, mlflow, threetargets.
+PYTHON ?= python3
+VENV   ?= .venv
+CORES  ?= all
+BIN    := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: study test environment lock
+.DEFAULT_GOAL := study
+
+study: environment
+	@snakemake --cores $(CORES)
+
+test: environment
+	@pytest
+
+environment: $(VENV)/.ready
+
+# uv, itself taken from the hashed lock, installs the lock in seconds where pip takes minutes.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Resolves the newest versions again; the file names versions and hashes, and no index.
+lock: environment
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --all-extras \
+	    --python-version 3.11 pyproject.toml --output-file requirements.lock
