@@ -216,6 +216,8 @@ class Study(Section):
         wrong = [c for c in self.guidance.cells if not c.startswith("ddpm_")]
         if wrong:
             raise ValueError(f"guidance.cells names {wrong[0]!r}; only diffusion models are guided")
+        if self.classifiers.judge_seed in self.seeds:
+            raise ValueError("classifiers.judge_seed is one of seeds; the judge must be independent of every guide")
         if self.sampling.images < self.evaluation.kid_subset_size:
             raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
         if self.sampling.images > min(self.data.split.train, self.data.split.test):
@@ -253,7 +255,8 @@ class _UniqueKeys(yaml.SafeLoader):
     """PyYAML keeps the last of two equal keys in silence; a study must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
