@@ -1,7 +1,9 @@
 # Two commands: `make study` and `make test`. Everything else is the tools' own: snakemake, dvc, mlflow, threetargets.
+# Another study, fewer cores: make study PARAMS=config/smoke.yaml CORES=1
 PYTHON ?= python3
 VENV   ?= .venv
 CORES  ?= all
+PARAMS ?= params.yaml
 BIN    := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -9,7 +11,9 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .DEFAULT_GOAL := study
 
 study: environment
-	@snakemake --cores $(CORES)
+	@snakemake --cores $(CORES) --configfile $(PARAMS)
+	@python -c "from threetargets import grid, study; \
+	    print('Report:', (grid.reports(study.load('$(PARAMS)')) / 'index.html').resolve())"
 
 test: environment
 	@pytest

@@ -30,7 +30,8 @@ def _imports(path: Path) -> set[str]:
 
 @functools.cache
 def modules(stage: str) -> tuple[str, ...]:
-    """The files, relative to the package, that `stages/<stage>.py` imports directly or through others, itself included."""
+    """The files, relative to the package, that `stages/<stage>.py` imports directly or through others, itself
+    included; and the templates that lie beside them."""
     todo = [f"{PACKAGE.name}.stages.{stage}"]
     files: set[Path] = set()
     while todo:
@@ -39,7 +40,8 @@ def modules(stage: str) -> tuple[str, ...]:
             continue
         files.add(path)
         todo.extend(_imports(path))
-    return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files))
+    templates = {t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")}
+    return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files | templates))
 
 
 @functools.cache

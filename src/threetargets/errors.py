@@ -1,6 +1,7 @@
 """What a user can get wrong, each kind with an exit code of its own.
 
-The command line prints such an error as one line and exits with its code; anything else is a bug and keeps its traceback.
+The command line prints such an error as one line and exits with its code; anything else is a bug and keeps its
+traceback.
 """
 
 

@@ -28,13 +28,15 @@ def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
                 os.fsync(file.fileno())
             umask = os.umask(0)
             os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)
-            os.replace(name, path)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise CannotWrite(f"{path}: cannot be written ({error.strerror}); free space or choose another folder") from error
+        raise CannotWrite(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

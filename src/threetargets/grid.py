@@ -8,7 +8,8 @@
     reports/<study>/index.html, report.md, metrics.csv
     work/<identity>/                     checkpoints and journal of a training that is not finished
 
-A cell is a model of the comparison (`vae`, `hvae`, `ddpm_<target>_<weighting>`), one of the two classifiers (`guide`, which
+A cell is a model of the comparison (`vae`, `hvae`, `ddpm_<target>_<weighting>`), one of the two classifiers (`guide`,
+which
 sees noisy images; `judge`, which sees clean ones), or `data`: real training images in the place of samples, the floor.
 """
 
@@ -134,7 +135,11 @@ def _training_fields(study: Study, run: Run) -> dict:
     elif run.model in ("vae", "hvae"):
         fields |= {"model": values[run.model]}
     elif run.model == "guide":
-        fields |= {"classifiers": values["classifiers"], "schedule": values["diffusion"]["schedule"], "steps": study.diffusion.steps}
+        fields |= {
+            "classifiers": values["classifiers"],
+            "schedule": values["diffusion"]["schedule"],
+            "steps": study.diffusion.steps,
+        }
     else:
         fields |= {"classifiers": values["classifiers"]}
     return fields
@@ -153,7 +158,9 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
         return fields | {"study": values}
     if run.model != FLOOR:
         training = _training_fields(study, run)
-        training["training"] = {k: v for k, v in training["training"].items() if k not in ("log_every", "checkpoint_every")}
+        training["training"] = {
+            k: v for k, v in training["training"].items() if k not in ("log_every", "checkpoint_every")
+        }
         fields |= {"run": training, "training_code": code_digest("train")}
     if stage == "sample":
         fields |= {"sampling": values["sampling"], "guidance": guidance, "gammas": gammas(study, guidance)}
@@ -162,8 +169,16 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
     elif stage == "likelihood":
         fields |= {"likelihood": values["likelihood"]}
     elif stage == "evaluate":
-        fields |= {"evaluation": values["evaluation"], "sampling": values["sampling"], "cell": run.cell, "seed": run.seed}
-        fields |= {"judge": _training_fields(study, judge_run(study)), "sets": {g: gammas(study, g) for g in guidances(study, run)}}
+        fields |= {
+            "evaluation": values["evaluation"],
+            "sampling": values["sampling"],
+            "cell": run.cell,
+            "seed": run.seed,
+        }
+        fields |= {
+            "judge": _training_fields(study, judge_run(study)),
+            "sets": {g: gammas(study, g) for g in guidances(study, run)},
+        }
         fields |= {"data": {"name": study.data.name, "split": values["data"]["split"]}}
     return fields
 

@@ -1,6 +1,7 @@
 """Grey levels and numbers: K levels k = 0..K-1 stand for K bins of width 2/K that fill [-1, 1].
 
-The one place that knows the bin width: decoder, dequantisation, likelihood offset and sampling all use it (SPEC of pixels: VDM,
+The one place that knows the bin width: decoder, dequantisation, likelihood offset and sampling all use it (SPEC of
+pixels: VDM,
 Kingma et al. 2021, arXiv:2107.00630, section 3.3, maps k to 2(k + 1/2)/K - 1).
 """
 

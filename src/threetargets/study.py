@@ -44,7 +44,9 @@ def _gamma(value: float) -> float:
     if math.isnan(value) or math.isinf(value):
         raise ValueError("gamma must be a finite number")
     if value < 0:
-        raise ValueError("gamma must be 0 (unconditional), 1 (Bayes) or any larger or intermediate number, not negative")
+        raise ValueError(
+            "gamma must be 0 (unconditional), 1 (Bayes) or any larger or intermediate number, not negative"
+        )
     return value
 
 
@@ -94,7 +96,7 @@ class Schedule(Section):
 class Diffusion(Section):
     steps: Annotated[int, Field(ge=2)]
     schedule: Schedule
-    variance: Literal["fixed-small", "fixed-large"]
+    variance: Literal["fixed-small", "fixed-large", "fixed-large-override"]
     label_dropout: Annotated[float, Field(ge=0, lt=1)]
     time_sampling: dict[Literal["native", "eps-equivalent", "elbo"], Literal["uniform", "log-snr"]]
 
@@ -111,6 +113,7 @@ class Vae(Section):
     width: Positive
     depth: Positive
     decoder: Literal["gaussian", "logistic", "categorical"]
+    kl: Literal["closed-form", "monte-carlo"]
 
 
 class Training(Section):
@@ -135,8 +138,7 @@ class Trainings(Section):
 
 
 class Classifiers(Section):
-    width: Positive
-    features: Positive
+    width: Annotated[int, Field(gt=0, multiple_of=2)]
     judge_seed: Count
 
 
@@ -280,11 +282,13 @@ def load(path: str | Path) -> Study:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise MissingInput(f"{path}: cannot be read ({error.strerror}); name a parameter file such as params.yaml") from None
+        raise MissingInput(
+            f"{path}: cannot be read ({error.strerror}); name a parameter file such as params.yaml"
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not a text file in UTF-8") from None
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        values = yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return parse(values, str(path))

@@ -1,0 +1,46 @@
+# What is built from what. One parameter file names the study: params.yaml, or the one given by --configfile.
+#
+#     results/<study>/data/{train,validation,test}.npz, manifest.json            prepare
+#     results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json        train
+#     results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz        sample
+#     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json         likelihood, evaluate
+#     results/<study>/tracking.json                                              track
+#     reports/<study>/index.html, report.md, metrics.csv                         report
+#     logs/<study>/<stage>/...log                                                one log a job, with its progress
+#
+# A cell is vae, hvae, ddpm_<target>_<weighting>, guide, judge, or data: the floor, real images in the place of samples.
+# Paths and the grid come from threetargets.grid; what makes a result stale from threetargets.grid.identity.
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/tracking.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        REPORT,
+        records(),  # named again, because a deleted one would go unnoticed behind a report that is there
+        sample_sets(),
+
+
+# Once, before anything runs in parallel; a file that trainings depend on would train them all again when it is lost.
+onstart:
+    shell(f"threetargets track init --params {FILE}")
+
+
+onsuccess:
+    print(closing_words())
+
+
+onerror:
+    print(f"The study {STUDY.study} is not finished. Logs: {LOGS}/. The same command goes on from here.")

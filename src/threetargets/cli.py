@@ -1,0 +1,150 @@
+"""The command line: one thin subcommand for each stage. A user's mistake is one line and an exit code of its own."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from threetargets.errors import CannotWrite, UserError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="x0, eps or score? The stages of the study, one subcommand each. `snakemake --cores all` runs them all.",
+    epilog="Exit codes: 2 parameters, 3 damaged data, 4 missing input, 5 cannot write, 6 diverged, 7 records disagree, "
+    "75 saved and resumable.",
+)
+track = typer.Typer(no_args_is_help=True, help="Mirror the study's records to MLflow.")
+app.add_typer(track, name="track")
+
+Params = Annotated[str, typer.Option("--params", help="parameter file of the study")]
+Cell = Annotated[str, typer.Option("--cell", help="cell of the grid, for example ddpm_eps_native")]
+Seed = Annotated[int, typer.Option("--seed", help="one of the study's seeds")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="processor threads of this job")]
+
+
+def _limit_threads(threads: int) -> None:
+    """Before torch is imported: more OpenMP threads than cores make training many times slower."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+@app.command()
+def prepare(params: Params = "params.yaml") -> None:
+    """Read or fetch the data, check its digest, and write the splits."""
+    from threetargets import study
+    from threetargets.stages import prepare as stage
+
+    stage.run(study.load(params), params=params)
+
+
+@app.command()
+def train(
+    cell: Cell,
+    seed: Seed,
+    params: Params = "params.yaml",
+    threads: Threads = 1,
+    keep_failed: Annotated[
+        bool,
+        typer.Option("--keep-failed", help="write a diverging model as a failed cell and exit 0 (the pipeline does)"),
+    ] = False,
+    budget_seconds: Annotated[float, typer.Option(help="save and exit with code 75 after so long")] = math.inf,
+) -> None:
+    """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
+    from threetargets import grid, study
+
+    chosen = study.load(params)
+    run = grid.find_run(chosen, cell, seed, grid.trained_runs(chosen))
+    _limit_threads(threads)
+    from threetargets.stages import train as stage
+
+    stage.run(chosen, run, params=params, threads=threads, keep_failed=keep_failed, budget=budget_seconds)
+
+
+@app.command()
+def sample(
+    cell: Cell,
+    seed: Seed,
+    guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
+    params: Params = "params.yaml",
+    threads: Threads = 1,
+) -> None:
+    """Draw the samples of one model under one guidance, for every gamma."""
+    from threetargets import grid, study
+
+    chosen = study.load(params)
+    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen))
+    _limit_threads(threads)
+    from threetargets.stages import sample as stage
+
+    stage.run(chosen, run, guidance, params=params, threads=threads)
+
+
+@app.command()
+def likelihood(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
+    """Measure the bound of one model on the test split, part by part."""
+    from threetargets import grid, study
+
+    chosen = study.load(params)
+    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen))
+    _limit_threads(threads)
+    from threetargets.stages import likelihood as stage
+
+    stage.run(chosen, run, params=params, threads=threads)
+
+
+@app.command()
+def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
+    """Measure FID, KID, precision, recall, accuracy and entropy of one model's samples (cell data: the floor)."""
+    from threetargets import grid, study
+
+    chosen = study.load(params)
+    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen) + grid.floor_runs(chosen))
+    _limit_threads(threads)
+    from threetargets.stages import evaluate as stage
+
+    stage.run(chosen, run, params=params, threads=threads)
+
+
+@app.command()
+def report(params: Params = "params.yaml") -> None:
+    """Write the report from the records of the study."""
+    from threetargets import study
+    from threetargets.stages import report as stage
+
+    stage.run(study.load(params))
+
+
+@track.command("init")
+def track_init(params: Params = "params.yaml") -> None:
+    """Create the tracking store and the experiment, once, before anything runs in parallel."""
+    from threetargets import study, tracking
+
+    tracking.init(study.load(params))
+
+
+@track.command("sync")
+def track_sync(params: Params = "params.yaml") -> None:
+    """Bring the store up to date with the records: nothing lost, nothing twice."""
+    from threetargets import study, tracking
+
+    tracking.sync(study.load(params))
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        print(f"threetargets: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"threetargets: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(CannotWrite.exit_code)

@@ -1,0 +1,1 @@
+"""Data sets with digests, and the arrays of a study on disk."""

@@ -1,0 +1,208 @@
+"""How sure a figure is: intervals over seeds, paired comparisons, equivalence, trends, and Holm's correction.
+
+Nothing here invents an uncertainty: with fewer than two values there is no interval and no p value, and the fields
+are None. Standard forms after Casella and Berger, Statistical Inference (2002); equivalence after Schuirmann, J.
+Pharmacokin. Biopharm. 15 (1987).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean (or other statistic) with its two-sided interval; `low`, `high`, `half_width` and `sd` are None when n
+    < 2."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    level: float
+    sd: float | None = None
+
+    @property
+    def half_width(self) -> float | None:
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of a - b with its interval, Student's t and the p values of "no difference" (None when n < 2).
+
+    `p_less` and `p_greater` are one-sided: small when a is convincingly below, or above, b.
+    """
+
+    interval: Interval
+    t: float | None
+    p: float | None
+    p_less: float | None
+    p_greater: float | None
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests of |mean| < margin: p is the larger of the two (None when n < 2, and then `equivalent` is
+    False)."""
+
+    interval: Interval
+    margin: float
+    p: float | None
+    equivalent: bool
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Page's L over blocks (seeds) in the order of the columns, with Spearman's rho of each block averaged."""
+
+    statistic: float | None
+    p: float | None
+    rho: float | None
+    blocks: int
+    columns: int
+
+
+def _values(values: ArrayLike) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if not np.isfinite(array).all():
+        raise ValueError("values must be finite: leave failed runs out and count them")
+    return array
+
+
+def _pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    first, second = _values(a), _values(b)
+    if first.shape != second.shape:
+        raise ValueError(f"paired values must be as many on both sides, found {first.size} and {second.size}")
+    return first - second
+
+
+def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """mean +- t_{n-1}((1 + level)/2) sd / sqrt(n) of n values, shape (n,)."""
+    from scipy import stats
+
+    x = _values(values)
+    if x.size < 2:
+        return Interval(float(x[0]) if x.size else None, None, None, int(x.size), level)
+    mean, sd = float(x.mean()), float(x.std(ddof=1))
+    half = float(stats.t.ppf((1 + level) / 2, x.size - 1)) * sd / math.sqrt(x.size)
+    return Interval(mean, mean - half, mean + half, int(x.size), level, sd)
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Callable[..., float] = np.mean,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap interval of `statistic` of n values, shape (n,); `seed` fixes the resamples."""
+    from scipy import stats
+
+    x = _values(values)
+    if x.size < 2:
+        return Interval(float(statistic(x)) if x.size else None, None, None, int(x.size), level)
+    result = stats.bootstrap(
+        (x,),
+        statistic,
+        confidence_level=level,
+        n_resamples=resamples,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    bounds = result.confidence_interval
+    return Interval(
+        float(statistic(x)), float(bounds.low), float(bounds.high), int(x.size), level, float(x.std(ddof=1))
+    )
+
+
+def _one_sided(mean: float, sd: float, n: int, above: float) -> float:
+    """p of "the mean is not above `above`". Values that do not vary leave no doubt: 0 or 1."""
+    from scipy import stats
+
+    if sd == 0.0:
+        return 0.0 if mean > above else 1.0
+    return float(stats.t.sf((mean - above) * math.sqrt(n) / sd, n - 1))
+
+
+def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
+    """Student's t of a - b over pairs, both of shape (n,). Differences that are all exactly 0 have t = 0 and p = 1."""
+    from scipy import stats
+
+    interval = t_interval(_pairs(a, b), level)
+    if interval.mean is None or interval.sd is None:
+        return Difference(interval, None, None, None, None)
+    mean, sd, n = interval.mean, interval.sd, interval.n
+    if sd > 0.0:
+        t = mean * math.sqrt(n) / sd
+        p = 2 * float(stats.t.sf(abs(t), n - 1))
+    else:
+        t = 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
+        p = 1.0 if mean == 0.0 else 0.0
+    return Difference(interval, t, p, _one_sided(-mean, sd, n, 0.0), _one_sided(mean, sd, n, 0.0))
+
+
+def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05) -> Equivalence:
+    """Is the mean of `values`, shape (n,), within `margin` of `reference`? Two one-sided t tests at `alpha` each.
+
+    The interval has level 1 - 2 alpha: equivalence at alpha is that interval lying inside (-margin, margin).
+    Values that do not vary are equivalent exactly when their distance is below the margin. Raises ValueError if
+    margin <= 0.
+    """
+    if not margin > 0:
+        raise ValueError(f"the margin of an equivalence test must be positive, found {margin}")
+    interval = t_interval(_values(values) - reference, 1 - 2 * alpha)
+    if interval.mean is None or interval.sd is None:
+        return Equivalence(interval, margin, None, False)
+    mean, sd, n = interval.mean, interval.sd, interval.n
+    p = max(_one_sided(mean, sd, n, -margin), _one_sided(-mean, sd, n, -margin))
+    return Equivalence(interval, margin, p, p < alpha)
+
+
+def tost_paired(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
+    """Is the mean of a - b over pairs, both of shape (n,), within `margin` of 0?"""
+    return tost(_pairs(a, b), 0.0, margin, alpha)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down adjusted p values (Scand. J. Statist. 6, 1979): p_(i) times (m - i + 1), made monotone, at
+    most 1.
+
+    None (a comparison without data) stays None and does not count towards m.
+    """
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, (p, index) in enumerate(known):
+        running = max(running, min(1.0, p * (len(known) - rank)))
+        adjusted[index] = running
+    return adjusted
+
+
+def page_trend(blocks: ArrayLike, increasing: bool = True) -> Trend:
+    """Page's test that columns increase (or decrease) from left to right; `blocks` is (seeds, columns).
+
+    No p with fewer than two blocks or three columns. Source: Page, J. Amer. Statist. Assoc. 58 (1963).
+    """
+    from scipy import stats
+
+    x = np.asarray(blocks, dtype=np.float64)
+    if x.ndim != 2:
+        raise ValueError(f"blocks must be (seeds, columns), found shape {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("blocks must be finite: leave failed runs out and count them")
+    n, k = x.shape
+    signed = x if increasing else -x
+    order = np.arange(k)
+    # A block whose values are all equal shows no trend: rho = 0, not the NaN of 0/0.
+    rhos = [float(stats.spearmanr(order, row).statistic) if np.ptp(row) > 0 else 0.0 for row in x] if k >= 2 else []
+    rho = float(np.mean(rhos)) if rhos else None
+    if n < 2 or k < 3:
+        return Trend(None, None, rho, n, k)
+    result = stats.page_trend_test(signed)
+    return Trend(float(result.statistic), float(result.pvalue), rho, n, k)

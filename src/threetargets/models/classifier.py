@@ -1,0 +1,50 @@
+"""The two classifiers: the guide p(y | x_i, i), trained on noisy images, and the independent judge, on clean ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from threetargets.diffusion.kernel import add_noise
+from threetargets.diffusion.schedule import Table
+from threetargets.diffusion.times import draw, stratified
+from threetargets.levels import centres
+
+
+class Classifier(nn.Module):
+    """Logits of the classes given an image and, for the guide, its log-SNR."""
+
+    def __init__(self, trunk: nn.Module, width: int, classes: int, count: int, noisy: Table | None):
+        super().__init__()
+        self.trunk, self.count, self.noisy = trunk, count, noisy
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, classes))
+
+    def features(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
+        """The trunk's output, (B, width), of images in [-1, 1].
+
+        FID is measured here and not after the head's normalisation: nearer to the classes, features stop seeing blur
+        and noise.
+        """
+        return self.trunk(x, log_snr)
+
+    def logits(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
+        """(B, classes). `log_snr` is (B,) for the guide and None for the judge."""
+        return self.head(self.features(x, log_snr))
+
+    def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
+        """log p(y | x_t), (B, classes), at one noise level for the whole batch."""
+        level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
+        return torch.log_softmax(self.logits(x_t.to(torch.float32), level), 1).to(x_t.dtype)
+
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        return self.loss(images, labels, generator)
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy in nats; the guide sees x_i at levels drawn uniformly from 1..T."""
+        x, log_snr = centres(images, self.count), None
+        if self.noisy is not None:
+            i, _ = draw(self.noisy, "uniform", stratified(len(images), generator))
+            log_snr = self.noisy.log_snr.to(i.device)[i]
+            x = add_noise(x, torch.randn(x.shape, generator=generator, device=x.device), log_snr)
+            log_snr = log_snr.to(torch.float32)
+        return nn.functional.cross_entropy(self.logits(x, log_snr), labels)

@@ -1,0 +1,105 @@
+"""The denoising diffusion model: a network, a target, a weighting and a forward process."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from torch import Tensor, nn
+
+from threetargets.diffusion.kernel import add_noise, like, signal_noise
+from threetargets.diffusion.predictor import predict
+from threetargets.diffusion.schedule import Table
+from threetargets.diffusion.target import Prediction, Target
+from threetargets.diffusion.times import draw, stratified
+from threetargets.diffusion.weighting import WEIGHTINGS
+from threetargets.levels import centres
+from threetargets.likelihood.bound import decoder_term
+from threetargets.likelihood.gaussian import total
+
+
+class Ddpm(nn.Module):
+    """p(x_{i-1} | x_i) from a predicted target (Ho et al. 2020, arXiv:2006.11239), conditional on a label that may be
+    null."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        target: Target,
+        weighting: str,
+        table: Table,
+        *,
+        count: int,
+        classes: int,
+        proposal: str = "uniform",
+        variance: str = "fixed-small",
+        label_dropout: float = 0.0,
+    ):
+        super().__init__()
+        if target.needs_signal and float(table.a[-1]) == 0.0:
+            raise ValueError("zero terminal SNR: x0 cannot be had from this target at i = T; use x0 or v")
+        self.net, self.target, self.weighting, self.table = net, target, weighting, table
+        self.count, self.classes = count, classes
+        self.proposal, self.variance, self.label_dropout = proposal, variance, label_dropout
+        self.autocast: torch.dtype | None = None
+
+    @property
+    def null(self) -> int:
+        """The label that says nothing."""
+        return self.classes
+
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        return self.loss(images, labels, generator)
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """The weighted squared error per dimension, averaged over i = 1..T; for `elbo` the bound less L_T, in nats
+        per dimension."""
+        u = stratified(len(images), generator)
+        i, importance = draw(self.table, self.proposal, u)
+        eps = torch.randn(images.shape, generator=generator, device=images.device)
+        if self.training and self.label_dropout > 0:
+            drop = torch.rand(len(labels), generator=generator, device=images.device) < self.label_dropout
+            labels = torch.where(drop, self.null, labels)
+        return (importance.to(eps) * self.example_loss(images, labels, i, eps)).mean()
+
+    def example_loss(self, images: Tensor, labels: Tensor, i: Tensor, eps: Tensor) -> Tensor:
+        """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps - eps^|^2 / D.
+
+        Computed on the network's raw output, where the numbers are of order 1; `elbo` is scaled by T, and its term at
+        i = 1 is the
+        decoder's -log p(x_0 | x_1).
+        """
+        x0, dims = centres(images, self.count), images[0].numel()
+        log_snr = self.table.log_snr.to(i.device)[i]
+        x_t = add_noise(x0, eps, log_snr)
+        a, s = signal_noise(log_snr)
+        scale = self.target.scale(a, s)
+        with (
+            torch.autocast(x0.device.type, self.autocast)
+            if self.autocast and self.training
+            else contextlib.nullcontext()
+        ):
+            out = self.net(x_t, log_snr.to(torch.float32), labels)
+        out = out.to(torch.float32)
+        wanted = self.target.encode(x0, eps, like(a, x0), like(s, x0)) / like(scale, x0)
+        squared = total((out - wanted) ** 2) / dims
+        level = i.clamp(min=2) if self.weighting == "elbo" else i
+        weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), level)
+        loss = (weight * scale**2 / self.target.eps_scale(a, s) ** 2).to(squared) * squared
+        if self.weighting != "elbo":
+            return loss
+        first = i == 1
+        if bool(first.any()):
+            guess = self.target.decode(
+                like(scale, x0)[first] * out[first], x_t[first], like(a, x0)[first], like(s, x0)[first]
+            )
+            decoded = decoder_term(images[first], guess.x0, self.table, self.variance, self.count) / dims
+            loss = loss.masked_scatter(first, decoded.to(loss))
+        return self.table.steps * loss
+
+    def _table_on(self, device: torch.device) -> Table:
+        return self.table if device.type == "cpu" else Table(self.table.log_snr.to(device))
+
+    def conditional(self, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Prediction:
+        """The prediction (x0, eps) at x_t for the given labels."""
+        return predict(self.net, self.target, x_t, log_snr, labels)

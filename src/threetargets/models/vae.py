@@ -1,0 +1,117 @@
+"""The variational autoencoder with L >= 1 levels of latents; L = 1 is the VAE, L >= 2 the Markovian hierarchical VAE.
+
+p(z_L) = N(0, I), p(z_l | z_{l+1}) and p(x | z_1) learned; q(z_1 | x) and q(z_l | z_{l-1}) learned, all diagonal
+Gaussians but the decoder, which is a distribution over the K grey levels.
+(Kingma & Welling 2014, arXiv:1312.6114; Luo 2022, arXiv:2208.11970, section 3.)
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from threetargets.levels import centres
+from threetargets.likelihood.decoders import Decoder
+from threetargets.likelihood.gaussian import kl_to_standard, log_density
+from threetargets.networks.mlp import Perceptron
+from threetargets.streams import PerSample
+
+
+def mean_log_std(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log standard deviation; the latter is kept in (-6, 6) by a smooth bound."""
+    mean, raw = parameters.chunk(2, -1)
+    return mean, 6.0 * torch.tanh(raw / 6.0)
+
+
+class Vae(nn.Module):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latents: Sequence[int],
+        *,
+        width: int,
+        depth: int,
+        decoder: Decoder,
+        count: int,
+        closed_form: bool = True,
+    ):
+        super().__init__()
+        self.shape, self.latents, self.decoder = tuple(shape), tuple(latents), decoder
+        self.count, self.closed_form = count, closed_form
+        dims = math.prod(shape)
+        below = [dims, *latents[:-1]]
+        self.encoders = nn.ModuleList(Perceptron(b, 2 * z, width, depth) for b, z in zip(below, latents, strict=True))
+        self.priors = nn.ModuleList(Perceptron(above, 2 * z, width, depth) for z, above in itertools.pairwise(latents))
+        self.decode_net = Perceptron(latents[0], decoder.channels(count) * dims, width, depth)
+
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        return self.loss(images, labels, generator)
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """The negative ELBO in nats per dimension, one draw of z for each image."""
+        noise = [torch.randn(len(images), z, generator=generator, device=images.device) for z in self.latents]
+        terms = self.elbo_terms(images, noise)
+        return sum(terms.values(), torch.zeros((), device=images.device)).mean() / math.prod(self.shape)
+
+    def posterior(self, images: Tensor, noise: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) * noise_l."""
+        below, levels = centres(images, self.count).flatten(1), []
+        for encoder, eps in zip(self.encoders, noise, strict=True):
+            mean, log_std = mean_log_std(encoder(below))
+            below = mean + torch.exp(log_std) * eps
+            levels.append((below, mean, log_std))
+        return levels
+
+    def log_prior(self, level: int, z: Tensor, above: Tensor | None) -> Tensor:
+        """log p(z_l | z_{l+1}), or log N(z_L; 0, I) at the top, nats, shape (B,)."""
+        if above is None:
+            return log_density(z, torch.zeros_like(z), torch.zeros_like(z))
+        return log_density(z, *mean_log_std(self.priors[level](above)))
+
+    def log_decoder(self, images: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z_1), nats, shape (B,)."""
+        return self.decoder.log_prob(images, self._decoded(z), self.count)
+
+    def _decoded(self, z: Tensor) -> Tensor:
+        return self.decode_net(z).view(len(z), self.decoder.channels(self.count), *self.shape)
+
+    def elbo_terms(self, images: Tensor, noise: Sequence[Tensor], closed_form: bool | None = None) -> dict[str, Tensor]:
+        """The parts of the negative ELBO, nats, each of shape (B,): reconstruction, kl_1 .. kl_L.
+
+        kl_l = log q(z_l | z_{l-1}) - log p(z_l | z_{l+1}) at the drawn z; the top one in closed form where asked for.
+        Below the
+        top there is none: z_{l+1} is drawn given z_l, so it depends on the variable that a closed form would integrate.
+        """
+        closed_form = self.closed_form if closed_form is None else closed_form
+        levels = self.posterior(images, noise)
+        terms = {"reconstruction": -self.log_decoder(images, levels[0][0])}
+        for index, (z, mean, log_std) in enumerate(levels):
+            top = index == len(levels) - 1
+            if top and closed_form:
+                terms[f"kl_{index + 1}"] = kl_to_standard(mean, log_std)
+            else:
+                above = None if top else levels[index + 1][0]
+                terms[f"kl_{index + 1}"] = log_density(z, mean, log_std) - self.log_prior(index, z, above)
+        return terms
+
+    def log_weights(self, images: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+        """log p(x, z) - log q(z | x) of `samples` draws of z for each image, nats, shape (samples, B): always sampled
+        log ratios."""
+        repeated = images.repeat(samples, *[1] * (images.ndim - 1))
+        noise = [torch.randn(len(repeated), z, generator=generator, device=images.device) for z in self.latents]
+        terms = self.elbo_terms(repeated, noise, closed_form=False)
+        return -torch.stack(list(terms.values())).sum(0).view(samples, len(images))
+
+    def sample(self, streams: PerSample) -> Tensor:
+        """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the levels, and a draw from the
+        decoder."""
+        with torch.no_grad():
+            z = streams.normal(self.latents[-1])
+            for level in reversed(range(len(self.latents) - 1)):
+                mean, log_std = mean_log_std(self.priors[level](z))
+                z = mean + torch.exp(log_std) * streams.normal(self.latents[level])
+            return self.decoder.sample(self._decoded(z), streams.uniform(*self.shape), self.count)

@@ -1,0 +1,98 @@
+"""A small U-Net, and the convolutional body of a classifier, for images whose sides are multiples of 4."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, silu
+
+from threetargets.networks.embedding import Condition, LogSnrFeatures
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if channels % g == 0), channels)
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions with group normalisation, scaled and shifted by the condition, and a skip."""
+
+    def __init__(self, inputs: int, outputs: int, condition: int):
+        super().__init__()
+        self.norm_1, self.norm_2 = _norm(inputs), _norm(outputs)
+        self.conv_1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.modulation = nn.Linear(condition, 2 * outputs)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, 1)
+        h = self.conv_1(silu(self.norm_1(x)))
+        h = self.conv_2(silu(self.norm_2(h) * (1 + scale) + shift))
+        return self.skip(x) + h
+
+
+class Denoiser(nn.Module):
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W): three resolutions, `depth` blocks at each."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int, width: int, depth: int):
+        super().__init__()
+        channels, embedding = [width, 2 * width, 2 * width], 4 * width
+        self.condition = Condition(embedding, classes)
+        self.first = nn.Conv2d(shape[0], width, 3, padding=1)
+        self.down, self.pool, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        now = width
+        for level, outputs in enumerate(channels):
+            if level:
+                self.pool.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
+            self.down.append(
+                nn.ModuleList(ConvBlock(now if b == 0 else outputs, outputs, embedding) for b in range(depth))
+            )
+            now = outputs
+        self.middle = ConvBlock(now, now, embedding)
+        for outputs in reversed(channels):
+            self.up.append(
+                nn.ModuleList(ConvBlock(now + outputs if b == 0 else outputs, outputs, embedding) for b in range(depth))
+            )
+            now = outputs
+        self.norm, self.last = _norm(now), nn.Conv2d(now, shape[0], 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        if self.last.bias is not None:
+            nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
+        condition = self.condition(log_snr, labels)
+        h, kept = self.first(x), []
+        for level, blocks in enumerate(self.down):
+            if level:
+                h = self.pool[level - 1](h)
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, condition)
+            kept.append(h)
+        h = self.middle(h, condition)
+        for level, blocks in enumerate(self.up):
+            skip = kept.pop()
+            if level:
+                h = interpolate(h, size=skip.shape[-2:], mode="nearest")
+            h = torch.cat([h, skip], 1)
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, condition)
+        return self.last(silu(self.norm(h)))
+
+
+class Trunk(nn.Module):
+    """The body of a classifier: (x (B, C, H, W), log_snr (B,) or None for clean images) -> (B, `width`), pooled over
+    pixels."""
+
+    def __init__(self, shape: tuple[int, ...], width: int):
+        super().__init__()
+        self.width = width
+        self.levels = LogSnrFeatures()
+        self.level = nn.Linear(self.levels.width, width)
+        self.first = nn.Conv2d(shape[0], width // 2, 3, padding=1)
+        self.pool = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
+        self.blocks = nn.ModuleList([ConvBlock(width // 2, width // 2, width), ConvBlock(width, width, width)])
+
+    def forward(self, x: Tensor, log_snr: Tensor | None) -> Tensor:
+        condition = x.new_zeros(len(x), self.width) if log_snr is None else silu(self.level(self.levels(log_snr)))
+        h = self.blocks[0](self.first(x), condition)
+        return self.blocks[1](self.pool(h), condition).mean((2, 3))

@@ -1,0 +1,211 @@
+"""The answer first: which target, at what cost, how sure; every sentence is built from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from threetargets import grid
+from threetargets.grid import Run
+from threetargets.metrics.statistics import t_interval
+from threetargets.report import comparisons
+from threetargets.report.collect import Place, Results, places
+from threetargets.report.comparisons import (
+    BOUND,
+    DIFFERENT,
+    EQUAL,
+    FID,
+    INCONCLUSIVE,
+    NO_DATA,
+    Comparison,
+    Measure,
+)
+from threetargets.report.tables import floor
+from threetargets.report.wording import between, cell, count, interval, labels, listing, number, of, signed, target
+from threetargets.study import WEIGHTINGS
+
+
+@dataclass(frozen=True)
+class Tile:
+    label: str
+    value: str
+    name: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What stands in the first screen: two figures, the sentences, and what failed or is missing."""
+
+    headline: str
+    tiles: tuple[Tile, ...]
+    sentences: tuple[str, ...]
+    holes: tuple[str, ...]
+
+
+def _against(results: Results, measure: Measure) -> tuple[str, str]:
+    """The best cell and how it stands to the others."""
+    winner, others = comparisons.best(results, measure)
+    if not winner:
+        return "", ""
+    parts = []
+    for verdict, words in ((EQUAL, "ties with"), (DIFFERENT, "is better than"), (INCONCLUSIVE, "is undecided against")):
+        names = [cell(c.b) for c in others if c.verdict == verdict]
+        if names:
+            said = listing(names) if len(names) <= 4 else f"{len(names)} others"
+            if 1 < len(names) == len(others):
+                said = f"all {len(names)} others"
+            parts.append(f"{words} {said}")
+    return winner, "; ".join(parts)
+
+
+def _tile(results: Results, measure: Measure) -> Tile:
+    winner, standing = _against(results, measure)
+    label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
+    if not winner:
+        return Tile(label, "–", "no model has one", "")
+    return Tile(label, interval(comparisons.summary(results, winner, measure)), cell(winner), standing)
+
+
+def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> str:
+    """One sentence on the pairs among x0, eps and score at one weighting."""
+    trio = ("x0", "eps", "score")
+    here = [c for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= set(trio)]
+    if not here:
+        return ""
+    unit = f" {measure.unit}" if measure.unit else ""
+    name = f"{measure.label[0].upper()}{measure.label[1:]}"
+    if len(here) > 1 and all(c.verdict == EQUAL for c in here):
+        widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
+        names = [target(t) for t in trio if any(t in (Run(c.a, 0).target, Run(c.b, 0).target) for c in here)]
+        return (
+            f"{name} at {weighting} weighting: {listing(names)} tie (largest difference {signed(widest)} "
+            f"{between(widest)}{unit})."
+        )
+    groups = []
+    for verdict in (DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA):
+        said = []
+        for c in (c for c in here if c.verdict == verdict):
+            a, b = target(Run(c.a, 0).target), target(Run(c.b, 0).target)
+            size = f"{between(c.difference.interval)}{unit}" if c.difference.interval.low is not None else "one seed"
+            if verdict == DIFFERENT:
+                first, second = (a, b) if c.better == c.a else (b, a)
+                lead = abs(c.difference.interval.mean or 0.0)
+                said.append(f"{first} beats {second} by {number(lead)}{unit}")
+            elif verdict == EQUAL:
+                said.append(f"{a} and {b} tie ({size})")
+            else:
+                said.append(
+                    f"{a} against {b} is undecided ({size})"
+                    if verdict == INCONCLUSIVE
+                    else f"{a} against {b} has no data"
+                )
+        if said:
+            groups.append(", ".join(said))
+    return f"{name} at {weighting} weighting: {'; '.join(groups)}."
+
+
+def _headline(results: Results) -> str:
+    """Does the target matter? Read at matched and at native weighting."""
+    found = comparisons.targets(results, BOUND)
+    trio = {"x0", "eps", "score"}
+    where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
+    for weighting in WEIGHTINGS:
+        verdicts = {
+            c.verdict for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= trio
+        }
+        if verdicts:
+            words = "tie at" if verdicts == {EQUAL} else "differ at" if DIFFERENT in verdicts else "are undecided at"
+            where[words].append(weighting)
+    said = [f"{words} {listing(weightings)} weighting" for words, weightings in where.items() if weightings]
+    return (
+        f"By the bound, the targets x₀, ε and score {listing(said)}."
+        if said
+        else "Which model, at what cost, how sure."
+    )
+
+
+def _cost(results: Results) -> str:
+    cells = [c for c in results.study.cells if comparisons.is_ddpm(c)] or list(results.study.cells)
+    seconds = {c: t_interval(list(results.observe(c, "train_seconds").values.values())).mean for c in cells}
+    sizes = sorted({v for c in cells for v in results.observe(c, "parameters").values.values()})
+    known = {c: s for c, s in seconds.items() if s is not None}
+    if not known or not sizes:
+        return ""
+    low, high = min(known.values()), max(known.values())
+    parameters = (
+        f"{count(sizes[0])} parameters" if len(sizes) == 1 else f"{count(sizes[0])} to {count(sizes[-1])} parameters"
+    )
+    kind = "A diffusion model" if comparisons.is_ddpm(cells[0]) else "A model"
+    return f"Cost: {kind.lower()} of {parameters} trains in {number(low, 2)} to {number(high, 2)} s."
+
+
+def _guidance(results: Results) -> str:
+    """The gamma of the lowest mean FID, for each kind of guidance and cell."""
+    said, names = [], labels(results.study.guidance.cells)
+    for guidance in results.study.guidance.kinds:
+        places_: list[str] = []
+        for name in results.study.guidance.cells:
+            means = {}
+            for g in grid.gammas(results.study, guidance):
+                seen = results.observe(name, "fid", guidance, g)
+                if seen.values:
+                    means[g] = sum(seen.values.values()) / len(seen.values)
+            if means:
+                places_.append(f"{min(means, key=lambda g: means[g])} for {names[name]}")
+        if places_:
+            said.append(f"{listing(places_)} with {guidance} guidance")
+    return (
+        f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(said)} (picked on these same figures)." if said else ""
+    )
+
+
+def _sure(results: Results) -> str:
+    seeds, comparison = len(results.study.seeds), results.study.comparison
+    if seeds == 1:
+        return "How sure: one seed, so there is no interval and nothing is called a tie or a difference."
+    return (
+        f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A tie is an "
+        f"equivalence test within "
+        f"{number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of FID; family-wise "
+        f"error {comparison.alpha:g} (Holm). "
+        f"One data set, {results.manifest.get('name', results.study.data.name)}, one network size."
+    )
+
+
+def _name(place: Place) -> str:
+    return f"{place.stage} ({place.guidance})" if place.guidance not in ("", "none") else place.stage
+
+
+def holes(results: Results) -> list[str]:
+    """What failed, with its reason, and what is missing; a failed run is named once."""
+    failed: dict[Run, str] = {}
+    missing: dict[Run, list[str]] = {}
+    for place in places(results.study):
+        status, record = results.status(place), results.records.get(place)
+        if status == "failed" and place.run not in failed:
+            reason = record.reason.strip().rstrip(".") if record else ""
+            failed[place.run] = f"failed in {place.stage}{': ' + reason if reason else ''}."
+        elif status == "missing":
+            missing.setdefault(place.run, []).append(_name(place))
+    said = [f"{cell(run.cell)}, seed {run.seed}: {what}" for run, what in failed.items()]
+    return said + [f"{cell(run.cell)}, seed {run.seed}: missing {listing(what)}." for run, what in missing.items()]
+
+
+def answer(results: Results) -> Answer:
+    """The first screen."""
+    tiles = [_tile(results, BOUND), _tile(results, FID)]
+    real = floor(results, "fid")
+    size = results.study.sampling.images
+    tiles.append(Tile("FID of real images (floor)", interval(real), f"N = {size}", "no model is expected below it"))
+    bound = comparisons.targets(results, BOUND)
+    fid = comparisons.targets(results, FID)
+    sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]
+    sentences += [_targets(fid, FID, w) for w in ("eps-equivalent", "native")]
+    sentences += [_guidance(results), _cost(results), _sure(results)]
+    found = holes(results)
+    if not found:
+        sentences.append(
+            f"Nothing failed and nothing is missing: {of(len(list(places(results.study))), 'record')} read."
+        )
+    return Answer(_headline(results), tuple(tiles), tuple(s for s in sentences if s), tuple(found))

@@ -1,0 +1,164 @@
+"""The claims that a study of this shape can test: one entry of CLAIMS each, its decision rule written before the runs.
+
+A claim whose data is missing says so; it never passes by default. Sources: 000 M. Kasy, Oxford reading group, 2024;
+001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003 G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D.
+McAllester, TTIC 31230, 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from threetargets.report import verdicts
+from threetargets.report.collect import Results
+from threetargets.report.verdicts import Finding
+
+KASY, DAI = "Kasy 2024 (000)", "Dai, lecture 12 (001)"
+CHAPTER, POLYAKOV = "Lecture notes, chapter 11 (002)", "Polyakov 2022 (003)"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed, by whom, how it is tested, and what would count as reproduced."""
+
+    id: str
+    statement: str
+    source: str
+    test: str
+    rule: str
+    decide: Callable[[Results], Finding]
+
+
+CLAIMS = (
+    Claim(
+        "elbo-bound",
+        "The evidence bound is below the importance-weighted bound, which tightens with every further sample.",
+        f"{KASY}; {POLYAKOV}",
+        "Trained VAE and HVAE on the test split: bound, then IWAE k for rising k, paired by seed (k = 1 is the "
+        "bound itself).",
+        "Reproduced: every step lowers bits/dim (one-sided paired t, Holm over steps). Not reproduced: a step "
+        "raises it. Else inconclusive.",
+        verdicts.elbo_bound,
+    ),
+    Claim(
+        "ladder",
+        "Each rung bounds the likelihood at least as well as the one before: VAE, hierarchical VAE, diffusion model.",
+        f"{KASY}; {POLYAKOV}",
+        "Bits/dim paired by seed; the diffusion model is the noise predictor trained on the bound (else on the "
+        "eps-equivalent loss).",
+        "Reproduced: at both steps the later model is better or equal within the margin, parameters within 20%. "
+        "Not reproduced: a step is worse. Else inconclusive.",
+        verdicts.ladder,
+    ),
+    Claim(
+        "targets-trained",
+        "Trained under matched weighting x₀, ε and score tie; under native weighting they do not.",
+        f"{KASY}; {CHAPTER}; {POLYAKOV}",
+        "Bound of the pairs among x₀, ε and score at each weighting; equivalence tests with Holm (table of targets).",
+        "Reproduced: every matched pair (eps-equivalent, elbo) is equal and some native pair is different. "
+        "Not reproduced: a matched pair is different, or all native pairs are equal. Else inconclusive.",
+        verdicts.targets_trained,
+    ),
+    Claim(
+        "eps-over-x0 (native)",
+        "Predicting the noise works better than predicting the image: each with its own squared error.",
+        CHAPTER,
+        "FID of ε against x₀ at native weighting, paired by seed (table of targets).",
+        "Reproduced: ε is different and lower. Not reproduced: x₀ is different and lower, or the two are equal. "
+        "Else inconclusive.",
+        lambda results: verdicts.eps_over_x0(results, "native"),
+    ),
+    Claim(
+        "eps-over-x0 (matched)",
+        "The same with the weighting matched, so that only the target differs.",
+        CHAPTER,
+        "FID of ε against x₀ at eps-equivalent weighting, paired by seed (table of targets).",
+        "As above.",
+        lambda results: verdicts.eps_over_x0(results, "eps-equivalent"),
+    ),
+    Claim(
+        "simple-over-elbo",
+        "The simple loss gives better FID and a slightly worse bound than training on the bound itself.",
+        CHAPTER,
+        "ε at eps-equivalent against elbo weighting: FID and bound, paired by seed (table of weightings).",
+        "Reproduced: FID is different and lower, the bound different and higher. Not reproduced: either is equal "
+        "or the other way. "
+        "Else inconclusive.",
+        verdicts.simple_over_elbo,
+    ),
+    Claim(
+        "guidance-clear",
+        "Larger γ gives more clear-cut samples: accuracy rises, entropy and recall fall.",
+        f"{KASY}; {POLYAKOV}",
+        "Page's trend test over γ with seeds as blocks, for each guided model and kind of guidance.",
+        "Reproduced: all three trends of every curve hold (Holm over all). Not reproduced: one runs the other way. "
+        "Else inconclusive.",
+        verdicts.guidance_clear,
+    ),
+    Claim(
+        "guidance-u",
+        "FID over γ has its minimum in [1, 2] and rises after.",
+        f"{KASY}; {POLYAKOV}",
+        "Best FID in [1, 2] against the best outside, and against the largest γ, paired by seed, for each curve.",
+        "Reproduced: both are higher in every curve (one-sided paired t, Holm over all). Not reproduced: in some "
+        "curve one is lower. "
+        "Else inconclusive.",
+        verdicts.guidance_u,
+    ),
+    Claim(
+        "ignore-label",
+        "A conditional model may ignore its label; guidance repairs it.",
+        f"{KASY}; {POLYAKOV}",
+        "Accuracy of the independent classifier at γ = 1 (the conditional model) against real images, and at the "
+        "next larger γ; "
+        "classifier-free, paired by seed.",
+        "Reproduced: at γ = 1 below real images, and raised by the next γ, in every curve (one-sided paired t, Holm). "
+        "Not reproduced: at γ = 1 equal to real images within 0.02 in every curve, or lowered by guidance. Else "
+        "inconclusive.",
+        verdicts.ignore_label,
+    ),
+)
+
+# Claims that need other data (toy problems, other sweeps, one checkpoint measured twice): id, statement, source.
+ELSEWHERE = (
+    (
+        "elbo-identity",
+        "The gap between log p(x) and the bound is exactly a KL divergence.",
+        f"{KASY}; {DAI}; {POLYAKOV}",
+    ),
+    (
+        "reparam-variance",
+        "Reparameterised gradients vary far less than score-function ones, more so in higher dimension.",
+        f"{DAI}; {CHAPTER}",
+    ),
+    ("latent-width", "Superfluous latent dimensions of a VAE do not overfit.", CHAPTER),
+    (
+        "forward-marginal",
+        "Iterated noising equals its closed form, and its end tends to N(0, I).",
+        f"{KASY}; {CHAPTER}; {POLYAKOV}",
+    ),
+    (
+        "posterior-constants",
+        "The posterior of one step back is Gaussian, with constants in closed form.",
+        f"{KASY}; {CHAPTER}; {POLYAKOV}",
+    ),
+    (
+        "targets-equivalent",
+        "The three targets are one function of the noisy image, and give one bound.",
+        f"{KASY}; {POLYAKOV}",
+    ),
+    ("tweedie", "The clean image's posterior mean follows from the score.", f"{KASY}; {POLYAKOV}"),
+    (
+        "two-elbos",
+        "Two ways to write the bound give the same number, one with more Monte Carlo variance.",
+        POLYAKOV,
+    ),
+    ("schedule", "Slower noising improves the bound, with saturation.", CHAPTER),
+    ("guidance-same", "Both kinds of guidance follow one path when the classifier is exact.", f"{KASY}; {POLYAKOV}"),
+    ("guidance-tilt", "Guided samples are not drawn from p(x) p(y given x)^γ.", "beyond the lecture notes"),
+)
+
+
+def decided(results: Results) -> list[tuple[Claim, Finding]]:
+    return [(claim, claim.decide(results)) for claim in CLAIMS]

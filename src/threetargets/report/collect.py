@@ -1,0 +1,150 @@
+"""Everything that a study has written, found by walking the grid that was expected: what is missing or failed is
+kept as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from threetargets import grid
+from threetargets.errors import DataError
+from threetargets.files import read_json
+from threetargets.grid import FLOOR, Run
+from threetargets.records import Figure, Record
+from threetargets.study import Study
+
+OK, FAILED, MISSING = "ok", "failed", "missing"
+SAMPLES = ("fid", "kid", "precision", "recall", "accuracy", "entropy")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One record that the grid expects: a stage of a run, and for `sample` the guidance."""
+
+    stage: str
+    run: Run
+    guidance: str = ""
+
+    @property
+    def tracked_as(self) -> str:
+        """The name of its MLflow run in tracking.json."""
+        return f"{self.stage}/{self.guidance}" if self.guidance else self.stage
+
+    def path(self, study: Study) -> Path:
+        if self.stage == "sample":
+            return grid.sample_dir(study, self.run, self.guidance) / "sample.json"
+        return grid.run_dir(study, self.run) / f"{self.stage}.json"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One figure over the seeds of a cell: the values there are, and the seeds that have none."""
+
+    values: dict[int, float]
+    failed: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.values) and not self.failed and not self.missing
+
+
+def places(study: Study) -> Iterator[Place]:
+    """Every record that the grid expects, in the order of the grid."""
+    for run in grid.model_runs(study):
+        yield Place("train", run)
+        for guidance in grid.guidances(study, run):
+            yield Place("sample", run, guidance)
+        yield Place("likelihood", run)
+        yield Place("evaluate", run)
+    for run in [*grid.guide_runs(study), grid.judge_run(study)]:
+        yield Place("train", run)
+    for run in grid.floor_runs(study):
+        yield Place("evaluate", run)
+
+
+def stage_of(metric: str) -> str:
+    """The stage that measures a metric."""
+    if metric in SAMPLES:
+        return "evaluate"
+    if metric.startswith("sample_"):
+        return "sample"
+    return "likelihood" if metric.endswith("_bpd") else "train"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of a study by place, with the data's manifest and what tracking says of itself."""
+
+    study: Study
+    records: dict[Place, Record]
+    manifest: dict[str, Any]
+    tracking: dict[str, Any]
+
+    def status(self, place: Place) -> str:
+        """ok, failed or missing. A stage after a failed training has failed with it."""
+        record = self.records.get(place)
+        if record is not None:
+            return OK if record.status == OK else FAILED
+        train = self.records.get(Place("train", place.run))
+        return FAILED if train is not None and train.status != OK else MISSING
+
+    @cached_property
+    def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
+        found = {}
+        for place, record in self.records.items():
+            for figure in record.figures:
+                found[place.run, figure.metric, figure.guidance or place.guidance, figure.gamma] = figure
+                if place.run.cell == FLOOR:
+                    found[place.run, figure.metric, "", ""] = figure
+        return found
+
+    def figure(self, run: Run, metric: str, guidance: str = "", gamma: str = "") -> Figure | None:
+        """The figure of a run, or None. The floor has neither guidance nor gamma."""
+        return self._figures.get((run, metric, guidance, gamma))
+
+    def metrics(self, cell: str) -> set[str]:
+        """The names of all figures that some run of the cell has."""
+        return {metric for run, metric, _, _ in self._figures if run.cell == cell}
+
+    def observe(self, cell: str, metric: str, guidance: str = "", gamma: str = "") -> Observed:
+        """One figure over the study's seeds."""
+        values: dict[int, float] = {}
+        failed, missing = [], []
+        for seed in self.study.seeds:
+            run = Run(cell, seed)
+            stage = stage_of(metric)
+            status = self.status(Place(stage, run, guidance if stage == "sample" else ""))
+            figure = self.figure(run, metric, guidance, gamma)
+            if status == OK and figure is not None and figure.value is not None:
+                values[seed] = figure.value
+            elif status == FAILED or (figure is not None and figure.value is None):
+                failed.append(seed)
+            else:
+                missing.append(seed)
+        return Observed(values, tuple(failed), tuple(missing))
+
+    def run_id(self, place: Place) -> str:
+        """The MLflow run of a place, or an empty string."""
+        runs = self.tracking.get("runs", {})
+        return str(runs.get(f"{place.run.cell}/seed{place.run.seed}", {}).get(place.tracked_as, ""))
+
+
+def _record(path: Path) -> Record:
+    values = read_json(path)
+    try:
+        return Record.of(values)
+    except (KeyError, TypeError, AttributeError):
+        raise DataError(f"{path}: not a record of a stage; delete it and run its stage again") from None
+
+
+def load(study: Study) -> Results:
+    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a damaged file."""
+    manifest = read_json(grid.data_dir(study) / "manifest.json")
+    found = {place: place.path(study) for place in places(study)}
+    records = {place: _record(path) for place, path in found.items() if path.exists()}
+    tracking = grid.results(study) / "tracking.json"
+    return Results(study, records, manifest, read_json(tracking) if tracking.exists() else {})

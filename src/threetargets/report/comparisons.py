@@ -1,0 +1,153 @@
+"""Cells against each other, paired by seed: differences, equivalence, and Holm's correction within a family.
+
+A family is all comparisons of one measure that answer one question: targets at each weighting, weightings for each
+target, or the best cell against every other. The verdict is decided at the corrected p values and the margins of
+`comparison`: equal (the equivalence test rejects a difference of the margin), else different, else inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from threetargets.grid import Run
+from threetargets.metrics.statistics import Difference, Interval, holm, paired_t, t_interval, tost_paired
+from threetargets.report.collect import Results
+from threetargets.study import TARGETS, WEIGHTINGS
+
+# The pairs of targets that the study asks about; score with and without the output scaling are different
+# parameterisations.
+TARGET_PAIRS = (("x0", "eps"), ("score", "eps"), ("x0", "score"), ("v", "eps"), ("raw-score", "score"))
+WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("native", "elbo"))
+EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of merit, where it is read, and its unit. Lower is better for both that are compared here."""
+
+    metric: str
+    label: str
+    unit: str
+    guidance: str = ""
+    gamma: str = ""
+
+
+BOUND = Measure("bound_bpd", "bound", "bits/dim")
+FID = Measure("fid", "FID", "", "none", "1")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """a against b: the difference is a - b, so a negative one favours a."""
+
+    measure: Measure
+    a: str
+    b: str
+    where: str
+    pairs: int
+    difference: Difference
+    margin: float | None
+    p_equal: float | None
+    p_holm: float | None = None
+    p_equal_holm: float | None = None
+    verdict: str = NO_DATA
+
+    @property
+    def better(self) -> str:
+        """The cell with the lower mean, or an empty string where they do not differ."""
+        mean = self.difference.interval.mean
+        return "" if not mean else self.a if mean < 0 else self.b
+
+
+def summary(results: Results, cell: str, measure: Measure) -> Interval:
+    """The 95% t interval over seeds of a cell."""
+    return t_interval(list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values()))
+
+
+def _margin(results: Results, measure: Measure, first: list[float], second: list[float]) -> float:
+    """In the measure's unit: fixed for the bound, a fraction of the smaller mean for FID."""
+    comparison = results.study.comparison
+    if measure.metric == BOUND.metric:
+        return comparison.bound_margin_bpd
+    return max(comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12)
+
+
+def pair(results: Results, measure: Measure, a: str, b: str, where: str) -> Comparison:
+    """One comparison over the seeds that both cells have, not yet corrected."""
+    one = results.observe(a, measure.metric, measure.guidance, measure.gamma).values
+    two = results.observe(b, measure.metric, measure.guidance, measure.gamma).values
+    seeds = [seed for seed in results.study.seeds if seed in one and seed in two]
+    first, second = [one[s] for s in seeds], [two[s] for s in seeds]
+    difference = paired_t(first, second)
+    if not seeds:
+        return Comparison(measure, a, b, where, 0, difference, None, None)
+    margin = _margin(results, measure, first, second)
+    equal = tost_paired(first, second, margin, results.study.comparison.alpha)
+    return Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p)
+
+
+def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with Holm's correction over all of them, and their verdicts."""
+    alpha = results.study.comparison.alpha
+    differ = holm([c.difference.p for c in comparisons])
+    equal = holm([c.p_equal for c in comparisons])
+    decided = []
+    for c, p, q in zip(comparisons, differ, equal, strict=True):
+        if c.pairs == 0:
+            verdict = NO_DATA
+        elif q is not None and q < alpha:
+            verdict = EQUAL
+        else:
+            verdict = DIFFERENT if p is not None and p < alpha else INCONCLUSIVE
+        decided.append(replace(c, p_holm=p, p_equal_holm=q, verdict=verdict))
+    return decided
+
+
+def _cells(results: Results) -> set[str]:
+    return set(results.study.cells)
+
+
+def targets(results: Results, measure: Measure) -> list[Comparison]:
+    """The family of targets, each pair at each weighting that has both."""
+    found = []
+    for weighting in WEIGHTINGS:
+        for a, b in TARGET_PAIRS:
+            names = [f"ddpm_{t}_{weighting}" for t in (a, b)]
+            if _cells(results).issuperset(names):
+                found.append(pair(results, measure, names[0], names[1], weighting))
+    return family(results, found)
+
+
+def weightings(results: Results, measure: Measure) -> list[Comparison]:
+    """The family of weightings, each pair for each target that has both."""
+    found = []
+    for target in TARGETS:
+        for a, b in WEIGHTING_PAIRS:
+            names = [f"ddpm_{target}_{w}" for w in (a, b)]
+            if _cells(results).issuperset(names):
+                found.append(pair(results, measure, names[0], names[1], target))
+    return family(results, found)
+
+
+def best(results: Results, measure: Measure) -> tuple[str, list[Comparison]]:
+    """The cell with the lowest mean among those with every seed, and it against every other cell.
+
+    The best was picked by the same figures that it is compared by: its lead is a little flattered. Empty without data.
+    """
+    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in results.study.cells}
+    whole = {c: o for c, o in seen.items() if o.complete} or {c: o for c, o in seen.items() if o.values}
+    if not whole:
+        return "", []
+    winner = min(whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values))
+    others = [pair(results, measure, winner, c, "all") for c in results.study.cells if c != winner]
+    return winner, family(results, others)
+
+
+def find(comparisons: Sequence[Comparison], a: str, b: str) -> Comparison | None:
+    """The comparison of two cells, whichever stands first."""
+    return next((c for c in comparisons if {c.a, c.b} == {a, b}), None)
+
+
+def is_ddpm(cell: str) -> bool:
+    return Run(cell, 0).model == "ddpm"

@@ -1,0 +1,78 @@
+"""What each model costs, and how good the classifiers are that guide and judge."""
+
+from __future__ import annotations
+
+from threetargets import grid
+from threetargets.records import Figure
+from threetargets.report.collect import Place, Results
+from threetargets.report.tables import commands, measured, parameters, spread
+from threetargets.report.wording import Table, Text, cell, count, number
+
+
+def costs(results: Results) -> Table:
+    """Seconds, parameters and images per second of every cell, classifiers included."""
+    cells = [*results.study.cells, *({r.cell: None for r in grid.guide_runs(results.study)})]
+    rows: list[tuple[Text, ...]] = []
+    for name in cells:
+        sampled = name in results.study.cells
+        rate = measured(results, name, "sample_images_per_second", "none", "1") if sampled else Text("", "weak")
+        rows.append(
+            (
+                Text(cell(name)),
+                parameters(results, name),
+                measured(results, name, "train_seconds"),
+                measured(results, name, "train_images_per_second"),
+                rate,
+            )
+        )
+    judge = grid.judge_run(results.study)
+    train = [results.figure(judge, m) for m in ("parameters", "train_seconds", "train_images_per_second")]
+    rows.append(
+        (
+            Text(cell("judge")),
+            Text(count(train[0].value) if train[0] else "–"),
+            *(Text(number(f.value)) if f else Text("missing", "missing") for f in train[1:]),
+            Text("", "weak"),
+        )
+    )
+    head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
+    sampling = results.study.sampling
+    caption = (
+        f"{spread(results)} (the judge is trained once). Sampling: {sampling.steps} steps of {sampling.sampler} "
+        f"for the diffusion models, "
+        "without guidance. Wall-clock times; runs may have shared the machine."
+    )
+    return Table(
+        "costs",
+        "What each model costs",
+        head,
+        tuple(rows),
+        caption,
+        commands(results, "train", "sample"),
+        frozenset(range(1, 5)),
+    )
+
+
+def classifiers(results: Results) -> Table:
+    """Accuracies of the guide (one for each seed) and the judge."""
+
+    def said(figure: Figure | None, place: Place) -> Text:
+        if figure is None or figure.value is None:
+            status = "failed" if results.status(place) == "failed" else "missing"
+            return Text(status, status)
+        error = f" ± {figure.stderr:.3f}" if figure.stderr is not None else ""
+        return Text(f"{figure.value:.3f}{error}", "", f"n = {figure.n}" if figure.n else "")
+
+    rows = []
+    for run in [*grid.guide_runs(results.study), grid.judge_run(results.study)]:
+        place = Place("train", run)
+        figures = [said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")]
+        rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
+    caption = (
+        "Accuracy ± binomial standard error over the images of the split. The guide is trained on noisy images, "
+        "one for each seed. The judge "
+        "sees clean images, never guides, and is the extractor of FID, KID, precision and recall."
+    )
+    made = commands(results, "train")
+    head = ("classifier", "seed", "validation", "test")
+    return Table("classifiers", "The classifiers", head, tuple(rows), caption, made, frozenset({1, 2, 3}))

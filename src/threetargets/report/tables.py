@@ -1,0 +1,263 @@
+"""The tables of the report: each says what its spread is over, N, reference and extractor, and which command made
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from threetargets import grid
+from threetargets.grid import FLOOR, Run
+from threetargets.metrics.statistics import Interval, t_interval
+from threetargets.report import comparisons
+from threetargets.report.collect import Observed, Results
+from threetargets.report.comparisons import BOUND, FID, Comparison, Measure
+from threetargets.report.wording import (
+    Table,
+    Text,
+    between,
+    cell,
+    count,
+    interval,
+    labels,
+    listing,
+    number,
+    observed,
+    p_value,
+    signed,
+    target,
+)
+from threetargets.study import TARGETS, WEIGHTINGS
+
+
+def commands(results: Results, *stages: str) -> tuple[str, ...]:
+    """The commands of those stages as the records hold them, with cell, seed and guidance as placeholders."""
+    found: dict[str, None] = {}
+    for place, record in results.records.items():
+        if place.stage in stages and record.command:
+            text = record.command.replace(f"--cell {place.run.cell}", "--cell CELL")
+            text = text.replace(f"--seed {place.run.seed}", "--seed SEED")
+            found[text.replace(f"--guidance {place.guidance}", "--guidance GUIDANCE") if place.guidance else text] = (
+                None
+            )
+    return tuple(found)
+
+
+def spread(results: Results) -> str:
+    """What the interval of nearly every figure is."""
+    seeds = len(results.study.seeds)
+    if seeds == 1:
+        return "One seed: there is no interval over seeds"
+    return f"Mean ± half-width of the 95% t interval over {seeds} seeds"
+
+
+def context(results: Results, metric: str, guidance: str = "none", gamma: str = "1") -> str:
+    """N, reference and extractor of a metric, as its figures state them."""
+    figures = [
+        figure
+        for c in results.study.cells
+        for seed in results.study.seeds
+        if (figure := results.figure(Run(c, seed), metric, guidance, gamma)) is not None
+    ]
+
+    def said(values: Iterable[object]) -> str:
+        return " / ".join(dict.fromkeys(str(v) for v in values if v not in (None, "")))
+
+    parts = [
+        ("N = ", said(f.n for f in figures)),
+        ("reference: ", said(f.reference for f in figures)),
+        ("extractor: ", said(f.extractor for f in figures)),
+    ]
+    return "; ".join(label + value for label, value in parts if value)
+
+
+def floor(results: Results, metric: str) -> Interval:
+    """Real training images in the place of samples, over the same seeds."""
+    return t_interval(list(results.observe(FLOOR, metric).values.values()))
+
+
+def _mean(seen: Observed) -> float:
+    return sum(seen.values.values()) / len(seen.values) if seen.values else float("inf")
+
+
+def measured(results: Results, name: str, metric: str, guidance: str = "", gamma: str = "") -> Text:
+    """A figure of a cell over seeds, as it stands in a table."""
+    seen = results.observe(name, metric, guidance, gamma)
+    return observed(seen, t_interval(list(seen.values.values())))
+
+
+def parameters(results: Results, name: str) -> Text:
+    """The number of parameters of a cell."""
+    values = sorted(set(results.observe(name, "parameters").values.values()))
+    return Text(" / ".join(count(v) for v in values) or "–")
+
+
+def models(results: Results) -> Table:
+    """Every cell by its bound, best first."""
+    ranked = sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
+    ks = sorted(results.study.likelihood.iwae) if any(c in ("vae", "hvae") for c in ranked) else []
+    rows = []
+    for name in ranked:
+        seen = results.observe(name, BOUND.metric)
+        iwae = [measured(results, name, f"iwae_{k}_bpd") if name in ("vae", "hvae") else Text("", "weak") for k in ks]
+        kind = "best" if name == ranked[0] and seen.values else ""
+        rows.append(
+            (
+                Text(cell(name), kind),
+                measured(results, name, BOUND.metric),
+                Text(str(len(seen.values))),
+                measured(results, name, FID.metric, FID.guidance, FID.gamma),
+                parameters(results, name),
+                *iwae,
+            )
+        )
+    head = ("model", "bound, bits/dim", "seeds", "FID", "parameters", *(f"IWAE {k}" for k in ks))
+    caption = (
+        f"The negative evidence lower bound on the test split, lower is better. {spread(results)}. "
+        f"FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
+        f"the floor, real training images at the same N, is {interval(floor(results, 'fid'))}."
+    )
+    if ks:
+        caption += " IWAE k: the importance-weighted bound with k samples, bits/dim; a diffusion model has none."
+    made = commands(results, "train", "likelihood")
+    return Table("models", "Models by their bound", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+
+
+def target_grid(results: Results, measure: Measure) -> Table:
+    """Targets down, weightings across."""
+    cells = set(results.study.cells)
+    columns = [w for w in WEIGHTINGS if any(f"ddpm_{t}_{w}" in cells for t in TARGETS)]
+    winner, _ = comparisons.best(results, measure)
+    rows = []
+    for name in TARGETS:
+        if not any(f"ddpm_{name}_{w}" in cells for w in columns):
+            continue
+        row = [Text(target(name))]
+        for w in columns:
+            c = f"ddpm_{name}_{w}"
+            text = (
+                measured(results, c, measure.metric, measure.guidance, measure.gamma)
+                if c in cells
+                else Text("·", "weak")
+            )
+            row.append(Text(text.text, "best", text.note) if c == winner else text)
+        rows.append(tuple(row))
+    unit = f" ({measure.unit})" if measure.unit else ""
+    caption = (
+        f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that the study does not have."
+    )
+    if measure.metric == FID.metric:
+        caption += f" {context(results, 'fid')}. Floor: {interval(floor(results, 'fid'))}."
+    stages = ("likelihood",) if measure.metric == BOUND.metric else ("sample", "evaluate")
+    return Table(
+        f"grid-{measure.label.lower()}",
+        f"Target by weighting: {measure.label}{unit}",
+        ("target", *columns),
+        tuple(rows),
+        caption,
+        commands(results, *stages),
+        frozenset(range(1, len(columns) + 1)),
+    )
+
+
+def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
+    where = c.where if c.where in WEIGHTINGS else target(c.where)
+    if c.where in WEIGHTINGS:
+        names = [target(Run(x, 0).target) for x in (c.a, c.b)]
+    else:
+        names = [Run(x, 0).weighting for x in (c.a, c.b)]
+    return (
+        Text(measure.label),
+        Text(where),
+        Text(f"{names[0]} − {names[1]}"),
+        Text(c.verdict, c.verdict.replace(" ", "-")),
+        Text(signed(c.difference.interval)),
+        Text(between(c.difference.interval)),
+        Text(str(c.pairs)),
+        Text(p_value(c.p_holm)),
+        Text(f"±{number(c.margin, 2)}" if c.margin is not None else "–"),
+        Text(p_value(c.p_equal_holm)),
+    )
+
+
+def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]) -> Table:
+    """The comparisons of one family, bound first."""
+    rows = [*(_compared(c, BOUND) for c in bound), *(_compared(c, FID) for c in fid)]
+    by_target = name == "targets"
+    comparison = results.study.comparison
+    head = (
+        "measure",
+        "weighting" if by_target else "target",
+        "a − b",
+        "verdict",
+        "difference",
+        "95% interval",
+        "pairs",
+        "p, Holm",
+        "margin",
+        "p equal, Holm",
+    )
+    caption = (
+        f"Differences paired by seed, with their t intervals (not corrected); negative favours the first. p: "
+        f"two-sided t test; p equal: two "
+        f"one-sided tests against the margin ({number(comparison.bound_margin_bpd, 2)} bits/dim, or "
+        f"{comparison.fid_margin:.0%} of the smaller "
+        f"mean FID). Both are Holm-corrected over the {len(bound)} comparisons of one measure in this table; "
+        f"decided at {comparison.alpha:g}. "
+        f"Equal: a difference as large as the margin is rejected. Inconclusive: neither. FID: "
+        f"{context(results, 'fid')}."
+    )
+    title = "Targets, at each weighting" if by_target else "Weightings, for each target"
+    made = commands(results, "likelihood", "evaluate")
+    return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))
+
+
+def parts(results: Results) -> Table:
+    """What the bound is made of, cell by cell."""
+    order = ["prior_bpd", "denoising_bpd", "decoder_bpd", "reconstruction_bpd"]
+    order += [f"kl_{level}_bpd" for level in range(1, len(results.study.hvae.latents) + 1)]
+    present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
+    rows = []
+    for name in results.study.cells:
+        has = results.metrics(name)
+        row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
+        rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
+    head = ("model", *(m.removesuffix("_bpd").replace("_", " ") for m in present), "bound")
+    caption = f"Bits/dim on the test split; the parts add up to the bound. {spread(results)}."
+    return Table(
+        "parts",
+        "The bound, part by part",
+        head,
+        tuple(rows),
+        caption,
+        commands(results, "likelihood"),
+        frozenset(range(1, len(head))),
+    )
+
+
+def along_gamma(results: Results, metric: str, title: str) -> Table:
+    """One metric at every gamma, a row for each cell and kind of guidance."""
+    gammas = [grid.gamma_label(g) for g in results.study.guidance.gammas]
+    names = labels(results.study.guidance.cells)
+    rows = []
+    for guidance in results.study.guidance.kinds:
+        for name in results.study.guidance.cells:
+            rows.append(
+                (Text(guidance), Text(names[name]), *(measured(results, name, metric, guidance, g) for g in gammas))
+            )
+    first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
+    caption = (
+        f"{spread(results)}. Models: {listing([cell(c) for c in names])}. "
+        f"{context(results, metric, first, gammas[0])}. Real images: "
+        f"{interval(floor(results, metric))}."
+    )
+    head = ("guidance", "model", *(f"γ = {g}" for g in gammas))
+    made = commands(results, "sample", "evaluate")
+    return Table(
+        f"gamma-{metric}",
+        title[:1].upper() + title[1:],
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(2, len(head))),
+    )

@@ -1,0 +1,99 @@
+"""metrics.csv: one figure a row, with a row for every headline figure that the grid expects, found or not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from threetargets import grid
+from threetargets.grid import FLOOR, Run
+from threetargets.records import Figure
+from threetargets.report.collect import FAILED, OK, SAMPLES, Place, Results, places
+from threetargets.study import Study
+
+COLUMNS = (
+    "study",
+    "model",
+    "target",
+    "weighting",
+    "seed",
+    "guidance",
+    "gamma",
+    "metric",
+    "value",
+    "stderr",
+    "n",
+    "reference",
+    "extractor",
+    "run_id",
+    "status",
+)
+
+
+def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str]]:
+    """The headline figures (metric, guidance, gamma) that a record has to hold."""
+    run = place.run
+    if place.stage == "train":
+        yield from (("parameters", "", ""), ("train_seconds", "", ""))
+        if run.model in grid.CLASSIFIERS:
+            yield "accuracy_test", "", ""
+    elif place.stage == "likelihood":
+        yield "bound_bpd", "", ""
+        if run.model in ("vae", "hvae"):
+            yield from ((f"iwae_{k}_bpd", "", "") for k in study.likelihood.iwae)
+    elif place.stage == "evaluate" and run.cell == FLOOR:
+        yield from ((metric, "", "") for metric in SAMPLES)
+    elif place.stage == "evaluate":
+        # Without labels there is nothing to be accurate about.
+        metrics = [m for m in SAMPLES if m != "accuracy" or run.model == "ddpm"]
+        for guidance in grid.guidances(study, run):
+            for gamma in grid.gammas(study, guidance):
+                yield from ((metric, guidance, gamma) for metric in metrics)
+
+
+def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[str, Any]:
+    run: Run = place.run
+    return {
+        "study": results.study.study,
+        "model": run.model,
+        "target": run.target,
+        "weighting": run.weighting,
+        "seed": run.seed,
+        "guidance": figure.guidance or place.guidance,
+        "gamma": figure.gamma,
+        "metric": figure.metric,
+        "value": figure.value,
+        "stderr": figure.stderr,
+        "n": figure.n,
+        "reference": figure.reference,
+        "extractor": figure.extractor,
+        "run_id": results.run_id(place),
+        "status": status,
+    }
+
+
+def rows(results: Results) -> list[dict[str, Any]]:
+    """The tidy table, in the order of the grid. A figure whose value is not a finite number has failed."""
+    table: list[dict[str, Any]] = []
+    for place in places(results.study):
+        status = results.status(place)
+        record = results.records.get(place)
+        for figure in record.figures if record else []:
+            table.append(_row(results, place, figure, OK if status == OK and figure.value is not None else FAILED))
+        for metric, guidance, gamma in expected(results.study, place):
+            known = record is not None and results.figure(place.run, metric, guidance, gamma) is not None
+            if not known:
+                empty = Figure(metric=metric, value=None, guidance=guidance, gamma=gamma)
+                table.append(_row(results, place, empty, FAILED if status == FAILED else "missing"))
+    return table
+
+
+def as_csv(table: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+    """CSV with a header; None is an empty field, numbers keep all their digits."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return out.getvalue()

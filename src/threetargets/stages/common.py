@@ -1,0 +1,67 @@
+"""What every stage does alike: the device, the accelerator, and the record at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from threetargets.data.store import Manifest
+from threetargets.errors import ConfigError
+from threetargets.files import read_json
+from threetargets.grid import Run, identity, run_dir
+from threetargets.records import Figure, Record, provenance
+from threetargets.study import Study
+
+
+def device_of(study: Study) -> torch.device:
+    """`auto` takes the GPU where there is one. Raises ConfigError where `cuda` is asked for and missing."""
+    if study.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda is asked for and torch finds no GPU; use auto or cpu")
+    return torch.device("cuda" if study.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+class Clock:
+    """Builds the record of one stage for one run; seconds are counted from its making."""
+
+    def __init__(
+        self, stage: str, study: Study, run: Run, params: str, manifest: Manifest, threads: int, guidance: str = ""
+    ):
+        self.start = time.monotonic()
+        more = f" --guidance {guidance}" if guidance else ""
+        self.record = Record(
+            stage=stage,
+            study=study.study,
+            cell=run.cell,
+            seed=run.seed,
+            identity=identity(study, stage, run, guidance),
+            guidance=guidance,
+            command=f"threetargets {stage} --params {params} --cell {run.cell} --seed {run.seed}{more}",
+            provenance=provenance(stage, manifest.digest, str(device_of(study)), threads),
+        )
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start
+
+    def done(self, figures: list[Figure]) -> Record:
+        self.record.figures, self.record.seconds = figures, self.seconds()
+        return self.record
+
+    def failed(self, reason: str) -> Record:
+        self.record.status, self.record.reason, self.record.seconds = "failed", reason, self.seconds()
+        return self.record
+
+
+def failure_of(study: Study, run: Run, stage: str = "train") -> str:
+    """Why that stage of the run failed, or an empty string."""
+    record = read_json(run_dir(study, run) / f"{stage}.json")
+    return "" if record["status"] == "ok" else str(record["reason"])
+
+
+def mean_figure(metric: str, values: Tensor, spread: str, **more: str) -> Figure:
+    """The mean of independent values with its standard error."""
+    n = len(values)
+    stderr = float(values.double().std(unbiased=True)) / math.sqrt(n) if n > 1 else None
+    return Figure(metric, float(values.double().mean()), stderr, n, spread, **more)

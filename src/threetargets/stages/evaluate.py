@@ -1,0 +1,141 @@
+"""Measure every sample set of a run against the test split: FID, KID, precision, recall, accuracy and entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from threetargets import files, grid, models, streams
+from threetargets.data import store
+from threetargets.errors import DataError, Diverged
+from threetargets.grid import Run
+from threetargets.metrics import accuracy, extractor, fidelity
+from threetargets.records import Figure, Record
+from threetargets.stages.common import Clock, device_of
+from threetargets.study import Study
+
+REFERENCE = "test"
+AGAIN = "run `threetargets sample` again"
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """Generated grey levels uint8 (N, C, H, W), and the classes that were asked for, int64 (N,): -1 where none was."""
+
+    guidance: str
+    gamma: str
+    levels: Tensor
+    labels: Tensor
+
+
+def run(study: Study, run: Run, *, params: str, threads: int) -> None:
+    """Write results/<study>/runs/<cell>/seed<k>/evaluate.json.
+
+    For the cell `data`, as many training images as there are samples, the same number of each class, stand in for
+    them: the floor. Where the training of the model or of the judge diverged, the record is failed, says why and has
+    no figures; a sample set that failed is left out and named in `reason`. Raises ConfigError, MissingInput,
+    DataError, CannotWrite.
+    """
+    manifest = store.load_manifest(study)
+    clock = Clock("evaluate", study, run, params, manifest, threads)
+    failures = _failures(study, run)
+    try:
+        sets = list(_sets(study, run, manifest, failures))
+        reason = "; ".join(f"{what}: {why}" for what, why in failures.items())
+        record = clock.done(_figures(study, sets, run, manifest)) if sets else clock.failed(reason)
+        record.reason = reason
+    except Diverged as error:
+        record = clock.failed(str(error))
+    files.write_json(grid.run_dir(study, run) / "evaluate.json", record.json())
+
+
+def _failures(study: Study, run: Run) -> dict[str, str]:
+    """Why the training, or a sample set, failed; empty where nothing did."""
+    if run.model == grid.FLOOR:
+        return {}
+    paths = {"train": grid.run_dir(study, run) / "train.json"}
+    for guidance in grid.guidances(study, run):
+        paths[guidance] = grid.sample_dir(study, run, guidance) / "sample.json"
+    found = {}
+    for what, path in paths.items():
+        try:
+            earlier = Record.of(files.read_json(path))
+        except (KeyError, TypeError):
+            raise DataError(f"{path}: damaged, not a whole record; delete it and run its stage again") from None
+        if earlier.status != "ok":
+            found[what] = earlier.reason or earlier.status
+            if what == "train":
+                break
+    return found
+
+
+def _sets(study: Study, run: Run, manifest: store.Manifest, failures: dict[str, str]) -> Iterator[SampleSet]:
+    """The sample sets that can be measured; one that is empty is added to `failures`."""
+    if run.model == grid.FLOOR:
+        train = store.load_split(study, "train")
+        drawn = _balanced(train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor"))
+        yield SampleSet("none", "", train.images[drawn], train.labels[drawn])
+        return
+    if "train" in failures:
+        return
+    for guidance in grid.guidances(study, run):
+        if guidance in failures:
+            continue
+        for gamma in grid.gammas(study, guidance):
+            found = _read_set(study, run, guidance, gamma, manifest)
+            if len(found.levels):
+                yield found
+            else:
+                failures[f"{guidance} gamma {gamma}"] = "no images"
+
+
+def _balanced(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Indices of `count` images without repeats, as evenly over the classes as they go, as samples are asked for: class
+    proportions left to chance would raise the floor above what a good model reaches."""
+    order = torch.randperm(len(labels), generator=generator)
+    shuffled = labels[order]
+    rank = torch.nn.functional.one_hot(shuffled).cumsum(0).gather(1, shuffled[:, None])[:, 0]
+    return order[rank.argsort(stable=True)][:count]
+
+
+def _read_set(study: Study, run: Run, guidance: str, gamma: str, manifest: store.Manifest) -> SampleSet:
+    path = grid.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
+    arrays = files.read_arrays(path)
+    if set(arrays) != {"levels", "labels"}:
+        found = ", ".join(sorted(arrays)) or "none"
+        raise DataError(f"{path}: expected arrays levels and labels, found {found}; {AGAIN}")
+    levels, labels = arrays["levels"], arrays["labels"]
+    n, wanted = levels.shape[0] if levels.ndim else 1, study.sampling.images
+    if levels.dtype != "uint8" or levels.shape != (n, *manifest.shape) or levels.max(initial=0) >= manifest.levels:
+        expected = f"uint8 (N, {', '.join(map(str, manifest.shape))}) below {manifest.levels}"
+        raise DataError(f"{path}: levels are {levels.dtype} {levels.shape}, expected {expected}; {AGAIN}")
+    inside = labels.min(initial=-1) >= -1 and labels.max(initial=-1) < manifest.classes
+    if labels.dtype != "int64" or labels.shape != (n,) or not inside:
+        raise DataError(f"{path}: labels are not int64 ({n},) within -1..{manifest.classes - 1}; {AGAIN}")
+    if n not in (0, wanted):
+        raise DataError(f"{path}: {n} images, sampling.images says {wanted}; {AGAIN}")
+    return SampleSet(guidance, gamma, torch.from_numpy(levels), torch.from_numpy(labels))
+
+
+def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest) -> list[Figure]:
+    judge, device = grid.judge_run(study), device_of(study)
+    module = models.load(study, manifest, judge, device)
+    name = extractor.register(extractor.name_of(grid.run_dir(study, judge) / "weights.safetensors"), module)
+    test = extractor.see(name, store.load_split(study, REFERENCE).images, manifest.levels, device)
+    reference = fidelity.Reference(test.features, REFERENCE)
+    figures = []
+    for one in sets:
+        seen = extractor.see(name, one.levels, manifest.levels, device)
+        asked = one.labels if (one.labels >= 0).all() else None
+        found = fidelity.fidelity(seen.features, reference, study.evaluation, run.seed, asked)
+        if asked is not None:
+            found.append(accuracy.accuracy(seen.logits, one.labels))
+        found.append(accuracy.entropy(seen.logits))
+        for figure in found:
+            named = replace(figure, reference=reference.label, extractor=name)
+            gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
+            figures.append(replace(named, guidance=one.guidance, gamma=gamma))
+    return figures

@@ -1,0 +1,41 @@
+"""The stage that reads every record of a study, compares them with MLflow and writes the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from threetargets.report import collect, mirror, page
+from threetargets.report.mirror import Mirror
+from threetargets.study import Study
+from threetargets.tracking import figure_key, store
+
+FETCH_SECONDS = 120.0
+
+
+def _mirror(results: collect.Results) -> Mirror:
+    """Compare with MLflow. A mirror that cannot be reached is a note in the provenance; one that differs is an
+    error."""
+    if not results.tracking.get("runs"):
+        reason = str(results.tracking.get("reason", ""))
+        return (
+            Mirror(note=f"tracking.json names no runs{': ' + reason if reason else ''}")
+            if results.tracking
+            else Mirror()
+        )
+    experiment = str(results.tracking.get("experiment_id", ""))
+    try:
+        uri = mirror.address(results)
+        metrics = store.bounded(lambda: mirror.fetch(uri, experiment), FETCH_SECONDS)
+    except Exception as error:  # whatever a server, its client or its database can raise
+        return Mirror(note=f"MLflow could not be read ({store.reason(error)})")
+    return mirror.compare(results, metrics, figure_key)
+
+
+def run(study: Study) -> Path:
+    """Write reports/<study>/{index.html, report.md, metrics.csv, figures/}. Returns the page.
+
+    Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where a record and MLflow
+    hold different numbers, CannotWrite. Missing and failed runs are shown, they stop nothing.
+    """
+    results = collect.load(study)
+    return page.write(results, _mirror(results))

@@ -1,0 +1,121 @@
+"""Draw the samples of one run under one guidance: a file of levels for each gamma, all with the same noise."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from threetargets.data.store import Manifest, load_manifest
+from threetargets.diffusion.guidance import by_classifier, classifier_free, conditional
+from threetargets.diffusion.predictor import Predictor, clipped
+from threetargets.diffusion.sample import SAMPLERS, Step, sample
+from threetargets.diffusion.schedule import Table
+from threetargets.errors import ConfigError
+from threetargets.files import write_arrays, write_json
+from threetargets.grid import Run, gammas, guidances, sample_dir
+from threetargets.levels import nearest
+from threetargets.models import load, process
+from threetargets.models.classifier import Classifier
+from threetargets.models.ddpm import Ddpm
+from threetargets.models.vae import Vae
+from threetargets.records import Figure
+from threetargets.stages.common import Clock, device_of, failure_of
+from threetargets.streams import PerSample
+from threetargets.study import Study
+
+
+def asked_labels(count: int, classes: int) -> Tensor:
+    """The class that sample j is asked for: j mod classes."""
+    return torch.arange(count) % classes
+
+
+def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> None:
+    """Write gamma<g>.npz for every gamma of the guidance, and sample.json. Of a failed run: files without images."""
+    if guidance not in guidances(study, run):
+        raise ConfigError(f"--guidance {guidance}: {run.cell} has {', '.join(guidances(study, run))}")
+    manifest = load_manifest(study)
+    clock = Clock("sample", study, run, params, manifest, threads, guidance)
+    folder = sample_dir(study, run, guidance)
+    reason = failure_of(study, run)
+    if not reason and guidance == "classifier":
+        reason = failure_of(study, Run("guide", run.seed))
+    if reason:
+        for gamma in gammas(study, guidance):
+            empty = np.zeros((0, *manifest.shape), np.uint8)
+            write_arrays(folder / f"gamma{gamma}.npz", levels=empty, labels=np.zeros(0, np.int64))
+        write_json(folder / "sample.json", clock.failed(reason).json())
+        return
+    device = device_of(study)
+    model = load(study, manifest, run, device)
+    guide = load(study, manifest, Run("guide", run.seed), device) if guidance == "classifier" else None
+    figures = []
+    for gamma in gammas(study, guidance):
+        start = time.monotonic()
+        levels = draw(study, manifest, run, model, guide, guidance, float(gamma), device)
+        seconds = time.monotonic() - start
+        count = study.sampling.images
+        labels = asked_labels(count, manifest.classes) if isinstance(model, Ddpm) else torch.full((count,), -1)
+        write_arrays(folder / f"gamma{gamma}.npz", levels=levels.numpy(), labels=labels.numpy())
+        print(
+            f"{run.cell} seed {run.seed}: {guidance} gamma {gamma}: {count} images, {count / seconds:.0f}/s",
+            file=sys.stderr,
+        )
+        label = gamma if isinstance(model, Ddpm) else ""
+        figures.append(Figure("sample_seconds", seconds, n=count, guidance=guidance, gamma=label))
+        figures.append(Figure("sample_images_per_second", count / seconds, n=count, guidance=guidance, gamma=label))
+    write_json(folder / "sample.json", clock.done(figures).json())
+
+
+def draw(
+    study: Study,
+    manifest: Manifest,
+    run: Run,
+    model: nn.Module,
+    guide: nn.Module | None,
+    guidance: str,
+    gamma: float,
+    device: torch.device,
+) -> Tensor:
+    """Levels, uint8 (N, C, H, W). Sample j depends on (seed, j) alone, however many are drawn at a time."""
+    parts = []
+    for start in range(0, study.sampling.images, study.sampling.batch):
+        indices = range(start, min(start + study.sampling.batch, study.sampling.images))
+        streams = PerSample(run.seed, "sample", indices, device)
+        if isinstance(model, Vae):
+            parts.append(model.sample(streams).cpu())
+            continue
+        assert isinstance(model, Ddpm)
+        labels = asked_labels(indices.stop, manifest.classes)[start:].to(device)
+        predictor = guided(model, guide, labels, guidance, gamma)
+        if study.sampling.clip:
+            predictor = clipped(predictor)
+        x = streams.normal(*manifest.shape)
+        x = sample(predictor, step_of(study), grid_of(study), x, lambda s=streams: s.normal(*manifest.shape))  # type: ignore[misc]
+        parts.append(nearest(x, manifest.levels).cpu())
+    return torch.cat(parts)
+
+
+def guided(model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, gamma: float) -> Predictor:
+    """The predictor of a guidance at gamma. The null label's branch is the unconditional model of both kinds."""
+    if guidance == "none":
+        return conditional(model.conditional, labels)
+    if guidance == "classifier-free":
+        return classifier_free(model.conditional, labels, model.null, gamma)
+    assert isinstance(guide, Classifier)
+    return by_classifier(model.conditional, guide.log_probability, labels, model.null, gamma)
+
+
+def step_of(study: Study) -> Step:
+    chosen = study.sampling
+    if chosen.sampler == "ancestral":
+        return SAMPLERS["ancestral"]("fixed-small" if study.diffusion.variance == "fixed-small" else "fixed-large")
+    return SAMPLERS["ddim"](chosen.eta) if chosen.sampler == "ddim" else SAMPLERS[chosen.sampler]()
+
+
+def grid_of(study: Study) -> Table:
+    """The process with as many levels as the sampler takes steps."""
+    return process(study, study.sampling.steps)

@@ -1,0 +1,142 @@
+"""Train one model: weights.safetensors, train.json, train.jsonl; or the record of why it could not be trained."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from threetargets.data.store import load_manifest, load_split
+from threetargets.errors import Diverged
+from threetargets.files import write, write_json
+from threetargets.grid import Run, run_dir, work_dir
+from threetargets.models import build, parameters
+from threetargets.models.classifier import Classifier
+from threetargets.models.ddpm import Ddpm
+from threetargets.records import Figure
+from threetargets.stages.common import Clock, device_of, mean_figure
+from threetargets.streams import generator
+from threetargets.study import Study
+from threetargets.tracking import Live, read
+from threetargets.training.lock import hold
+from threetargets.training.loop import train
+from threetargets.weights import write_weights
+
+
+def run(
+    study: Study, run: Run, *, params: str, threads: int, keep_failed: bool = False, budget: float = math.inf
+) -> None:
+    """Train the run and publish it. A diverging model raises Diverged; with `keep_failed` its failed record is the
+    result."""
+    manifest = load_manifest(study)
+    clock = Clock("train", study, run, params, manifest, threads)
+    folder, work = run_dir(study, run), work_dir(study, run)
+    data, validation = load_split(study, "train"), load_split(study, "validation")
+    model = build(study, manifest, run)
+    if study.precision == "bf16" and isinstance(model, Ddpm):
+        model.autocast = torch.bfloat16
+    accelerator = Accelerator(cpu=device_of(study).type == "cpu")
+    size = parameters(model)
+
+    def validate(average: nn.Module) -> float:
+        return _loss(average, validation.images, validation.labels, accelerator.device)
+
+    with hold(work):
+        journal = work / "journal.jsonl"
+        live = Live(study, run, clock.record.identity, journal)
+        try:
+            trained = train(
+                model,
+                data.images,
+                data.labels,
+                getattr(study.training, run.model),
+                name=f"{run.cell} seed {run.seed}",
+                seed=run.seed,
+                identity=clock.record.identity,
+                folder=work,
+                validate=validate,
+                accelerator=accelerator,
+                budget=budget,
+            )
+        except Diverged as error:
+            (work / "checkpoint.safetensors").unlink(missing_ok=True)
+            if not keep_failed:
+                raise
+            print(f"{error}: recorded as a failed cell", file=sys.stderr)
+            _publish(folder, {}, journal)
+            clock.record.curves = curves(journal)
+            write_json(folder / "train.json", clock.failed(str(error)).json())
+            return
+        finally:
+            live.close(timeout=10)
+        _publish(folder, trained.weights, journal)
+        model = build(study, manifest, run).to(accelerator.device)
+        model.load_state_dict(trained.weights)
+        model.eval()
+        figures = [
+            Figure("parameters", size),
+            Figure("train_seconds", trained.seconds),
+            Figure("train_images_per_second", trained.images / trained.seconds),
+            Figure("validation_loss", validate(model), n=len(validation.images), reference="validation"),
+        ]
+        if isinstance(model, Classifier):
+            test = load_split(study, "test")
+            for name, split in (("validation", validation), ("test", test)):
+                hits = _hits(model, split.images, split.labels, accelerator.device)
+                figures.append(mean_figure(f"accuracy_{name}", hits, "images", reference=name))
+        clock.record.curves = curves(journal)
+        write_json(folder / "train.json", clock.done(figures).json())
+        (work / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:
+    """The journal and the weights beside the record. A failed run has a weights file without weights."""
+    text = journal.read_bytes() if journal.exists() else b""
+    write(folder / "train.jsonl", lambda file: file.write(text))
+    write_weights(folder / "weights.safetensors", weights)
+
+
+def curves(journal: Path) -> dict[str, dict[str, list[float]]]:
+    """Loss and validation loss over steps."""
+    rows = read(journal)
+    found: dict[str, dict[str, list[float]]] = {
+        "loss": {"step": [], "train": []},
+        "validation": {"step": [], "value": []},
+    }
+    for row in rows:
+        for metric, curve, column in (("loss", "loss", "train"), ("validation_loss", "validation", "value")):
+            if metric in row["metrics"]:
+                found[curve]["step"].append(row["step"])
+                found[curve][column].append(row["metrics"][metric])
+    return found
+
+
+@torch.no_grad()
+def _loss(model: nn.Module, images: Tensor, labels: Tensor, device: torch.device, batch: int = 500) -> float:
+    """The mean loss over a split, its noise the same at every call."""
+    total = 0.0
+    for index, start in enumerate(range(0, len(images), batch)):
+        rows = slice(start, start + batch)
+        part = model(images[rows].to(device), labels[rows].to(device), generator(0, "validation", index, device=device))
+        total += float(part) * len(images[rows])
+    return total / len(images)
+
+
+@torch.no_grad()
+def _hits(model: Classifier, images: Tensor, labels: Tensor, device: torch.device) -> Tensor:
+    """1 where the class is right, else 0; the guide sees each image at one noise level, spread evenly over 1..T."""
+    from threetargets.diffusion.kernel import add_noise
+    from threetargets.diffusion.times import draw, stratified
+    from threetargets.levels import centres
+
+    x, log_snr, source = centres(images, model.count), None, generator(0, "accuracy")
+    if model.noisy is not None:
+        i, _ = draw(model.noisy, "uniform", stratified(len(x), source))
+        level = model.noisy.log_snr[i]
+        x = add_noise(x, torch.randn(x.shape, generator=source), level)
+        log_snr = level.to(device, torch.float32)
+    return (model.logits(x.to(device), log_snr).argmax(1).cpu() == labels).double()

@@ -1,0 +1,79 @@
+"""A long training seen while it runs: a thread that copies the journal to MLflow every few seconds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from threetargets import grid
+from threetargets.study import Study
+from threetargets.tracking import store
+from threetargets.tracking.journal import Entry, read
+from threetargets.tracking.runs import Runs, flat, journal_metrics, milliseconds, model_key, model_tags
+
+EVERY_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0  # between attempts, once the store has failed
+
+
+class Live:
+    """Mirrors the journal at `journal` from `tracking.live_after_seconds` on, until `close`.
+
+    It never raises and never blocks the training. What it could not send, `sync` sends afterwards; a training shorter
+    than that is left to `sync` altogether, and never imports MLflow.
+    """
+
+    def __init__(self, study: Study, run: grid.Run, identity: str, journal: Path) -> None:
+        self._study, self._run, self._identity, self._journal = study, run, identity, journal
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._body, name="mlflow-live", daemon=True)
+        self._thread.start()
+
+    def _body(self) -> None:
+        if self._over.wait(self._study.tracking.live_after_seconds):
+            return
+        runs: Runs | None = None
+        run_id, sent, complained = "", 0, False
+        while True:
+            last = self._over.is_set()
+            try:
+                entries = read(self._journal)
+                if runs is None:
+                    runs = Runs.load(store.connect(self._study), only=model_key(self._study, self._run))
+                if not run_id and entries:
+                    run_id = self._open(runs, entries)
+                if len(entries) > sent:
+                    for first in range(sent, len(entries), 50):
+                        runs.store.client.log_batch(run_id, metrics=journal_metrics(entries[first : first + 50]))
+                        sent = min(first + 50, len(entries))
+                pause = EVERY_SECONDS
+            except Exception as error:  # whatever it is, it must not reach the training
+                if not complained:
+                    said = store.reason(error)
+                    print(f"MLflow: {said}; training goes on, track sync will fill it in", file=sys.stderr, flush=True)
+                complained, pause = True, PATIENCE_SECONDS
+            if last:
+                return
+            self._over.wait(pause)
+
+    def _open(self, runs: Runs, entries: list[Entry]) -> str:
+        study, run, start = self._study, self._run, milliseconds(entries[0]["time"])
+        key, tags = model_key(study, run), model_tags(study, run)
+        parent = runs.open(key, self._identity, {**tags, "stage": "model"}, start)
+        runs.send(parent, [], flat(grid.identity_fields(study, "train", run)["run"]), {})
+        stage = {**tags, "stage": "train"}
+        return runs.open(f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries).info.run_id
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Send what is left, for no longer than `timeout` seconds."""
+        self._over.set()
+        self._thread.join(timeout)
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

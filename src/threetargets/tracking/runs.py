@@ -1,0 +1,161 @@
+"""The runs of a study in MLflow: found by their key, opened once, written in batches.
+
+The key of a run is `<study>/<cell>/seed<k>` for a trained model and `<study>/<cell>/seed<k>/<stage>` for a stage nested
+under it. A run with the same key that stands for an older result is kept, and tagged as superseded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from threetargets import grid
+from threetargets.records import Figure
+from threetargets.study import Study
+from threetargets.tracking.journal import Entry
+from threetargets.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+
+KEY = "study.key"
+IDENTITY = "study.identity"
+DIGEST = "study.digest"  # of the files that a stage's run mirrors
+MIRRORED = "study.mirrored"  # set last: everything of that digest has arrived
+SUPERSEDED = "study.superseded"
+PARENT = "mlflow.parentRunId"
+METRICS_A_BATCH, PARAMS_A_BATCH = 800, 100  # MLflow takes 1000 things at once, 100 of them parameters
+LONGEST_PARAM = 6000  # MLflow cuts what is longer, and says nothing
+
+
+def figure_key(figure: Figure) -> str:
+    """The MLflow name of a figure: `<metric>`, `<metric>/gamma_<g>` or `<metric>/<guidance>/gamma_<g>`.
+
+    The model as trained (guidance `none`) goes by the bare name of the metric.
+    """
+    if not figure.gamma or figure.guidance == "none":
+        return figure.metric
+    return "/".join([figure.metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"])
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters as dotted names and text."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value if isinstance(value, str) else json.dumps(value)
+    return found
+
+
+def model_key(study: Study, run: grid.Run) -> str:
+    return f"{study.study}/{run.cell}/seed{run.seed}"
+
+
+def model_tags(study: Study, run: grid.Run) -> dict[str, str]:
+    """What one filters by; tags without a value are left out."""
+    tags = {"study": study.study, "cell": run.cell, "model": run.model, "target": run.target}
+    return {k: v for k, v in {**tags, "weighting": run.weighting, "seed": str(run.seed)}.items() if v}
+
+
+def milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def journal_metrics(entries: Iterable[Entry]) -> list[Metric]:
+    """The journal's numbers with its own times and steps, so that sending one twice adds nothing. NaN is left out."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(name, value, milliseconds(entry["time"]), entry["step"])
+        for entry in entries
+        for name, value in entry["metrics"].items()
+        if value == value
+    ]
+
+
+@dataclass
+class Runs:
+    """The runs that the store holds of a study, and how new ones are opened. `only` reads no more than one model's."""
+
+    store: Store
+    known: list[Run] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, store: Store, only: str = "") -> Runs:
+        filters = f"tags.`{KEY}` LIKE '{only}%'" if only else f"tags.`{KEY}` LIKE '%'"
+        known: list[Run] = []
+        token: str | None = None
+        while True:
+            page = store.client.search_runs([store.experiment_id], filters, max_results=1000, page_token=token)
+            known.extend(page)
+            token = page.token
+            if not token:
+                return cls(store, [run for run in known if SUPERSEDED not in run.data.tags])
+
+    def open(
+        self,
+        key: str,
+        identity: str,
+        tags: dict[str, str],
+        start: int,
+        parent: str = "",
+        digest: str = "",
+        journal: list[Entry] | None = None,
+    ) -> Run:
+        """The run of that key, identity, parent and digest: the one in the store, or a new one; others superseded."""
+        found: Run | None = None
+        for run in [r for r in self.known if r.data.tags.get(KEY) == key]:
+            if found is None and self._stands_for(run, identity, parent, digest, journal or []):
+                found = run
+            else:
+                self._supersede(run)
+        if found is not None:
+            return found
+        name = key.split("/", 1)[1] if not parent else key.split("/", 3)[3]
+        own = {KEY: key, IDENTITY: identity, "mlflow.runName": name, "mlflow.source.name": "threetargets"}
+        own |= {PARENT: parent} if parent else {}
+        own |= {DIGEST: digest} if digest and not journal else {}
+        made = self.store.client.create_run(self.store.experiment_id, start_time=start, tags={**tags, **own})
+        self.known.append(made)
+        return made
+
+    def _stands_for(self, run: Run, identity: str, parent: str, digest: str, journal: list[Entry]) -> bool:
+        tags = run.data.tags
+        if tags.get(IDENTITY) != identity or tags.get(PARENT, "") != parent:
+            return False
+        if DIGEST in tags or not parent:
+            return tags.get(DIGEST, "") == digest
+        # A live mirror left it: it goes on only if it holds no step that an interrupted attempt took back.
+        names = {name for entry in journal for name in entry["metrics"]} & set(run.data.metrics)
+        if not names:
+            return not run.data.metrics
+        name = min(names)
+        written = {(milliseconds(entry["time"]), entry["step"]) for entry in journal if name in entry["metrics"]}
+        return {(m.timestamp, m.step) for m in self.store.client.get_metric_history(run.info.run_id, name)} <= written
+
+    def _supersede(self, run: Run) -> None:
+        nested = [r for r in self.known if r.data.tags.get(PARENT) == run.info.run_id]
+        for old in [run, *nested]:
+            self.store.client.set_tag(old.info.run_id, SUPERSEDED, "true")
+            if old.info.status == "RUNNING":
+                self.store.client.set_terminated(old.info.run_id, "KILLED")
+        gone = {old.info.run_id for old in [run, *nested]}
+        self.known = [r for r in self.known if r.info.run_id not in gone]
+
+    def send(self, run: Run, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """What the run does not have yet, in batches. A parameter that is there already is not sent again."""
+        from mlflow.entities import Param, RunTag
+
+        batch = self.store.client.log_batch
+        news = [Param(k, v[:LONGEST_PARAM]) for k, v in params.items() if k not in run.data.params]
+        labels = [RunTag(k, v) for k, v in tags.items() if run.data.tags.get(k) != v]
+        if labels:
+            batch(run.info.run_id, tags=labels)
+        for first in range(0, len(news), PARAMS_A_BATCH):
+            batch(run.info.run_id, params=news[first : first + PARAMS_A_BATCH])
+        for first in range(0, len(metrics), METRICS_A_BATCH):
+            batch(run.info.run_id, metrics=metrics[first : first + METRICS_A_BATCH])

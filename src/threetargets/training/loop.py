@@ -1,0 +1,169 @@
+"""The training loop, flat: one reads it from top to bottom. It is the same for every model of the study."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from threetargets.errors import BudgetReached, Diverged
+from threetargets.streams import generator
+from threetargets.study import Training
+from threetargets.tracking.journal import Journal, truncate_after
+from threetargets.training import checkpoint
+from threetargets.training.ema import Ema
+
+Validate = Callable[[nn.Module], float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The averaged weights of a finished training, and what it took."""
+
+    weights: dict[str, Tensor]
+    seconds: float
+    images: int
+
+
+def batch_indices(seed: int, step: int, batch: int, count: int) -> Tensor:
+    """The examples of step `step`: positions step * batch .. of an endless sequence of permutations, one a epoch.
+
+    Permutation e is a function of (seed, "order", e) alone, so a resumed run sees what the undisturbed one would.
+    """
+    position = torch.arange(step * batch, (step + 1) * batch)
+    epochs = position // count
+    return torch.cat([_order(seed, int(e), count)[position[epochs == e] % count] for e in epochs.unique()])
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> Tensor:
+    return torch.randperm(count, generator=generator(seed, "order", epoch))
+
+
+def learning_rate(settings: Training, step: int) -> float:
+    """Linear warm-up, then half a cosine down to zero at the last step."""
+    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    return settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGTERM and SIGINT instead of dying of them, so that the loop can save first."""
+    caught: list[int] = []
+    before = {s: signal.signal(s, lambda number, _: caught.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    settings: Training,
+    *,
+    name: str,
+    seed: int,
+    identity: str,
+    folder: Path,
+    validate: Validate,
+    accelerator: Accelerator,
+    budget: float = math.inf,
+) -> Trained:
+    """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint in `folder` if
+    there is one.
+
+    Every number depends on (seed, step) alone. Raises Diverged where the loss is not finite, and BudgetReached, after
+    saving,
+    when `budget` seconds have passed or the process is told to end.
+    """
+    device = accelerator.device
+    images, labels = images.to(device), labels.to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    plain = accelerator.unwrap_model(model)
+    ema = Ema(plain, settings.ema_halflife_images)
+    saved = folder / "checkpoint.safetensors"
+    first, spent = 0, 0.0
+    if saved.exists():
+        first, spent = checkpoint.restore(saved, identity, plain, ema, optimizer)
+        print(f"{name}: goes on after step {first}", file=sys.stderr)
+    truncate_after(folder / "journal.jsonl", first)
+    journal = Journal(folder / "journal.jsonl")
+    start, shown = time.monotonic(), time.monotonic()
+    running, since = torch.zeros((), device=device), 0
+    model.train()
+
+    with _signals() as caught:
+        for step in range(first, settings.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, step)
+            rows = batch_indices(seed, step, settings.batch, len(images)).to(device)
+            loss = model(images[rows], labels[rows], generator(seed, "train", step, device=device))
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            optimizer.step()
+            done = step + 1
+            seen = done * settings.batch
+            ema.update(plain, settings.batch, seen)
+            running, since = running + loss.detach(), since + 1
+
+            last = done == settings.steps
+            if done % settings.log_every == 0 or last:
+                mean = float(running / since)
+                if not math.isfinite(mean):
+                    raise Diverged(
+                        f"{name}: loss is {mean} at step {done}; lower training learning_rate or lengthen warmup_steps"
+                    )
+                running, since = torch.zeros((), device=device), 0
+                now = time.monotonic()
+                rate = (done - first) * settings.batch / (now - start)
+                journal.log(
+                    done,
+                    seen,
+                    {"loss": mean, "learning_rate": learning_rate(settings, step), "images_per_second": rate},
+                )
+                if now - shown > 2 or last:
+                    left = (settings.steps - done) * settings.batch / rate
+                    where = f"{name}: step {done}/{settings.steps}"
+                    print(
+                        f"{where}  loss {mean:.4g}  {rate:.0f} images/s  {left:.0f} s left", file=sys.stderr, flush=True
+                    )
+                    shown = now
+            if done % settings.checkpoint_every == 0 or last:
+                average = averaged(plain, ema)
+                journal.log(done, seen, {"validation_loss": validate(average)})
+            elapsed = time.monotonic() - start
+            stop = bool(caught) or elapsed > budget
+            if not last and (stop or done % settings.checkpoint_every == 0):
+                checkpoint.save(saved, identity, done, spent + elapsed, plain, ema, optimizer)
+            if stop and not last:
+                why = f"signal {caught[0]}" if caught else f"time budget of {budget:.0f} s"
+                raise BudgetReached(
+                    f"{name}: {why} after step {done}/{settings.steps}; saved, the same command goes on from there"
+                )
+    journal.close()
+
+    if not all(bool(torch.isfinite(v).all()) for v in ema.state.values()):
+        raise Diverged(f"{name}: weights are not finite after step {settings.steps}; lower training learning_rate")
+    return Trained(ema.state, spent + time.monotonic() - start, settings.steps * settings.batch)
+
+
+def averaged(model: nn.Module, ema: Ema) -> nn.Module:
+    """A copy of the model with the averaged weights, in evaluation mode."""
+    average = copy.deepcopy(model)
+    average.load_state_dict(ema.state)
+    return average.eval()

@@ -1,0 +1,163 @@
+"""Splits on disk: fixed, disjoint, verified on reading."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from sklearn.datasets import load_digits
+
+from threetargets import files
+from threetargets import study as studies
+from threetargets.data import sources, store
+from threetargets.errors import CannotWrite, ConfigError, DataError, MissingInput
+from threetargets.stages import prepare
+
+PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+
+
+def a_study(**split):
+    sizes = {"train": 1097, "validation": 200, "test": 500} | split
+    values = {**PARAMS, "data": {"name": "digits", "split": sizes, "mirror": None}}
+    values["sampling"] = {**PARAMS["sampling"], "images": min(500, sizes["train"], sizes["test"])}
+    return studies.parse(values, "test")
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return a_study()
+
+
+def test_every_image_is_in_exactly_one_split(study):
+    parts = store.split_indices("digits", 1797, study.data.split)
+    assert {k: len(v) for k, v in parts.items()} == {"train": 1097, "validation": 200, "test": 500}
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(1797))
+
+
+def test_smaller_training_split_keeps_test_and_validation():
+    whole = store.split_indices("digits", 1797, a_study().data.split)
+    fewer = store.split_indices("digits", 1797, a_study(train=600).data.split)
+    assert np.array_equal(whole["test"], fewer["test"]) and np.array_equal(whole["validation"], fewer["validation"])
+    assert np.array_equal(whole["train"][:600], fewer["train"])
+
+
+def test_split_is_the_same_everywhere():
+    """Written down once: another permutation, of another torch or another stream, would move images between splits."""
+    parts = store.split_indices("digits", 1797, a_study().data.split)
+    assert parts["test"][:5].tolist() == [480, 572, 994, 393, 1729] and parts["train"][-5:].tolist() == [
+        812,
+        1,
+        1317,
+        19,
+        1020,
+    ]
+
+
+def test_data_sets_have_permutations_of_their_own():
+    a, b = (store.split_indices(name, 1797, a_study().data.split)["test"] for name in "ab")
+    assert not np.array_equal(a, b)
+
+
+def test_splits_larger_than_the_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"data\.split: 1098 \+ 200 \+ 500 = 1798 images, but digits has 1797"):
+        prepare.run(a_study(train=1098))
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_what_is_written_is_what_is_read(study):
+    prepare.run(study, params="p.yaml")
+    data = load_digits()
+    manifest = store.load_manifest(study)
+    assert (manifest.name, manifest.levels, manifest.shape, manifest.dims) == ("digits", 17, (1, 8, 8), 64)
+    assert manifest.classes == 10 and manifest.class_names[7] == "7"
+    assert manifest.source["command"] == "threetargets prepare --params p.yaml"
+    for split, index in store.split_indices("digits", 1797, study.data.split).items():
+        images = store.load_split(study, split)
+        assert images.images.dtype == torch.uint8 and images.labels.dtype == torch.int64
+        assert len(images) == manifest.splits[split].n
+        assert np.array_equal(images.images.numpy(), data.images[index, None])
+        assert np.array_equal(images.labels.numpy(), data.target[index])
+
+
+def test_second_run_changes_no_byte(study):
+    prepare.run(study)
+    folder = Path("results/digits/data")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    prepare.run(study)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert set(before) == {"train.npz", "validation.npz", "test.npz", "manifest.json"}
+
+
+def test_interrupted_run_leaves_no_manifest(study, monkeypatch):
+    whole = files.write_arrays
+
+    def fail_at_the_last(path, **arrays):
+        if path.name == "train.npz":
+            raise KeyboardInterrupt
+        whole(path, **arrays)
+
+    monkeypatch.setattr(files, "write_arrays", fail_at_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.run(study)
+    with pytest.raises(MissingInput, match=r"manifest\.json"):
+        store.load_split(study, "test")
+
+
+def test_unwritable_folder(study):
+    Path("results").write_text("a file where the folder should be")
+    with pytest.raises(CannotWrite, match="results"):
+        prepare.run(study)
+
+
+def test_damaged_file(study):
+    prepare.run(study)
+    path = store.split_path(study, "validation")
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(DataError, match=r"validation\.npz"):
+        store.load_split(study, "validation")
+    assert len(store.load_split(study, "test")) == 500
+    prepare.run(study)
+    assert len(store.load_split(study, "validation")) == 200
+
+
+def test_file_of_another_split(study):
+    prepare.run(study)
+    store.split_path(study, "test").write_bytes(store.split_path(study, "train").read_bytes())
+    with pytest.raises(DataError, match=r"test\.npz: not the arrays that manifest\.json names"):
+        store.load_split(study, "test")
+
+
+@pytest.mark.parametrize("edit", [{"levels": 16}, {"shape": [1, 4, 16]}, {"splits": []}, {"digest": "0"}, {"more": 1}])
+def test_edited_manifest(study, edit):
+    prepare.run(study)
+    path = store.manifest_path(study)
+    path.write_text(json.dumps(json.loads(path.read_text()) | edit))
+    with pytest.raises(DataError, match=r"manifest\.json: damaged"):
+        store.load_manifest(study)
+
+
+def test_data_prepared_for_other_parameters(study):
+    prepare.run(study)
+    with pytest.raises(DataError, match="written for train = 1097, the study says 600"):
+        store.load_split(a_study(train=600), "train")
+
+
+def test_digest_follows_the_images(study):
+    prepare.run(study)
+    one = store.load_manifest(study)
+    other = a_study(train=600)
+    prepare.run(other)
+    two = store.load_manifest(other)
+    assert one.digest != two.digest and one.splits["test"] == two.splits["test"]
+
+
+def test_wrong_file_is_refused_before_anything_is_written(study, monkeypatch):
+    monkeypatch.setitem(sources.SOURCES, "digits", replace(sources.find("digits"), digest="0" * 64))
+    with pytest.raises(DataError, match="expected 0000000000000000"):
+        prepare.run(study)
+    assert not Path("results").exists()

@@ -1,0 +1,50 @@
+"""Stands in for the command line: writes the files that grid.py names for a stage, with its identity as content.
+
+STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from threetargets import grid, study
+from threetargets.grid import Run
+
+parser = argparse.ArgumentParser()
+parser.add_argument("stage")
+parser.add_argument("action", nargs="?")
+parser.add_argument("--params", required=True)
+parser.add_argument("--cell", default="data")
+parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--guidance", default="")
+parser.add_argument("--threads")
+parser.add_argument("--keep-failed", action="store_true")
+call = parser.parse_args()
+chosen = study.load(call.params)
+run = Run(call.cell, call.seed)
+folder = grid.run_dir(chosen, run)
+name = f"{call.stage}/{call.cell}/{call.seed}"
+
+if os.environ.get("STUB_FAIL") == name:
+    raise SystemExit(f"{name} was told to fail")
+if os.environ.get("STUB_WAIT") == name:
+    time.sleep(600)
+
+outputs: list[Path] = []
+if call.stage == "prepare":
+    outputs = [grid.data_dir(chosen) / file for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")]
+elif call.stage == "train":
+    outputs = [folder / file for file in ("weights.safetensors", "train.json", "train.jsonl")]
+elif call.stage == "sample":
+    place = grid.sample_dir(chosen, run, call.guidance)
+    outputs = [*(place / f"gamma{g}.npz" for g in grid.gammas(chosen, call.guidance)), place / "sample.json"]
+elif call.stage in ("likelihood", "evaluate"):
+    outputs = [folder / f"{call.stage}.json"]
+elif call.stage == "track":
+    outputs = [grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")]
+elif call.stage == "report":
+    outputs = [grid.reports(chosen) / file for file in ("index.html", "report.md", "metrics.csv")]
+for path in outputs:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"state": "complete", "reason": ""}')

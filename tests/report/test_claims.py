@@ -1,0 +1,148 @@
+"""Claims: each verdict follows the data that it is given, turns when the data turns, and never passes by default."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from report import synthetic
+
+from threetargets.grid import Run
+from threetargets.records import Figure
+from threetargets.report import claims, page
+from threetargets.report.collect import Place, Results
+
+Make = Callable[..., Results]
+Change = Callable[[Place, Figure, float], float]
+
+
+def verdict(results: Results, name: str) -> str:
+    (claim,) = [c for c in claims.CLAIMS if c.id == name]
+    return claim.decide(results).verdict
+
+
+def changed(results: Results, change: Change) -> Results:
+    """The results with `change(place, figure)` in the place of every value."""
+    records = {
+        place: replace(
+            record,
+            figures=[f if f.value is None else replace(f, value=change(place, f, f.value)) for f in record.figures],
+        )
+        for place, record in results.records.items()
+    }
+    return Results(results.study, records, results.manifest, results.tracking)
+
+
+EXPECTED = {
+    "elbo-bound": "reproduced",
+    "ladder": "reproduced",
+    "targets-trained": "reproduced",
+    "eps-over-x0 (native)": "reproduced",
+    "guidance-clear": "reproduced",
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_effects_that_were_put_in_are_reproduced(have: Make, name: str) -> None:
+    assert verdict(have(), name) == EXPECTED[name]
+
+
+def _looser_with_more_samples(place: Place, f: Figure, value: float) -> float:
+    return value + 1.0 if f.metric == "iwae_1000_bpd" else value
+
+
+def _vae_best(place: Place, f: Figure, value: float) -> float:
+    return value - 1.0 if place.run.cell == "vae" and f.metric.endswith("_bpd") else value
+
+
+def _x0_differs_when_matched(place: Place, f: Figure, value: float) -> float:
+    return value + 0.5 if place.run.cell == "ddpm_x0_elbo" and f.metric == "bound_bpd" else value
+
+
+def _x0_better(place: Place, f: Figure, value: float) -> float:
+    return value / 3 if place.run.cell == "ddpm_x0_native" and f.metric == "fid" else value
+
+
+def _accuracy_falls(place: Place, f: Figure, value: float) -> float:
+    return 1 - value if f.metric == "accuracy" and f.guidance != "none" else value
+
+
+def _falls_for_ever(place: Place, f: Figure, value: float) -> float:
+    return 20 - 3 * float(f.gamma) + value / 100 if f.metric == "fid" and f.guidance.startswith("class") else value
+
+
+def _elbo_gives_better_samples(place: Place, f: Figure, value: float) -> float:
+    return value / 2 if place.run.cell == "ddpm_eps_elbo" and f.metric == "fid" else value
+
+
+def _guidance_harms(place: Place, f: Figure, value: float) -> float:
+    return 0.5 if f.metric == "accuracy" and f.guidance == "classifier-free" and f.gamma == "1.5" else value
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("elbo-bound", _looser_with_more_samples),
+        ("ladder", _vae_best),
+        ("targets-trained", _x0_differs_when_matched),
+        ("eps-over-x0 (native)", _x0_better),
+        ("guidance-clear", _accuracy_falls),
+        ("guidance-u", _falls_for_ever),
+        ("simple-over-elbo", _elbo_gives_better_samples),
+        ("ignore-label", _guidance_harms),
+    ],
+)
+def test_the_opposite_effect_is_not_reproduced(have: Make, name: str, change: Change) -> None:
+    assert verdict(changed(have(), change), name) == "not reproduced"
+
+
+def _bare_u(place: Place, f: Figure, value: float) -> float:
+    noise = {0: -0.01, 1: 0.0, 2: 0.01}[place.run.seed] if place.run.seed in (0, 1, 2) else 0.0
+    return (float(f.gamma) - 1.3) ** 2 + 3 + noise if f.metric == "fid" and f.guidance.startswith("class") else value
+
+
+def test_a_clean_u_is_reproduced(have: Make) -> None:
+    assert verdict(changed(have(), _bare_u), "guidance-u") == "reproduced"
+
+
+def test_a_model_that_heeds_its_label_is_not_repaired(have: Make) -> None:
+    def heeds(place: Place, f: Figure, value: float) -> float:
+        return 0.97 + 0.0001 * place.run.seed if f.metric == "accuracy" else value
+
+    assert verdict(changed(have(), heeds), "ignore-label") == "not reproduced"
+
+
+def test_unequal_parameters_decide_nothing(have: Make) -> None:
+    def larger(place: Place, f: Figure, value: float) -> float:
+        return 2 * value if f.metric == "parameters" and place.run.model == "ddpm" else value
+
+    assert verdict(changed(have(), larger), "ladder") == "inconclusive"
+
+
+def test_without_data_no_claim_passes(have: Make) -> None:
+    results = have()
+    empty = Results(results.study, {}, results.manifest, {})
+    assert {claim.decide(empty).verdict for claim in claims.CLAIMS} == {"no data"}
+
+
+def test_one_seed_reproduces_nothing(have: Make) -> None:
+    results = have(seeds=[0])
+    assert {claim.decide(results).verdict for claim in claims.CLAIMS} <= {"inconclusive", "no data"}
+
+
+def test_a_missing_curve_keeps_a_claim_open(have: Make) -> None:
+    results = changed(have(), _bare_u)
+    cell = "ddpm_x0_eps-equivalent"
+    records = {p: r for p, r in results.records.items() if p.run.cell != cell}
+    holed = Results(results.study, records, results.manifest, results.tracking)
+    assert verdict(results, "guidance-u") == "reproduced"
+    assert verdict(holed, "guidance-u") == "inconclusive"
+    assert verdict(holed, "guidance-clear") == "inconclusive"
+
+
+def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
+    table = page.claims_table(have(missing=Run("vae", 0)))
+    names = [row[0].text.split(" (")[0] for row in table.rows]
+    assert len(set(names)) == 19  # as many as the study's list has
+    assert sum(row[1].text == "no data" for row in table.rows) == len(claims.ELSEWHERE)
+    assert set(names) >= {"elbo-identity", "two-elbos", "guidance-tilt", "ladder"}
+    assert synthetic.FAILED.cell not in names

@@ -1,0 +1,159 @@
+"""Parameter files: every mistake is one line that names the key, and nothing is written."""
+
+import copy
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+
+from threetargets import grid, study
+from threetargets.errors import ConfigError, MissingInput
+
+ROOT = Path(__file__).parents[1]
+DEFAULT = study.load(ROOT / "params.yaml").model_dump(mode="json")
+
+
+def changed(**changes):
+    values = copy.deepcopy(DEFAULT)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        section = values
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    "path", ["params.yaml", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "config").glob("*.yaml"))]
+)
+def test_shipped_files_are_valid(path):
+    loaded = study.load(ROOT / path)
+    assert study.parse(loaded.model_dump(mode="json"), path) == loaded
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "said"),
+    [
+        ({"diffusion__stepz": 10}, "diffusion.stepz", "unknown key; expected one of label_dropout"),
+        ({"seed": [0]}, "seed", "unknown key"),
+        ({"diffusion__steps": "many"}, "diffusion.steps", "'many'"),
+        ({"diffusion__steps": 250.5}, "diffusion.steps", "250.5"),
+        ({"training__ddpm__learning_rate": 0}, "training.ddpm.learning_rate", "greater than 0"),
+        ({"training__ddpm__learning_rate": math.nan}, "training.ddpm.learning_rate", "nan"),
+        ({"training__ddpm__steps": True}, "training.ddpm.steps", "True"),
+        ({"guidance__gammas": []}, "guidance.gammas", "at least 1"),
+        ({"guidance__gammas": [0.0, -0.5]}, "guidance.gammas.1", "not negative"),
+        ({"guidance__gammas": [math.nan]}, "guidance.gammas.0", "finite"),
+        ({"guidance__gammas": [1.0, 1.0]}, "guidance.gammas", "repeated"),
+        ({"guidance__kinds": ["magic"]}, "guidance.kinds.0", "'classifier'"),
+        ({"seeds": []}, "seeds", "at least 1"),
+        ({"seeds": [0, 0]}, "seeds", "repeated"),
+        ({"cells": []}, "cells", "at least 1"),
+        ({"cells": ["ddpm_x1_native"]}, "cells.0", "unknown target 'x1'; expected one of x0, eps, score"),
+        ({"cells": ["ddpm_x0_heavy"]}, "cells.0", "unknown weighting 'heavy'"),
+        ({"cells": ["gan"]}, "cells.0", "unknown model 'gan'"),
+        ({"guidance__cells": ["ddpm_v_native"]}, "the file", "not in cells"),
+        ({"diffusion__schedule__name": "cosin"}, "diffusion.schedule.name", "'cosine'"),
+        ({"diffusion__schedule__log_snr_min": 9.5}, "diffusion.schedule", "smaller than log_snr_max"),
+        ({"diffusion__schedule__log_snr_min": -math.inf}, "diffusion.schedule.log_snr_min", "finite"),
+        ({"diffusion__time_sampling": {"native": "uniform"}}, "diffusion", "time_sampling lacks elbo"),
+        ({"hvae__latents": [8]}, "the file", "two or more levels"),
+        ({"sampling__images": 100000}, "the file", "larger than the train or test split"),
+        ({"classifiers__judge_seed": 0}, "the file", "must be independent"),
+        ({"study": "../elsewhere"}, "study", "match pattern"),
+        ({"data": None}, "data", "dictionary"),
+    ],
+)
+def test_one_line_names_the_key(changes, key, said):
+    with pytest.raises(ConfigError) as caught:
+        study.parse(changed(**changes), "params.yaml")
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: {key}: ")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_missing_key_is_named():
+    values = changed()
+    del values["diffusion"]["variance"]
+    with pytest.raises(ConfigError, match=r"diffusion\.variance: is missing"):
+        study.parse(values, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("study: [", "not valid YAML"), ("study: a\nstudy: b\n", "stands twice"), ("- 1\n", "mapping"), ("", "mapping")],
+)
+def test_files_that_are_no_parameters(tmp_path, text, said):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        study.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_yaml_tag_constructs_nothing(tmp_path):
+    path = tmp_path / "evil.yaml"
+    path.write_text("study: !!python/object/apply:os.system ['touch owned']\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        study.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(MissingInput, match=r"nowhere\.yaml"):
+        study.load(tmp_path / "nowhere.yaml")
+
+
+def test_merge_keys_and_numbers_read_as_written(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(DEFAULT))
+    assert study.load(path) == study.load(ROOT / "params.yaml")
+
+
+RUN = grid.Run("ddpm_eps_native", 0)
+NUMBERS = {
+    "diffusion__steps": 100,
+    "network__width": 128,
+    "training__ddpm__steps": 7,
+    "training__ddpm__batch": 7,
+    "data__split__train": 1000,
+    "precision": "bf16",
+    "diffusion__variance": "fixed-small",
+}
+NO_NUMBERS = {
+    "title": "another",
+    "training__ddpm__log_every": 7,
+    "training__ddpm__checkpoint_every": 7,
+    "training__vae__steps": 7,
+    "tracking__live_after_seconds": 1.0,
+    "seeds": [0, 5],
+    "cells": ["ddpm_eps_native", *DEFAULT["guidance"]["cells"]],
+    "device": "cpu",
+    "sampling__steps": 7,
+    "vae__width": 7,
+}
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+def test_identity_changes_with_what_changes_numbers(path):
+    ours, theirs = study.parse(DEFAULT, "a"), study.parse(changed(**{path: NUMBERS[path]}), "b")
+    assert grid.identity(ours, "train", RUN) != grid.identity(theirs, "train", RUN)
+
+
+@pytest.mark.parametrize("path", NO_NUMBERS)
+def test_identity_keeps_with_what_changes_none(path):
+    ours, theirs = study.parse(DEFAULT, "a"), study.parse(changed(**{path: NO_NUMBERS[path]}), "b")
+    assert grid.identity(ours, "train", RUN) == grid.identity(theirs, "train", RUN)
+
+
+def test_every_run_of_the_grid_has_its_own_identity_and_folder():
+    chosen = study.load(ROOT / "params.yaml")
+    runs = grid.trained_runs(chosen)
+    assert len({grid.identity(chosen, "train", run) for run in runs}) == len(runs)
+    assert len({grid.run_dir(chosen, run) for run in runs}) == len(runs)
+
+
+def test_gamma_has_one_spelling():
+    assert [grid.gamma_label(g) for g in (0, 1.0, 1.5, 0.25, 10)] == ["0", "1", "1.5", "0.25", "10"]

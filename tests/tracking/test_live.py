@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tracking.conftest import Query
+from tracking.synthetic import small_study, write_study
+
+from threetargets import grid
+from threetargets.grid import Run
+from threetargets.tracking import Journal, Live, sync, truncate_after
+
+VAE = Run("vae", 0)
+LOSSES = "select count(*) from metrics where key = 'loss'"
+
+
+def until(done: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if done():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threetargets.tracking.live.EVERY_SECONDS", 0.2)
+
+
+def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(query: Query, quick: None) -> None:
+    study = small_study(live_after=0.0)
+    write_study(study)
+    folder = grid.run_dir(study, VAE)
+    (folder / "train.jsonl").unlink()
+    identity = grid.identity(study, "train", VAE)
+    with Journal(folder / "train.jsonl") as journal, Live(study, VAE, identity, folder / "train.jsonl") as live:
+        for step in range(1, 11):
+            journal.log(step, step, {"loss": 1 / step})
+        assert until(lambda: query(LOSSES) == [(10,)])
+        assert query("select distinct status from runs") == [("RUNNING",)]
+        for step in range(11, 21):
+            journal.log(step, step, {"loss": 1 / step})
+        live.close(timeout=20)
+    assert query(LOSSES) == [(20,)]
+    live_ids = {run_id for (run_id,) in query("select run_uuid from runs")}
+    ids = sync(study)["runs"]["vae/seed0"]
+    assert live_ids == {ids["parent"], ids["train"]}
+    assert query(f"{LOSSES} and run_uuid = '{ids['train']}'") == [(21,)]  # 20 of the journal and the final figure
+    assert query(f"select status from runs where run_uuid = '{ids['train']}'") == [("FINISHED",)]
+
+
+def test_sync_fills_in_what_the_live_mirror_did_not_send(query: Query, quick: None) -> None:
+    study = small_study(live_after=0.0)
+    write_study(study)
+    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path.unlink()
+    with Journal(path) as journal:
+        journal.log(1, 1, {"loss": 1.0})
+        live = Live(study, VAE, grid.identity(study, "train", VAE), path)
+        assert until(lambda: query(LOSSES) == [(1,)])
+        live.close(timeout=20)
+        journal.log(2, 2, {"loss": 0.5})
+    train = sync(study)["runs"]["vae/seed0"]["train"]
+    assert query(f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step, timestamp") == [
+        (1,),
+        (2,),
+        (2,),
+    ]
+    assert query("select count(*) from tags where key = 'study.superseded'") == [(0,)]
+
+
+def test_a_resumed_training_does_not_mix_with_steps_that_were_taken_back(query: Query, quick: None) -> None:
+    study = small_study(live_after=0.0)
+    write_study(study)
+    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path.unlink()
+    identity = grid.identity(study, "train", VAE)
+    with Journal(path) as journal, Live(study, VAE, identity, path):
+        for step in (1, 2, 3):
+            journal.log(step, step, {"loss": 1.0})
+        assert until(lambda: query(LOSSES) == [(3,)])
+    truncate_after(path, 2)
+    time.sleep(0.01)
+    with Journal(path) as journal:
+        journal.log(3, 3, {"loss": 1.0})
+        live = Live(study, VAE, identity, path)
+        assert until(lambda: query(LOSSES) == [(6,)])
+        live.close(timeout=20)
+    train = sync(study)["runs"]["vae/seed0"]["train"]
+    assert query(f"select count(*) from metrics where run_uuid = '{train}' and key = 'loss'") == [(4,)]
+    assert query("select count(*) from tags where key = 'study.superseded'") == [(1,)]
+
+
+def test_a_store_that_is_away_neither_raises_nor_holds_up_the_training(
+    project: Path, capfd: pytest.CaptureFixture[str], quick: None
+) -> None:
+    study = small_study("http://127.0.0.1:9", live_after=0.0)
+    with Journal(project / "j") as journal:
+        live = Live(study, VAE, "0" * 16, project / "j")
+        begun = time.monotonic()
+        for step in range(20):
+            journal.log(step, step, {"loss": 1.0})
+        assert time.monotonic() - begun < 5
+        assert until(lambda: "training goes on, track sync" in capfd.readouterr().err)
+        begun = time.monotonic()
+        live.close(timeout=5)
+        assert time.monotonic() - begun < 6
+
+
+def test_a_short_training_never_asks_for_mlflow(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("threetargets.tracking.store.connect", opened.append)
+    study = small_study(live_after=60.0)
+    begun = time.monotonic()
+    with Journal(project / "j") as journal, Live(study, VAE, "0" * 16, project / "j") as live:
+        journal.log(1, 1, {"loss": 1.0})
+    assert time.monotonic() - begun < 2
+    assert opened == []
+    assert not live._thread.is_alive()

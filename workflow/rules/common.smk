@@ -1,0 +1,113 @@
+# The study, its grid and its paths, for the rules. Nothing here imports torch or mlflow: every job reads this again.
+import json
+import os
+import shlex
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from threetargets import grid, study
+from threetargets.errors import UserError
+from threetargets.grid import Run
+
+
+def parameter_file():
+    """params.yaml or the file of --configfile, relative to the working directory where it can be."""
+    if workflow.config_settings.config:
+        raise WorkflowError("--config is not used: name a parameter file with --configfile, or edit params.yaml")
+    given = list(workflow.overwrite_configfiles) or ["params.yaml"]
+    if len(given) > 1:
+        raise WorkflowError(f"--configfile names {len(given)} files; a study is one file, they are not merged")
+    path = os.path.relpath(given[0])
+    return str(given[0]) if path.startswith("..") else path
+
+
+def load_study(path):
+    try:
+        return study.load(path)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+PARAMS = parameter_file()
+STUDY = load_study(PARAMS)
+FILE = shlex.quote(PARAMS).replace("{", "{{").replace("}", "}}")  # for shell commands
+LOGS = Path("logs", STUDY.study)
+
+GPU = int(STUDY.device == "cuda" or (STUDY.device == "auto" and os.path.exists(os.path.join(os.sep, "dev", "nvidia0"))))
+THREADS = 4 if GPU else 1  # on the CPU models are small: two trainings side by side beat one on two cores
+MEMORY = 16000 if GPU else 2500
+
+# Runs with wildcards in the place of a cell and a seed, so that grid.py alone knows the paths.
+RUN = Run("{cell}", "{seed}")
+RUN_DIR = grid.run_dir(STUDY, RUN)
+NONE_DIR = grid.sample_dir(STUDY, RUN, "none")
+GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
+
+DATA = [grid.data_dir(STUDY) / name for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))]
+TRACKING = grid.results(STUDY) / "tracking.json"
+REPORT = [grid.reports(STUDY) / name for name in ("index.html", "report.md", "metrics.csv")]
+
+
+wildcard_constraints:
+    cell="[a-z0-9-]+(_[a-z0-9-]+_[a-z-]+)?",
+    seed="[0-9]+",
+    guidance="classifier|classifier-free",
+
+
+def run_of(wildcards):
+    return Run(wildcards.cell, int(wildcards.seed))
+
+
+def identity(stage, guidance=""):
+    """A rule's parameter that changes exactly when its numbers would: the declared fields and the code by content."""
+    return lambda wildcards: grid.identity(STUDY, stage, run_of(wildcards), wildcards.get("guidance", guidance))
+
+
+def trained(run):
+    folder = grid.run_dir(STUDY, run)
+    return [folder / "weights.safetensors", folder / "train.json"]
+
+
+def samples(run, guidance):
+    folder = grid.sample_dir(STUDY, run, guidance)
+    return [*(folder / f"gamma{g}.npz" for g in grid.gammas(STUDY, guidance)), folder / "sample.json"]
+
+
+def guide(wildcards):
+    """Classifier guidance needs the noise-aware classifier of the same seed."""
+    return trained(Run("guide", int(wildcards.seed))) if wildcards.guidance == "classifier" else []
+
+
+def samples_to_evaluate(wildcards):
+    run = run_of(wildcards)
+    return [] if run.model == grid.FLOOR else [f for g in grid.guidances(STUDY, run) for f in samples(run, g)]
+
+
+def records():
+    """Every record and journal of the study: what tracking and report read."""
+    found = []
+    for run in grid.trained_runs(STUDY):
+        folder = grid.run_dir(STUDY, run)
+        found += [folder / "train.json", folder / "train.jsonl"]
+    for run in grid.model_runs(STUDY):
+        found += [grid.sample_dir(STUDY, run, g) / "sample.json" for g in grid.guidances(STUDY, run)]
+        found += [grid.run_dir(STUDY, run) / "likelihood.json"]
+    for run in grid.model_runs(STUDY) + grid.floor_runs(STUDY):
+        found += [grid.run_dir(STUDY, run) / "evaluate.json"]
+    return found
+
+
+def sample_sets():
+    return [f for run in grid.model_runs(STUDY) for g in grid.guidances(STUDY, run) for f in samples(run, g)[:-1]]
+
+
+def closing_words():
+    """Where the report is, and whether MLflow has everything."""
+    lines = [f"The report of {STUDY.study}: {REPORT[0]}"]
+    state = json.loads(TRACKING.read_text()) if TRACKING.exists() else {"state": "complete"}
+    if state["state"] != "complete":
+        lines.append(
+            f"MLflow is incomplete ({state['reason']}). Once it answers: threetargets track sync --params {FILE}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+# The images of the study, their split and their digests.
+rule prepare:
+    output:
+        DATA,
+    log:
+        LOGS / "prepare.log",
+    conda:
+        "../envs/threetargets.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        identity=grid.identity(STUDY, "prepare"),
+    message:
+        f"prepare {STUDY.data.name} (log: {{log}})"
+    shell:
+        f"threetargets prepare --params {FILE} > {{log}} 2>&1"

@@ -1,0 +1,49 @@
+# Likelihood on the test split; FID and its kin, accuracy and entropy of every sample set by the judge's features.
+rule likelihood:
+    input:
+        DATA,
+        RUN_DIR / "weights.safetensors",
+        RUN_DIR / "train.json",
+    output:
+        RUN_DIR / "likelihood.json",
+    log:
+        LOGS / "likelihood" / "{cell}-seed{seed}.log",
+    conda:
+        "../envs/threetargets.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=MEMORY,
+        runtime=240,
+    params:
+        identity=identity("likelihood"),
+    message:
+        "likelihood of {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
+    shell:
+        f"threetargets likelihood --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule evaluate:
+    input:
+        DATA,
+        samples_to_evaluate,
+        judge=trained(grid.judge_run(STUDY)),
+    output:
+        RUN_DIR / "evaluate.json",
+    log:
+        LOGS / "evaluate" / "{cell}-seed{seed}.log",
+    conda:
+        "../envs/threetargets.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=MEMORY,
+        runtime=240,
+    params:
+        identity=identity("evaluate"),
+    message:
+        "evaluate {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
+    shell:
+        f"threetargets evaluate --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        " --threads {threads} > {log} 2>&1"

@@ -1,0 +1,23 @@
+# The report reads records, journals, samples and the MLflow runs that tracking.json names.
+rule report:
+    input:
+        DATA,
+        records(),
+        sample_sets(),
+        TRACKING,
+    output:
+        REPORT,
+    log:
+        LOGS / "report.log",
+    conda:
+        "../envs/threetargets.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        identity=grid.identity(STUDY, "report"),
+    message:
+        "report (log: {log})"
+    shell:
+        f"threetargets report --params {FILE} > {{log}} 2>&1"

@@ -1,0 +1,27 @@
+# One model, guide or judge. A training that diverges is a result: its record says failed, and the others go on.
+# Checkpoints lie in work/<identity>/, which is no output: an interrupted training goes on from there.
+rule train:
+    input:
+        DATA,
+    output:
+        RUN_DIR / "weights.safetensors",
+        RUN_DIR / "train.json",
+        RUN_DIR / "train.jsonl",
+    log:
+        LOGS / "train" / "{cell}-seed{seed}.log",
+    benchmark:
+        LOGS / "train" / "{cell}-seed{seed}.benchmark.tsv"
+    conda:
+        "../envs/threetargets.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=MEMORY,
+        runtime=720,
+    params:
+        identity=identity("train"),
+    message:
+        "train {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
+    shell:
+        f"threetargets train --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        " --threads {threads} --keep-failed > {log} 2>&1"
