@@ -139,7 +139,9 @@ def test_gamma_one_samples_the_component(label, mean):
 
 
 def test_gamma_zero_samples_the_mixture():
-    cdf = lambda x: 0.5 * norm.cdf(x, -0.3, 0.4) + 0.5 * norm.cdf(x, 0.3, 0.4)
+    def cdf(x):
+        return 0.5 * norm.cdf(x, -0.3, 0.4) + 0.5 * norm.cdf(x, 0.3, 0.4)
+
     assert kstest(drawn(0, 0.0), cdf).pvalue > 0.01
 
 

@@ -58,8 +58,13 @@ def test_log_linear_has_equal_steps():
 
 def test_linear_integrates_a_beta_that_grows_evenly():
     """-log abar(u) = integral of beta from 0 to u; the ends of the range are found by root finding."""
-    loss = lambda u: quad(lambda v: 0.1 + 19.9 * v, 0, u)[0]
-    log_snr = lambda u: -math.log(math.expm1(loss(u)))
+
+    def loss(u):
+        return quad(lambda v: 0.1 + 19.9 * v, 0, u)[0]
+
+    def log_snr(u):
+        return -math.log(math.expm1(loss(u)))
+
     high, low = 7.0, -8.0
     first, last = (brentq(lambda u, v=v: log_snr(u) - v, 1e-6, 2) for v in (high, low))
     t = torch.linspace(0, 1, 21, dtype=torch.float64)

@@ -6,9 +6,7 @@ import torch
 from scipy.stats import kstest
 
 from threetargets.diffusion.schedule import SCHEDULES, table
-from threetargets.diffusion.times import draw, proposal, stratified
-
-PROPOSALS = ["uniform", "log-snr"]
+from threetargets.diffusion.times import PROPOSALS, draw, proposal, single_draw_std, stratified
 
 
 def test_one_number_in_each_stratum_for_every_batch_size():
@@ -86,3 +84,17 @@ def test_log_snr_proposal_evens_out_the_elbo_weight():
 def test_unknown_proposal():
     with pytest.raises(ValueError, match="unknown proposal"):
         proposal(table(SCHEDULES["cosine"](9.0, -9.0), 5), "cubic")
+
+
+@pytest.mark.parametrize("name", PROPOSALS)
+def test_spread_of_one_draw(name):
+    """Against every image and level enumerated with its probability: the estimate is terms[n, i - 1] / p_i."""
+    process = table(SCHEDULES["cosine"](9.0, -9.0), 6)
+    terms = torch.rand(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    p = proposal(process, name).numpy()
+    estimates, chances = (terms.numpy() / p).ravel(), np.tile(p / 5, 5)
+    mean = (chances * estimates).sum()
+    expected = np.sqrt((chances * (estimates - mean) ** 2).sum())
+    assert mean == pytest.approx(float(terms.sum(1).mean()), rel=1e-12)
+    assert single_draw_std(terms, process, name) == pytest.approx(expected, rel=1e-12)
+    assert single_draw_std(torch.ones(3, 1) * torch.tensor(p), process, name) == pytest.approx(0.0, abs=1e-7)

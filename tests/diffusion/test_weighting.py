@@ -24,7 +24,10 @@ def test_elbo_weight_in_many_digits(i):
     abar = [mpmath.mpf(1)]
     for beta in torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64).tolist():
         abar.append(abar[-1] * (1 - mpmath.mpf(beta)))
-    snr = lambda j: abar[j] / (1 - abar[j])
+
+    def snr(j):
+        return abar[j] / (1 - abar[j])
+
     assert weight("elbo", "eps", i) == pytest.approx(float((snr(i - 1) - snr(i)) / snr(i) / 2), rel=1e-9)
 
 

@@ -1,0 +1,237 @@
+"""The diffusion bound with an exact denoiser: its excess over the entropy, and each of its parts."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+
+from threetargets.diffusion.kernel import posterior, signal_noise
+from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
+from threetargets.diffusion.target import Prediction
+from threetargets.levels import centres
+from threetargets.likelihood.bound import (
+    VARIANCES,
+    decoder_term,
+    denoising_term,
+    diffusion_bound,
+    prior_term,
+    reverse_variance,
+    standard_error,
+)
+from threetargets.likelihood.decoders import DECODERS
+from threetargets.likelihood.gaussian import kl_isotropic, kl_to_standard
+from threetargets.oracles import Gaussian
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def ddpm(steps):
+    """Betas linear from 0.1 / T to 20 / T: 1e-4 to 0.02 at T = 1000, ten times as large at T = 100."""
+    return table_of_betas(torch.linspace(0.1 / steps, 20 / steps, steps, dtype=torch.float64))
+
+
+def excess(process, data, variance):
+    """Bits/dim by which the bound of the exact denoiser exceeds the entropy of one-dimensional Gaussian data.
+
+    E |x_0 - x0^|^2 is the variance of x_0 given x_i, which the data knows. The decoder is a density here.
+    """
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    nats = -data.entropy()
+    for i in range(1, process.steps + 1):
+        missed = data.posterior(zero, process.log_snr[i])[1][0, 0, 0]
+        sigma2 = reverse_variance(process, torch.tensor(i), variance)
+        if i == 1:
+            nats += float(0.5 * torch.log(2 * math.pi * sigma2) + missed / (2 * sigma2))
+        else:
+            q = posterior(process.log_snr[i - 1], process.log_snr[i])
+            nats += float(kl_isotropic(q.A**2 * missed, q.C, sigma2, 1))
+    a, s = process.a[-1], process.s[-1]
+    at_one_deviation = kl_to_standard((a * data.covariance.sqrt()), torch.log(s).expand(1, 1))
+    return (nats + float(at_one_deviation)) / math.log(2)
+
+
+EXCESS = {
+    "fixed-small": {1000: 0.82223, 100: 1.83540},
+    "fixed-large-override": {1000: 0.16543, 100: 0.04765},
+    "fixed-large": {1000: 0.00158, 100: 0.01581},
+}
+"""Bits/dim for data N(0, 0.25). A new variance states its own."""
+
+
+@pytest.mark.parametrize("steps", [1000, 100])
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_excess_of_the_bound_over_the_entropy(variance, steps):
+    """A perfect denoiser: what is left is the reverse variance's doing."""
+    data = Gaussian(tensor([0.0]), tensor([[0.25]]))
+    assert excess(ddpm(steps), data, variance) == pytest.approx(EXCESS[variance][steps], abs=6e-6)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_bound_is_a_bound(variance, schedule):
+    data = Gaussian(tensor([0.0]), tensor([[0.25]]))
+    for steps in (2, 10, 300):
+        assert excess(table(SCHEDULES[schedule](9.0, -9.0), steps), data, variance) > 0
+
+
+# Parts.
+
+
+def test_reverse_variances_are_beta_and_its_posterior():
+    betas = torch.linspace(1e-3, 0.2, 30, dtype=torch.float64)
+    process, abar = table_of_betas(betas), torch.cumprod(1 - betas, 0)
+    i = torch.arange(2, 31)
+    small = betas[1:] * (1 - abar[:-1]) / (1 - abar[1:])
+    torch.testing.assert_close(reverse_variance(process, i, "fixed-small"), small, rtol=1e-11, atol=0)
+    torch.testing.assert_close(reverse_variance(process, i, "fixed-large"), betas[1:], rtol=1e-11, atol=0)
+    at_one = {"fixed-small": small[0], "fixed-large": betas[0], "fixed-large-override": small[0]}
+    for variance in VARIANCES:
+        first = reverse_variance(process, torch.tensor([1, 2]), variance)
+        assert float(first[0]) == pytest.approx(float(at_one[variance]), rel=1e-11)
+        assert first.dtype == torch.float64 and float(reverse_variance(process, i, variance).min()) > 0
+    override = reverse_variance(process, torch.arange(1, 31), "fixed-large-override")
+    torch.testing.assert_close(override[1:], betas[1:], rtol=1e-11, atol=0)
+
+
+def test_unknown_variance():
+    with pytest.raises(ValueError, match="unknown variance"):
+        reverse_variance(ddpm(100), torch.tensor(3), "medium")
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_prior_term(schedule):
+    process = table(SCHEDULES[schedule](5.0, -2.0), 10)
+    x0 = torch.randn(4, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    abar = 1 / (1 + math.exp(2.0))
+    q = Normal(math.sqrt(abar) * x0, math.sqrt(1 - abar))
+    expected = kl_divergence(q, Normal(torch.zeros_like(x0), 1.0)).flatten(1).sum(1)
+    torch.testing.assert_close(prior_term(x0, process), expected, rtol=1e-7, atol=1e-10)
+
+
+def test_prior_term_of_ddpm():
+    """2.9e-5 bits/dim where x^2 = 1, of 1000 linear betas."""
+    assert float(prior_term(torch.ones(1, 1, dtype=torch.float64), ddpm(1000))) / math.log(2) == pytest.approx(
+        2.9e-5, rel=0.02
+    )
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("i", [2, 9, 20])
+def test_denoising_term_is_the_kl_of_the_two_gaussians(variance, schedule, i):
+    """By torch.distributions, with q's moments from Bayes' rule in precision form."""
+    process = table(SCHEDULES[schedule](9.0, -9.0), 20)
+    g = torch.Generator().manual_seed(i)
+    x0, x0_hat, x_t = (torch.randn(5, 3, generator=g, dtype=torch.float64) for _ in range(3))
+    (a_s, s_s), (a_t, s_t) = (signal_noise(process.log_snr[j]) for j in (i - 1, i))
+    ratio = a_t / a_s
+    between = s_t**2 - ratio**2 * s_s**2
+    precision = 1 / s_s**2 + ratio**2 / between
+
+    def reverse(clean, sigma2):
+        mean = (a_s * clean / s_s**2 + ratio * x_t / between) / precision
+        return MultivariateNormal(mean, sigma2 * torch.eye(3, dtype=torch.float64))
+
+    sigma2 = 1 / precision if variance == "fixed-small" else between
+    expected = kl_divergence(reverse(x0, 1 / precision), reverse(x0_hat, sigma2))
+    found = denoising_term(x0, x0_hat, process, torch.tensor(i), variance)
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("count", [2, 17, 256])
+def test_decoder_term_is_the_gaussian_decoder_of_width_sigma_one(variance, count):
+    process = ddpm(50)
+    g = torch.Generator().manual_seed(0)
+    levels = torch.randint(0, count, (6, 1, 2, 2), generator=g)
+    x0_hat = torch.randn(6, 1, 2, 2, generator=g, dtype=torch.float64)
+    beta, after = 0.1 / 50, 0.1 / 50 + 19.9 / 50 / 49  # the first two
+    sigma2 = beta if variance == "fixed-large" else beta * after / (1 - (1 - beta) * (1 - after))
+    log_std = torch.full_like(x0_hat, 0.5 * math.log(sigma2))
+    expected = -DECODERS["gaussian"].log_prob(levels, torch.stack([x0_hat, log_std], 1), count)
+    torch.testing.assert_close(decoder_term(levels, x0_hat, process, variance, count), expected, rtol=1e-9, atol=0)
+
+
+# The estimator, end to end.
+
+DATA = Gaussian(tensor([0.1, -0.2, 0.0, 0.3]), 0.2 * torch.eye(4, dtype=torch.float64) + 0.05)
+
+
+def images(count=6):
+    return torch.randint(0, 17, (count, 1, 2, 2), generator=torch.Generator().manual_seed(3)).to(torch.uint8)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_every_term_of_the_estimator_has_its_exact_mean(variance):
+    """The exact denoiser is affine in x_i, so each term's mean is known: 400 draws, 4.5 standard errors."""
+    process, levels, draws = table(SCHEDULES["cosine"](5.0, -5.0), 6), images(), 400
+    x0 = centres(levels, 17).double().flatten(1)
+    found = diffusion_bound([(slice(0, 6), DATA.predict)], process, levels, 17, variance, seed=1, draws=draws)
+    torch.testing.assert_close(found.prior, prior_term(x0, process))
+    torch.testing.assert_close(found.nats, found.prior + found.denoising.sum(1) + found.decoder)
+    assert found.denoising.shape == (6, 5) and found.decoder.shape == (6,)
+    for i in range(1, 7):
+        a, s = signal_noise(process.log_snr[i])
+        offset = DATA.predict(torch.zeros(1, 4, dtype=torch.float64), process.log_snr[i]).x0
+        gain = DATA.predict(torch.eye(4, dtype=torch.float64), process.log_snr[i]).x0 - offset
+        # x0^ - x_0 = offset + a x_0 gain - x_0 + s eps gain
+        bias = offset + a * x0 @ gain - x0
+        noise_power = float(s**2 * (gain**2).sum())
+        squared = (bias**2).sum(1) + noise_power
+        spread = 2 * s**2 * (gain @ gain.T)
+        se = torch.sqrt((2 * bias @ gain.T * s).square().sum(1) + (spread**2).sum() / 2) / math.sqrt(draws)
+        assert abs(float(found.x0_mse[i - 1]) * 4 - float(squared.mean())) < 4.5 * float(se.max())
+        assert float(found.eps_mse[i - 1]) == pytest.approx(float(found.x0_mse[i - 1] * (a / s) ** 2), rel=1e-8)
+        if i >= 2:
+            q, sigma2 = (
+                posterior(process.log_snr[i - 1], process.log_snr[i]),
+                reverse_variance(process, torch.tensor(i), variance),
+            )
+            exact = kl_isotropic(q.A**2 * squared, q.C, sigma2, 4)
+            slope = q.A**2 / (2 * sigma2)
+            assert bool(((found.denoising[:, i - 2] - exact).abs() < 4.5 * slope * se).all())
+
+
+def test_the_decoder_term_of_the_estimator_has_its_mean_too():
+    """A denoiser that always says x0 = 0.2: nothing is random at i = 1."""
+    process, levels = table(SCHEDULES["cosine"](5.0, -5.0), 3), images()
+
+    def stubborn(x_t, log_snr):
+        return Prediction(torch.full_like(x_t, 0.2), torch.zeros_like(x_t))
+
+    found = diffusion_bound([(slice(0, 6), stubborn)], process, levels, 17, "fixed-small", seed=0, draws=3)
+    guess = torch.full((6, 1, 2, 2), 0.2, dtype=torch.float64)
+    torch.testing.assert_close(found.decoder, decoder_term(levels, guess, process, "fixed-small", 17))
+
+
+@pytest.mark.parametrize("size", [1, 4, 32])
+def test_the_batch_changes_nothing(size):
+    """101 images at once, and in batches that do not divide them."""
+    process, levels = table(SCHEDULES["cosine"](6.0, -6.0), 4), images(101)
+    rows = [slice(start, min(start + size, 101)) for start in range(0, 101, size)]
+    whole = diffusion_bound([(slice(0, 101), DATA.predict)], process, levels, 17, "fixed-small", seed=2, draws=2)
+    parts = diffusion_bound([(r, DATA.predict) for r in rows], process, levels, 17, "fixed-small", seed=2, draws=2)
+    torch.testing.assert_close(parts.nats, whole.nats, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts.denoising, whole.denoising, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts.eps_mse, whole.eps_mse, rtol=1e-12, atol=1e-12)
+
+
+def test_draws_differ_and_seeds_decide():
+    process, levels = table(SCHEDULES["cosine"](6.0, -6.0), 3), images()
+
+    def bound(seed, draws):
+        return diffusion_bound(
+            [(slice(0, 6), DATA.predict)], process, levels, 17, "fixed-small", seed=seed, draws=draws
+        ).nats
+
+    torch.testing.assert_close(bound(0, 1), bound(0, 1), rtol=0, atol=0)
+    assert not torch.allclose(bound(0, 1), bound(1, 1)) and not torch.allclose(bound(0, 1), bound(0, 2))
+
+
+def test_standard_error():
+    values = torch.tensor([1.0, 2.0, 4.0, 7.0])
+    assert standard_error(values) == pytest.approx(math.sqrt(7.0) / 2)  # variance 21/3
+    assert math.isnan(standard_error(values[:1]))
