@@ -1,4 +1,4 @@
-# Two commands: `make study` and `make test`. Everything else is the tools' own: snakemake, dvc, mlflow, threetargets.
+# Two commands: `make study` and `make test`. Everything else is the tools' own: snakemake, mlflow, threetargets.
 # Another study, fewer cores: make study PARAMS=config/smoke.yaml CORES=1
 PYTHON ?= python3
 VENV   ?= .venv

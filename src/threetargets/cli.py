@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
@@ -11,6 +12,7 @@ import typer
 
 from threetargets.errors import CannotWrite, UserError
 
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -146,5 +148,7 @@ def main() -> None:
         print(f"threetargets: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         print(f"threetargets: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(CannotWrite.exit_code)

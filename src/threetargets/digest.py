@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+TRACKING = f"{PACKAGE.name}.tracking"
 
 
 def _file(module: str) -> Path | None:
@@ -31,7 +32,8 @@ def _imports(path: Path) -> set[str]:
 @functools.cache
 def modules(stage: str) -> tuple[str, ...]:
     """The files, relative to the package, that `stages/<stage>.py` imports directly or through others, itself
-    included; and the templates that lie beside them."""
+    included; and the templates that lie beside them. Tracking is left out where it cannot change a number: it is in
+    the report's."""
     todo = [f"{PACKAGE.name}.stages.{stage}"]
     files: set[Path] = set()
     while todo:
@@ -39,7 +41,7 @@ def modules(stage: str) -> tuple[str, ...]:
         if path is None or path in files or not path.exists():
             continue
         files.add(path)
-        todo.extend(_imports(path))
+        todo.extend(name for name in _imports(path) if stage == "report" or not name.startswith(TRACKING))
     templates = {t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")}
     return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files | templates))
 

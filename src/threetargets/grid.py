@@ -8,9 +8,9 @@
     reports/<study>/index.html, report.md, metrics.csv
     work/<identity>/                     checkpoints and journal of a training that is not finished
 
-A cell is a model of the comparison (`vae`, `hvae`, `ddpm_<target>_<weighting>`), one of the two classifiers (`guide`,
-which
-sees noisy images; `judge`, which sees clean ones), or `data`: real training images in the place of samples, the floor.
+A cell is a model of the comparison (`vae`, `hvae`, `ddpm_<target>_<weighting>`), one of the two classifiers
+(`guide`, which sees noisy images; `judge`, which sees clean ones), or `data`: real training images in the place of
+samples, the floor.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from threetargets.study import Study
 CLASSIFIERS = ("guide", "judge")
 FLOOR = "data"
 SPLITS = ("train", "validation", "test")
+LOGGING = ("log_every", "checkpoint_every")
 
 
 def gamma_label(gamma: float) -> str:
@@ -127,21 +128,17 @@ def _training_fields(study: Study, run: Run) -> dict:
         "data": {"name": study.data.name, "split": values["data"]["split"]},
         "cell": run.cell,
         "seed": run.seed,
-        "training": values["training"][run.model],
+        "training": {k: v for k, v in values["training"][run.model].items() if k not in LOGGING},
         "precision": study.precision,
     }
     if run.model == "ddpm":
         fields |= {"diffusion": values["diffusion"], "network": values["network"]}
     elif run.model in ("vae", "hvae"):
         fields |= {"model": values[run.model]}
-    elif run.model == "guide":
-        fields |= {
-            "classifiers": values["classifiers"],
-            "schedule": values["diffusion"]["schedule"],
-            "steps": study.diffusion.steps,
-        }
     else:
-        fields |= {"classifiers": values["classifiers"]}
+        fields |= {"width": study.classifiers.width, "network": study.network.name}
+    if run.model == "guide":
+        fields |= {"schedule": values["diffusion"]["schedule"], "steps": study.diffusion.steps}
     return fields
 
 
@@ -157,11 +154,7 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
     if run is None:
         return fields | {"study": values}
     if run.model != FLOOR:
-        training = _training_fields(study, run)
-        training["training"] = {
-            k: v for k, v in training["training"].items() if k not in ("log_every", "checkpoint_every")
-        }
-        fields |= {"run": training, "training_code": code_digest("train")}
+        fields |= {"run": _training_fields(study, run), "training_code": code_digest("train")}
     if stage == "sample":
         fields |= {"sampling": values["sampling"], "guidance": guidance, "gammas": gammas(study, guidance)}
         if guidance == "classifier":

@@ -10,11 +10,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from threetargets.errors import ConfigError, MissingInput
+from threetargets.registry import names, one_of
 
-MODELS = ("vae", "hvae", "ddpm")
-TARGETS = ("x0", "eps", "score", "v", "raw-score")
-WEIGHTINGS = ("native", "eps-equivalent", "elbo")
-GUIDANCES = ("classifier", "classifier-free")
+TARGETS = names("diffusion/target.py", "TARGETS")
+WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -50,6 +49,13 @@ def _gamma(value: float) -> float:
     return value
 
 
+SourceName = Annotated[str, one_of("data/sources.py", "SOURCES")]
+ScheduleName = Annotated[str, one_of("diffusion/schedule.py", "SCHEDULES")]
+Variance = Annotated[str, one_of("likelihood/bound.py", "VARIANCES")]
+Weighting = Annotated[str, one_of("diffusion/weighting.py", "WEIGHTINGS")]
+Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
+DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
+Sampler = Annotated[str, one_of("diffusion/sample.py", "SAMPLERS")]
 Cell = Annotated[str, AfterValidator(_cell)]
 Gamma = Annotated[float, AfterValidator(_gamma)]
 Gammas = Annotated[list[Gamma], Field(min_length=1), AfterValidator(_no_repeats)]
@@ -68,7 +74,7 @@ class Split(Section):
 
 
 class Data(Section):
-    name: str
+    name: SourceName
     split: Split
     mirror: str | None = None
 
@@ -82,7 +88,7 @@ class Network(Section):
 
 
 class Schedule(Section):
-    name: Literal["cosine", "linear", "log-linear"]
+    name: ScheduleName
     log_snr_max: float = Field(allow_inf_nan=False)
     log_snr_min: float = Field(allow_inf_nan=False)
 
@@ -96,9 +102,9 @@ class Schedule(Section):
 class Diffusion(Section):
     steps: Annotated[int, Field(ge=2)]
     schedule: Schedule
-    variance: Literal["fixed-small", "fixed-large", "fixed-large-override"]
+    variance: Variance
     label_dropout: Annotated[float, Field(ge=0, lt=1)]
-    time_sampling: dict[Literal["native", "eps-equivalent", "elbo"], Literal["uniform", "log-snr"]]
+    time_sampling: dict[Weighting, Proposal]
 
     @model_validator(mode="after")
     def _every_weighting(self) -> Diffusion:
@@ -112,7 +118,7 @@ class Vae(Section):
     latents: Annotated[list[Positive], Field(min_length=1)]
     width: Positive
     depth: Positive
-    decoder: Literal["gaussian", "logistic", "categorical"]
+    decoder: DecoderName
     kl: Literal["closed-form", "monte-carlo"]
 
 
@@ -143,7 +149,7 @@ class Classifiers(Section):
 
 
 class Sampling(Section):
-    sampler: Literal["ancestral", "ddim", "heun"]
+    sampler: Sampler
     eta: Annotated[float, Field(ge=0, le=1)]
     steps: Positive
     images: Positive

@@ -18,7 +18,10 @@ def layer(weight, bias, std):
 
 def random_layer(inputs, outputs, seed):
     g = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(shape, generator=g, dtype=torch.float64)
+
+    def draw(*shape):
+        return torch.randn(shape, generator=g, dtype=torch.float64)
+
     return Layer(0.7 * draw(outputs, inputs), 0.5 * draw(outputs), 0.4 + 0.3 * draw(outputs).abs())
 
 
@@ -66,7 +69,10 @@ def test_sampled_log_weights_have_the_elbo_as_mean_and_p_as_mean_of_their_expone
 @pytest.mark.parametrize("x", [-1.3, 0.4, 2.0])
 def test_one_level_in_one_dimension_by_quadrature(x):
     model = Hierarchy([layer([[0.8]], [0.2], [0.5])], [layer([[0.5]], [-0.1], [0.7])])
-    p = lambda z: norm.pdf(z) * norm.pdf(x, 0.8 * z + 0.2, 0.5)
+
+    def p(z):
+        return norm.pdf(z) * norm.pdf(x, 0.8 * z + 0.2, 0.5)
+
     q = norm(0.5 * x - 0.1, 0.7)
     state = torch.tensor([[x]], dtype=torch.float64)
     assert float(model.log_p(state)) == pytest.approx(math.log(quad(p, -12, 12, epsabs=1e-13)[0]), abs=1e-9)

@@ -7,22 +7,25 @@ from torch import Tensor
 
 from threetargets.diffusion.schedule import Table
 
-PROPOSALS = ("uniform", "log-snr")
+PROPOSALS = ("uniform", "log-snr", "log-snr-decoder")
+DECODER_SHARE = 0.25
 
 
 def proposal(table: Table, name: str) -> Tensor:
     """Probabilities of i = 1..T, shape (T,), float64.
 
     uniform: 1/T. log-snr: proportional to l_{i-1} - l_i, so that the elbo weight in eps units is nearly constant over
-    draws; i = 1, whose interval is infinite, takes as much as i = 2.
+    draws; i = 1, whose interval is infinite, takes as much as i = 2. log-snr-decoder: a quarter of the draws at i = 1,
+    the decoder's term, which is one level of T and a large part of the bound; the others as log-snr.
     """
-    if name == "uniform":
-        return torch.full((table.steps,), 1.0 / table.steps, dtype=torch.float64)
     if name not in PROPOSALS:
         raise ValueError(f"unknown proposal {name!r}; expected one of {', '.join(PROPOSALS)}")
-    if table.steps == 1:
-        return torch.ones(1, dtype=torch.float64)
+    if name == "uniform" or table.steps == 1:
+        return torch.full((table.steps,), 1.0 / table.steps, dtype=torch.float64)
     width = table.log_snr[1:-1] - table.log_snr[2:]
+    if name == "log-snr-decoder":
+        rest = (1.0 - DECODER_SHARE) * width / width.sum()
+        return torch.cat([torch.tensor([DECODER_SHARE], dtype=torch.float64), rest])
     width = torch.cat([width[:1], width])
     return width / width.sum()
 

@@ -1,7 +1,8 @@
 """Loss weights lambda(i) on |eps - eps^|^2: three, because "the simple loss" is a different loss for each target.
 
 native: unweighted error in the target's own space; eps-equivalent: L_simple of Ho et al. 2020 for every target;
-elbo: the bound's own term, 1/2 (SNR_{i-1} - SNR_i) |x0 - x0^|^2, which in eps units is 1/2 expm1(l_{i-1} - l_i).
+elbo: the bound's own term for the fixed-small variance, 1/2 (SNR_{i-1} - SNR_i) |x0 - x0^|^2, which in eps units is
+1/2 expm1(l_{i-1} - l_i); for another variance the bound has this times C_i / sigma_i^2, and a constant.
 Adding one: a function and a line in WEIGHTINGS.
 """
 

@@ -6,8 +6,6 @@ L_T = KL(q(x_T | x_0) || N(0, I)); L_{i-1} = E KL(q(x_{i-1} | x_0, x_i) || p(x_{
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -28,9 +26,7 @@ def reverse_variance(table: Table, i: Tensor, variance: str) -> Tensor:
     """sigma_i^2 of p(x_{i-1} | x_i), shape of i, float64; at i = 1 it is the width of the decoder.
 
     fixed-small: C_i, and C_2 at i = 1, where C_1 = 0. fixed-large: 1 - alpha_i. fixed-large-override: 1 - alpha_i,
-    and C_2 at
-    i = 1, which published code uses "to get a better decoder log-likelihood" (Nichol & Dhariwal 2021); where the
-    schedule's
+    and C_2 at i = 1, which published code uses for a better decoder term (Nichol & Dhariwal 2021); where the schedule's
     first steps are short, C_2 is far below 1 - alpha_1 and the override costs instead.
     """
     if variance not in VARIANCES:
@@ -81,11 +77,6 @@ class Bound:
         return self.prior + self.denoising.sum(1) + self.decoder
 
 
-def _batches(count: int, size: int) -> Iterator[slice]:
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
-
-
 def diffusion_bound(
     predictors: list[tuple[slice, Predictor]],
     table: Table,
@@ -124,8 +115,3 @@ def diffusion_bound(
                     x0_mse[i - 1] += (total((guess.x0 - x) ** 2).sum() / (n * x0[0].numel() * draws)).cpu()
         prior = prior_term(x0, table).cpu()
     return Bound(prior, terms[:, 1:], terms[:, 0], eps_mse, x0_mse)
-
-
-def standard_error(values: Tensor) -> float:
-    """Standard error of the mean of independent values; NaN of fewer than two."""
-    return float(values.double().std(unbiased=True) / math.sqrt(len(values))) if len(values) > 1 else math.nan

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from threetargets.levels import nearest
 from threetargets.likelihood.gaussian import total
 
 
@@ -66,10 +67,6 @@ def gaussian_log_mass(levels: Tensor, mean: Tensor, std: Tensor, count: int) -> 
     return torch.where(no_low & no_high, torch.zeros_like(middle), torch.where(inner, ends, middle))
 
 
-def _level_of(x: Tensor, count: int) -> Tensor:
-    return ((x + 1) * (count / 2)).floor().clamp(0, count - 1).to(torch.uint8)
-
-
 class Gaussian:
     """A Gaussian for each pixel, integrated over the bins. Parameters: mean, log standard deviation."""
 
@@ -82,7 +79,7 @@ class Gaussian:
 
     def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
         mean, log_std = parameters.double().unbind(1)
-        return _level_of(mean + torch.exp(log_std) * torch.special.ndtri(u.double().clamp(min=1e-300)), count)
+        return nearest(mean + torch.exp(log_std) * torch.special.ndtri(u.double().clamp(min=1e-300)), count)
 
 
 class Logistic:
@@ -111,7 +108,7 @@ class Logistic:
     def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
         mean, log_scale = parameters.double().unbind(1)
         u = u.double().clamp(min=1e-300)
-        return _level_of(mean + torch.exp(log_scale) * (torch.log(u) - torch.log1p(-u)), count)
+        return nearest(mean + torch.exp(log_scale) * (torch.log(u) - torch.log1p(-u)), count)
 
 
 class Categorical:

@@ -14,8 +14,7 @@ def log_mean_weights(log_weights: Callable[[int, int], Tensor], k: int, chunk: i
 
     `log_weights(first, count)` gives samples first .. first + count - 1 as (count, B) SAMPLED log ratios
     log p(x, z) - log q(z | x): a closed-form KL in them would not be a bound for k > 1. The mean is taken of weights,
-    not of
-    logarithms, over all chunks together.
+    not of logarithms, over all chunks together.
     """
     if k < 1:
         raise ValueError("k must be 1 or more")

@@ -1,6 +1,7 @@
 """Every model of the study behind one protocol, built and loaded by the name of its cell.
 
-Adding a family: a builder here, its parameters in study.py.
+Adding a family takes a builder here, its parameters in study.py, what changes its numbers in grid.py, and how it is
+sampled and scored in stages/sample.py and stages/likelihood.py.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _ddpm(study: Study, data: Manifest, run: Run) -> nn.Module:
         process(study),
         count=data.levels,
         classes=data.classes,
-        proposal=study.diffusion.time_sampling[run.weighting],  # type: ignore[index]
+        proposal=study.diffusion.time_sampling[run.weighting],
         variance=study.diffusion.variance,
         label_dropout=study.diffusion.label_dropout,
     )

@@ -52,8 +52,10 @@ class Ddpm(nn.Module):
         return self.loss(images, labels, generator)
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """The weighted squared error per dimension, averaged over i = 1..T; for `elbo` the bound less L_T, in nats
-        per dimension."""
+        """The weighted squared error per dimension, averaged over i = 1..T.
+
+        For `elbo`: the bound with the fixed-small variance for i >= 2, less L_T, in nats per dimension.
+        """
         u = stratified(len(images), generator)
         i, importance = draw(self.table, self.proposal, u)
         eps = torch.randn(images.shape, generator=generator, device=images.device)
@@ -66,8 +68,7 @@ class Ddpm(nn.Module):
         """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps - eps^|^2 / D.
 
         Computed on the network's raw output, where the numbers are of order 1; `elbo` is scaled by T, and its term at
-        i = 1 is the
-        decoder's -log p(x_0 | x_1).
+        i = 1 is the decoder's -log p(x_0 | x_1).
         """
         x0, dims = centres(images, self.count), images[0].numel()
         log_snr = self.table.log_snr.to(i.device)[i]
@@ -81,8 +82,10 @@ class Ddpm(nn.Module):
         ):
             out = self.net(x_t, log_snr.to(torch.float32), labels)
         out = out.to(torch.float32)
-        wanted = self.target.encode(x0, eps, like(a, x0), like(s, x0)) / like(scale, x0)
-        squared = total((out - wanted) ** 2) / dims
+        # In float64, where scaling by 1/s and back by s rounds away: `score` then regresses exactly -eps.
+        x0_, eps_ = x0.double(), eps.double()
+        wanted = self.target.encode(x0_, eps_, like(a, x0_), like(s, x0_)) / like(scale, x0_)
+        squared = total((out - wanted.to(out)) ** 2) / dims
         level = i.clamp(min=2) if self.weighting == "elbo" else i
         weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), level)
         loss = (weight * scale**2 / self.target.eps_scale(a, s) ** 2).to(squared) * squared

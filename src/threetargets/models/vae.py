@@ -83,8 +83,8 @@ class Vae(nn.Module):
         """The parts of the negative ELBO, nats, each of shape (B,): reconstruction, kl_1 .. kl_L.
 
         kl_l = log q(z_l | z_{l-1}) - log p(z_l | z_{l+1}) at the drawn z; the top one in closed form where asked for.
-        Below the
-        top there is none: z_{l+1} is drawn given z_l, so it depends on the variable that a closed form would integrate.
+        Below the top there is none: z_{l+1} is drawn given z_l, so it depends on the variable that a closed
+        form would integrate.
         """
         closed_form = self.closed_form if closed_form is None else closed_form
         levels = self.posterior(images, noise)

@@ -197,7 +197,7 @@ def answer(results: Results) -> Answer:
     tiles = [_tile(results, BOUND), _tile(results, FID)]
     real = floor(results, "fid")
     size = results.study.sampling.images
-    tiles.append(Tile("FID of real images (floor)", interval(real), f"N = {size}", "no model is expected below it"))
+    tiles.append(Tile("FID of real images (floor)", interval(real), f"N = {size}", "the same N of training images"))
     bound = comparisons.targets(results, BOUND)
     fid = comparisons.targets(results, FID)
     sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]

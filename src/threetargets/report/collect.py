@@ -92,12 +92,26 @@ class Results:
         train = self.records.get(Place("train", place.run))
         return FAILED if train is not None and train.status != OK else MISSING
 
+    def status_of(self, place: Place, guidance: str) -> str:
+        """The status of a figure: an evaluation that went well has nothing of a sample set that failed."""
+        status = self.status(place)
+        if status == OK and guidance and place.stage == "evaluate" and place.run.cell != FLOOR:
+            sampled = self.status(Place("sample", place.run, guidance))
+            return FAILED if sampled == FAILED and not self._measured(place.run, guidance) else status
+        return status
+
+    def _measured(self, run: Run, guidance: str) -> bool:
+        return any(key[0] == run and key[1] in SAMPLES and key[2] == guidance for key in self._figures)
+
     @cached_property
     def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
         found = {}
         for place, record in self.records.items():
             for figure in record.figures:
-                found[place.run, figure.metric, figure.guidance or place.guidance, figure.gamma] = figure
+                guidance = figure.guidance or place.guidance
+                found[place.run, figure.metric, guidance, figure.gamma] = figure
+                if guidance == "none":  # a model without labels has no gamma; it is asked for beside those that have
+                    found[place.run, figure.metric, guidance, "1"] = figure
                 if place.run.cell == FLOOR:
                     found[place.run, figure.metric, "", ""] = figure
         return found
@@ -117,7 +131,7 @@ class Results:
         for seed in self.study.seeds:
             run = Run(cell, seed)
             stage = stage_of(metric)
-            status = self.status(Place(stage, run, guidance if stage == "sample" else ""))
+            status = self.status_of(Place(stage, run, guidance if stage == "sample" else ""), guidance)
             figure = self.figure(run, metric, guidance, gamma)
             if status == OK and figure is not None and figure.value is not None:
                 values[seed] = figure.value

@@ -86,7 +86,9 @@ def rows(results: Results) -> list[dict[str, Any]]:
             known = record is not None and results.figure(place.run, metric, guidance, gamma) is not None
             if not known:
                 empty = Figure(metric=metric, value=None, guidance=guidance, gamma=gamma)
-                table.append(_row(results, place, empty, FAILED if status == FAILED else "missing"))
+                table.append(
+                    _row(results, place, empty, FAILED if results.status_of(place, guidance) == FAILED else "missing")
+                )
     return table
 
 

@@ -30,7 +30,7 @@ class Clock:
         self, stage: str, study: Study, run: Run, params: str, manifest: Manifest, threads: int, guidance: str = ""
     ):
         self.start = time.monotonic()
-        more = f" --guidance {guidance}" if guidance else ""
+        more = (f" --guidance {guidance}" if guidance else "") + f" --threads {threads}"
         self.record = Record(
             stage=stage,
             study=study.study,

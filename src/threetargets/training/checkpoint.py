@@ -1,13 +1,13 @@
 """Checkpoints: everything that a training needs to go on bit for bit, in one safetensors file, without pickle.
 
 Randomness needs no state: it is a function of (seed, purpose, step). What remains is the model, its average, Adam's
-moments
-and the step.
+moments, the step, and the loss since the last entry of the journal.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -19,28 +19,36 @@ from threetargets.training.ema import Ema
 from threetargets.weights import fill, read_tensors, write_tensors
 
 
-def save(
-    path: Path, identity: str, step: int, seconds: float, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
-) -> None:
+@dataclass(frozen=True)
+class State:
+    """Whose checkpoint it is, steps done, seconds spent, and the sum of `since` losses that the journal has yet to
+    see."""
+
+    identity: str
+    step: int
+    seconds: float
+    running: float
+    since: int
+
+
+def save(path: Path, state: State, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> None:
     """Write the checkpoint in one step. Raises CannotWrite."""
     tensors: dict[str, Tensor] = {f"model/{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema/{k}": v for k, v in ema.state.items()}
     for index, entry in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{k}": torch.as_tensor(v) for k, v in entry.items()}
-    write_tensors(path, tensors, {"state": json.dumps({"identity": identity, "step": step, "seconds": seconds})})
+    write_tensors(path, tensors, {"state": json.dumps(asdict(state))})
 
 
-def restore(
-    path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
-) -> tuple[int, float]:
-    """Load the checkpoint; (steps done, seconds spent). Raises DataError where it is damaged or of another identity."""
+def restore(path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> State:
+    """Load the checkpoint. Raises DataError where it is damaged or of another identity."""
     try:
         with safe_open(path, framework="pt") as file:
-            state = json.loads(file.metadata()["state"])
+            state = State(**json.loads(file.metadata()["state"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged checkpoint ({error}); delete it to start this training again") from None
-    if state["identity"] != identity:
-        raise DataError(f"{path}: checkpoint of run {state['identity']}, not of {identity}; delete it to start again")
+    if state.identity != identity:
+        raise DataError(f"{path}: checkpoint of run {state.identity}, not of {identity}; delete it to start again")
     tensors = read_tensors(path)
     fill(model, _part(tensors, "model/"), path)
     ema.load(_part(tensors, "ema/"))
@@ -49,7 +57,7 @@ def restore(
         index, key = name.split("/", 1)
         entries.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(state["step"]), float(state["seconds"])
+    return state
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

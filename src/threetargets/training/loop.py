@@ -97,14 +97,15 @@ def train(
     plain = accelerator.unwrap_model(model)
     ema = Ema(plain, settings.ema_halflife_images)
     saved = folder / "checkpoint.safetensors"
-    first, spent = 0, 0.0
+    first, spent, running, since = 0, 0.0, torch.zeros((), device=device), 0
     if saved.exists():
-        first, spent = checkpoint.restore(saved, identity, plain, ema, optimizer)
+        state = checkpoint.restore(saved, identity, plain, ema, optimizer)
+        first, spent, since = state.step, state.seconds, state.since
+        running = torch.tensor(state.running, device=device)
         print(f"{name}: goes on after step {first}", file=sys.stderr)
     truncate_after(folder / "journal.jsonl", first)
     journal = Journal(folder / "journal.jsonl")
     start, shown = time.monotonic(), time.monotonic()
-    running, since = torch.zeros((), device=device), 0
     model.train()
 
     with _signals() as caught:
@@ -149,7 +150,10 @@ def train(
             elapsed = time.monotonic() - start
             stop = bool(caught) or elapsed > budget
             if not last and (stop or done % settings.checkpoint_every == 0):
-                checkpoint.save(saved, identity, done, spent + elapsed, plain, ema, optimizer)
+                if not math.isfinite(float(running)):
+                    raise Diverged(f"{name}: loss is not finite at step {done}; lower training learning_rate")
+                state = checkpoint.State(identity, done, spent + elapsed, float(running), since)
+                checkpoint.save(saved, state, plain, ema, optimizer)
             if stop and not last:
                 why = f"signal {caught[0]}" if caught else f"time budget of {budget:.0f} s"
                 raise BudgetReached(
