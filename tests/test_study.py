@@ -55,7 +55,7 @@ def test_shipped_files_are_valid(path):
         ({"cells": ["ddpm_x0_heavy"]}, "cells.0", "unknown weighting 'heavy'"),
         ({"cells": ["gan"]}, "cells.0", "unknown model 'gan'"),
         ({"guidance__cells": ["ddpm_v_native"]}, "the file", "not in cells"),
-        ({"diffusion__schedule__name": "cosin"}, "diffusion.schedule.name", "'cosine'"),
+        ({"diffusion__schedule__name": "cosin"}, "diffusion.schedule.name", "expected one of cosine, linear"),
         ({"diffusion__schedule__log_snr_min": 9.5}, "diffusion.schedule", "smaller than log_snr_max"),
         ({"diffusion__schedule__log_snr_min": -math.inf}, "diffusion.schedule.log_snr_min", "finite"),
         ({"diffusion__time_sampling": {"native": "uniform"}}, "diffusion", "time_sampling lacks elbo"),

@@ -27,8 +27,10 @@ def names(module: str, variable: str) -> tuple[str, ...]:
             continue
         value = node.value
         found = value.keys if isinstance(value, ast.Dict) else value.elts if isinstance(value, ast.Tuple) else []
-        return tuple(item.value for item in found if isinstance(item, ast.Constant) and isinstance(item.value, str))
-    raise LookupError(f"{module} assigns no {variable}")
+        constants = [item.value for item in found if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        if constants and len(constants) == len(found):
+            return tuple(constants)
+    raise LookupError(f"{module} assigns no dictionary or tuple of plain names to {variable}")
 
 
 def one_of(module: str, variable: str) -> AfterValidator:

@@ -69,21 +69,18 @@ def _digits(mirror: str | None) -> Arrays:
 
 
 SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source(
-            name="digits",
-            shape=(1, 8, 8),
-            levels=17,
-            classes=10,
-            class_names=tuple("0123456789"),
-            digest="3bdcbf898d4e4ae2f3de959032fd61698f9cfd69ee85a8f024b3c115d56ec81a",
-            licence="CC BY 4.0",
-            citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (test set), UCI Machine"
-            " Learning Repository, 1998, doi:10.24432/C50P49; the copy that scikit-learn ships",
-            load=_digits,
-        ),
-    )
+    "digits": Source(
+        name="digits",
+        shape=(1, 8, 8),
+        levels=17,
+        classes=10,
+        class_names=tuple("0123456789"),
+        digest="3bdcbf898d4e4ae2f3de959032fd61698f9cfd69ee85a8f024b3c115d56ec81a",
+        licence="CC BY 4.0",
+        citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (test set), UCI Machine"
+        " Learning Repository, 1998, doi:10.24432/C50P49; the copy that scikit-learn ships",
+        load=_digits,
+    ),
 }
 
 

@@ -53,8 +53,8 @@ CLAIMS = (
     ),
     Claim(
         "targets-trained",
-        "Trained under matched weighting x₀, ε and score tie; under native weighting they do not. (With outputs of unit "
-        "variance, ε and score under one weighting are one model by construction: the pairs with x₀ carry the claim.)",
+        "Trained under matched weighting x₀, ε and score tie; under native weighting they do not. (With outputs of "
+        "unit variance, ε and score under one weighting are one model by construction: the pairs with x₀ carry it.)",
         f"{KASY}; {CHAPTER}; {POLYAKOV}",
         "Bound of the pairs among x₀, ε and score at each weighting; equivalence tests with Holm (table of targets).",
         "Reproduced: every matched pair (eps-equivalent, elbo) is equal and some native pair is different. "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from threetargets import grid
 from threetargets.files import write_text
-from threetargets.report import claims, comparisons, costs, figures, provenance, samples, tables, tidy
+from threetargets.report import claims, comparisons, costs, draws, figures, provenance, samples, tables, tidy
 from threetargets.report.answer import Answer, answer
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND, FID
@@ -98,7 +98,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         lead += f"Models: {', '.join(cell(c) for c in study.guidance.cells)}."
         found.append(Section("samples", "Samples", lead, (), (samples.real(results), *shown), layout="samples"))
     found += [
-        Section("levels", "Bound at each noise level", "", (), (figures.levels(results),)),
+        Section("levels", "Bound at each noise level", "", (), (figures.levels(results),), (draws.table(results),)),
         Section("training", "Training", "", (), (figures.training(results),)),
         Section("costs", "Costs and classifiers", "", (costs.costs(results), costs.classifiers(results))),
         Section("claims", "Claims", "", (claims_table(results),)),

@@ -1,0 +1,35 @@
+"""Parameter files accept exactly what is registered, though the registries are not imported to check them."""
+
+import importlib
+
+import pytest
+
+from threetargets import registry, study
+
+REGISTRIES = [
+    ("data/sources.py", "SOURCES"),
+    ("diffusion/schedule.py", "SCHEDULES"),
+    ("diffusion/target.py", "TARGETS"),
+    ("diffusion/weighting.py", "WEIGHTINGS"),
+    ("diffusion/times.py", "PROPOSALS"),
+    ("diffusion/sample.py", "SAMPLERS"),
+    ("likelihood/bound.py", "VARIANCES"),
+    ("likelihood/decoders.py", "DECODERS"),
+]
+
+
+@pytest.mark.parametrize(("module", "variable"), REGISTRIES)
+def test_names_are_those_of_the_imported_registry(module, variable):
+    name = "threetargets." + module.removesuffix(".py").replace("/", ".")
+    assert registry.names(module, variable) == tuple(getattr(importlib.import_module(name), variable))
+
+
+def test_a_name_that_is_no_registry_is_an_error():
+    with pytest.raises(LookupError, match="NOTHING"):
+        registry.names("diffusion/target.py", "NOTHING")
+
+
+def test_the_grid_knows_every_target_and_weighting():
+    for target in registry.names("diffusion/target.py", "TARGETS"):
+        for weighting in registry.names("diffusion/weighting.py", "WEIGHTINGS"):
+            assert study._cell(f"ddpm_{target}_{weighting}") == f"ddpm_{target}_{weighting}"
