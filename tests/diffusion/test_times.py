@@ -98,3 +98,14 @@ def test_spread_of_one_draw(name):
     assert mean == pytest.approx(float(terms.sum(1).mean()), rel=1e-12)
     assert single_draw_std(terms, process, name) == pytest.approx(expected, rel=1e-12)
     assert single_draw_std(torch.ones(3, 1) * torch.tensor(p), process, name) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_levels_own_the_lower_end_of_their_interval():
+    """Of [0, 1) cut in four, exactly: a draw of 0 is the first level, and no level gets more than its share."""
+    process = table(SCHEDULES["cosine"](9.0, -9.0), 4)
+    assert draw(process, "uniform", torch.tensor([0.0, 0.25, 0.5, 0.75], dtype=torch.float64))[0].tolist() == [
+        1,
+        2,
+        3,
+        4,
+    ]

@@ -17,7 +17,6 @@ from threetargets.likelihood.bound import (
     diffusion_bound,
     prior_term,
     reverse_variance,
-    standard_error,
 )
 from threetargets.likelihood.decoders import DECODERS
 from threetargets.likelihood.gaussian import kl_isotropic, kl_to_standard
@@ -229,9 +228,3 @@ def test_draws_differ_and_seeds_decide():
 
     torch.testing.assert_close(bound(0, 1), bound(0, 1), rtol=0, atol=0)
     assert not torch.allclose(bound(0, 1), bound(1, 1)) and not torch.allclose(bound(0, 1), bound(0, 2))
-
-
-def test_standard_error():
-    values = torch.tensor([1.0, 2.0, 4.0, 7.0])
-    assert standard_error(values) == pytest.approx(math.sqrt(7.0) / 2)  # variance 21/3
-    assert math.isnan(standard_error(values[:1]))

@@ -46,10 +46,11 @@ def test_every_model_has_a_finite_loss(cell):
 
 def test_a_diffusion_model_is_what_its_cell_says():
     model = build(SMOKE, DIGITS, grid.Run("ddpm_score_elbo", 0))
-    assert (type(model.target).__name__, model.weighting, model.proposal) == ("Score", "elbo", "log-snr")
-    assert (model.count, model.classes, model.null, model.label_dropout) == (17, 10, 10, 0.15)
-    assert model.table.steps == process(SMOKE).steps == 20
-    assert float(model.table.log_snr[-1]) == pytest.approx(-9.0)
+    assert (type(model.target).__name__, model.weighting) == ("Score", "elbo")
+    assert model.proposal == SMOKE.diffusion.time_sampling["elbo"] != SMOKE.diffusion.time_sampling["native"]
+    assert (model.count, model.classes, model.null, model.label_dropout) == (17, 10, 10, SMOKE.diffusion.label_dropout)
+    assert model.table.steps == process(SMOKE).steps == SMOKE.diffusion.steps
+    assert float(model.table.log_snr[-1]) == pytest.approx(SMOKE.diffusion.schedule.log_snr_min)
 
 
 def test_denoisers_of_all_targets_start_alike():

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from pipeline.conftest import BIN, copy_of_the_pipeline, planned, run_snakemake
 
 ARGUMENTS = ("--cores", "2", "--configfile", "study.yaml")
@@ -19,11 +20,10 @@ RUNS = Path("results/smoke/runs")
 
 def small(tree: Path) -> None:
     """One seed and three cells of the smoke study are enough to see what triggers what."""
-    text = (tree / "config" / "smoke.yaml").read_text()
-    text = text.replace("seeds: [0, 1]", "seeds: [0]")
-    for cell in ("ddpm_x0_eps-equivalent", "ddpm_score_native"):
-        text = text.replace(f"  - {cell}\n", "")
-    (tree / "study.yaml").write_text(text)
+    values = yaml.safe_load((tree / "config" / "smoke.yaml").read_text())
+    values |= {"seeds": [0], "cells": ["vae", "hvae", "ddpm_eps_eps-equivalent"]}
+    values["guidance"] |= {"cells": ["ddpm_eps_eps-equivalent"], "kinds": ["classifier", "classifier-free"]}
+    (tree / "study.yaml").write_text(yaml.safe_dump(values))
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,15 @@ def finished(done_once: Path, tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def edit(tree: Path, old: str, new: str) -> None:
-    text = (tree / "study.yaml").read_text()
-    assert old in text
-    (tree / "study.yaml").write_text(text.replace(old, new))
+def edit(tree: Path, key: str, value: object) -> None:
+    values = yaml.safe_load((tree / "study.yaml").read_text())
+    *sections, name = key.split(".")
+    section = values
+    for part in sections:
+        section = section[part]
+    assert section[name] != value
+    section[name] = value
+    (tree / "study.yaml").write_text(yaml.safe_dump(values))
 
 
 def again(tree: Path) -> dict[str, int]:
@@ -82,19 +87,23 @@ def test_a_reworded_rule_trains_nothing_again(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "wanted"),
+    ("key", "value", "wanted"),
     [
-        ("iwae: [1, 5]", "iwae: [1, 7]", {"likelihood": 3}),
-        ("neighbours: 3", "neighbours: 5", {"evaluate": 4}),
-        ("gammas: [0, 1, 3]", "gammas: [0, 1, 2]", {"sample_guided": 2, "evaluate": 1}),
-        ("latents: [8]", "latents: [9]", {"train": 1, "sample": 1, "likelihood": 1, "evaluate": 1}),
-        ("seeds: [0]", "seeds: [0, 1]", {"train": 4, "sample": 3, "sample_guided": 2, "likelihood": 3, "evaluate": 4}),
-        ('title: "Smoke', 'title: "Another', {"track": 0}),
-        ("checkpoint_every: 30", "checkpoint_every: 20", {"track": 0}),
+        ("likelihood.iwae", [1, 7], {"likelihood": 3}),
+        ("evaluation.neighbours", 5, {"evaluate": 4}),
+        ("guidance.gammas", [0, 1, 2], {"sample_guided": 2, "evaluate": 1}),
+        ("vae.latents", [9], {"train": 1, "sample": 1, "likelihood": 1, "evaluate": 1}),
+        ("training.guide.weight_decay", 0.5, {"train": 1, "sample_guided": 1, "evaluate": 1}),
+        ("seeds", [0, 1], {"train": 4, "sample": 3, "sample_guided": 2, "likelihood": 3, "evaluate": 4}),
+        ("title", "Another", {"track": 0}),
+        ("training.ddpm.checkpoint_every", 20, {"track": 0}),
+        ("training.guide.log_every", 20, {"track": 0}),
     ],
 )
-def test_an_edit_runs_again_exactly_what_it_touches(finished: Path, old: str, new: str, wanted: dict[str, int]) -> None:
-    edit(finished, old, new)
+def test_an_edit_runs_again_exactly_what_it_touches(
+    finished: Path, key: str, value: object, wanted: dict[str, int]
+) -> None:
+    edit(finished, key, value)
     track = {"track": 1} if "track" not in wanted else {}
     assert again(finished) == {k: v for k, v in wanted.items() if v} | track | {"report": 1}
 
