@@ -77,7 +77,7 @@ def test_unknown_cell_and_seed(there, monkeypatch, capfd):
 def test_misspelt_key(there, monkeypatch, capfd):
     text = (there / "smoke.yaml").read_text()
     (there / "smoke.yaml").write_text(text.replace("seeds:", "sedes:"))
-    refused(monkeypatch, capfd, 2, r"smoke\.yaml: (seeds: is missing|sedes: unknown key)", "prepare", "--params", "smoke.yaml")
+    refused(monkeypatch, capfd, 2, r"smoke\.yaml: sedes: unknown key", "prepare", "--params", "smoke.yaml")
 
 
 def test_missing_parameter_file(there, monkeypatch, capfd):

@@ -278,7 +278,8 @@ def parse(values: object, name: str) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        errors = error.errors()
+        # A misspelt key is also a missing one: what was written says more than what was not.
+        errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise ConfigError(f"{name}: {_line(dict(errors[0]), len(errors))}") from None
 
 

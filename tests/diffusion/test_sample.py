@@ -1,4 +1,4 @@
-"""Samplers against exact flows and recursions, and, trajectory for trajectory, against diffusers."""
+"""Samplers against exact flows and recursions, and against each other."""
 
 import itertools
 import math
@@ -6,14 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.sample import SAMPLERS, ancestral, ddim, heun, sample
-from threetargets.diffusion.schedule import SCHEDULES, Table, table, table_of_betas
-from threetargets.diffusion.target import TARGETS, Prediction
+from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
+from threetargets.diffusion.target import TARGETS
 from threetargets.oracles import Gaussian, Mixture
 from threetargets.streams import PerSample
 
@@ -254,65 +253,6 @@ def test_every_target_gives_the_same_trajectory(name):
         ends.append(sample(predictor, STEPS[name], process, x, noise))
     for end in ends[1:]:
         torch.testing.assert_close(end, ends[0], rtol=0, atol=1e-9)
-
-
-# diffusers, used right: no clipping, alpha of clean data 1, spacing leading or trailing, a model that depends on x.
-
-PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
-TRAINED = 60
-
-
-def of_diffusers(kind, prediction, spacing, steps, **more):
-    options = {"clip_sample": False, "prediction_type": prediction, "timestep_spacing": spacing, **more}
-    if kind is DDIMScheduler:
-        options["set_alpha_to_one"] = True
-    scheduler = kind(num_train_timesteps=TRAINED, beta_start=1e-3, beta_end=0.15, **options)
-    # float64 from here on: what differs is then the algorithm, not the precision.
-    scheduler.alphas_cumprod, scheduler.betas = scheduler.alphas_cumprod.double(), scheduler.betas.double()
-    scheduler.set_timesteps(steps)
-    abar = scheduler.alphas_cumprod[scheduler.timesteps.flip(0)]
-    return scheduler, Table(torch.cat([tensor([math.inf]), torch.log(abar / (1 - abar))]))
-
-
-def crooked(x_t, log_snr):
-    """A predictor that is neither linear nor right."""
-    a, s = signal_noise(log_snr)
-    eps = torch.sin(3 * x_t) + 0.3 * log_snr.tanh() * x_t
-    return Prediction((x_t - s * eps) / a, eps)
-
-
-def compare(scheduler, process, step, prediction, **more):
-    """Largest difference along the path, noise and all."""
-    target = TARGETS[PREDICTIONS[prediction]]
-    x = torch.randn(8, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ours, theirs = torch.Generator().manual_seed(5), torch.Generator().manual_seed(5)
-    y, worst = x, 0.0
-    levels = process.log_snr.flip(0)
-    for t, l_t, l_s in zip(scheduler.timesteps, levels[:-1], levels[1:], strict=True):
-        a, s = signal_noise(l_t)
-        output = target.encode(*crooked(y, l_t), a, s)
-        y = scheduler.step(output, t, y, generator=theirs, **more).prev_sample
-        x = step(crooked, x, l_t, l_s, lambda: torch.randn(8, 2, generator=ours, dtype=torch.float64))
-        worst = max(worst, float((x - y).abs().max()))
-    return worst
-
-
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@pytest.mark.parametrize("spacing, steps", [("leading", 60), ("leading", 12), ("trailing", 12), ("trailing", 20)])
-@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
-def test_ddim_follows_diffusers(prediction, spacing, steps, eta):
-    scheduler, process = of_diffusers(DDIMScheduler, prediction, spacing, steps)
-    assert compare(scheduler, process, ddim(eta), prediction, eta=eta) < 1e-9
-
-
-@pytest.mark.parametrize("prediction", PREDICTIONS)
-@pytest.mark.parametrize("spacing, steps", [("leading", 60), ("leading", 12)])
-@pytest.mark.parametrize("variance", ["fixed-small", "fixed-large"])
-def test_the_ancestral_chain_follows_diffusers(prediction, spacing, steps, variance):
-    scheduler, process = of_diffusers(
-        DDPMScheduler, prediction, spacing, steps, variance_type=variance.replace("-", "_")
-    )
-    assert compare(scheduler, process, ancestral(variance), prediction) < 1e-9
 
 
 # The loop.

@@ -1,6 +1,5 @@
 """The loop: resumed is undisturbed, bit for bit; and what stops it."""
 
-import itertools
 import os
 import signal
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from threetargets.diffusion.schedule import SCHEDULES, table
 from threetargets.diffusion.target import TARGETS
-from threetargets.errors import BudgetReached, CannotWrite, DataError, Diverged
+from threetargets.errors import BudgetReached, DataError, Diverged
 from threetargets.likelihood.decoders import DECODERS
 from threetargets.models.classifier import Classifier
 from threetargets.models.ddpm import Ddpm
@@ -22,7 +21,6 @@ from threetargets.networks import mlp
 from threetargets.study import Training
 from threetargets.tracking.journal import read
 from threetargets.training import loop
-from threetargets.training.lock import hold
 
 PROCESS = table(SCHEDULES["cosine"](7.0, -7.0), 10)
 IMAGES = torch.randint(0, 17, (30, 1, 2, 2), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
@@ -286,39 +284,8 @@ def test_score_and_eps_are_the_same_function_from_the_same_seed(tmp_path):
         torch.testing.assert_close(guesses[0].x0, guesses[1].x0, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch, count", [(8, 30), (7, 7), (30, 8), (5, 100)])
-def test_every_epoch_is_a_permutation(batch, count):
-    steps = -(-3 * count // batch)
-    order = torch.cat([loop.batch_indices(5, k, batch, count) for k in range(steps)])
-    assert all(len(loop.batch_indices(5, k, batch, count)) == batch for k in range(steps))
-    epochs = order[: 3 * count].view(3, count)
-    for epoch in epochs:
-        assert torch.equal(epoch.sort().values, torch.arange(count))
-    assert not torch.equal(epochs[0], epochs[1])
-    assert not torch.equal(
-        order[:count], torch.cat([loop.batch_indices(6, k, batch, count) for k in range(steps)])[:count]
-    )
-
-
-def test_the_learning_rate_warms_up_and_ends_near_zero():
-    chosen = settings(steps=1000, warmup_steps=100, learning_rate=0.5)
-    rates = [loop.learning_rate(chosen, k) for k in range(1000)]
-    assert rates[0] == pytest.approx(0.005, rel=1e-4) and max(rates) == pytest.approx(0.49, abs=0.005)
-    assert rates.index(max(rates)) in range(95, 105)
-    assert rates[500] == pytest.approx(0.25, rel=1e-6) and 0 < rates[-1] < 1e-5
-    assert all(a > b for a, b in itertools.pairwise(rates[110:]))
-    assert loop.learning_rate(settings(warmup_steps=0), 0) == 0.01
-
-
 def test_signals_are_as_they_were_before(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(BudgetReached, match=f"signal {int(signal.SIGTERM)}"):
         train(Interrupted(make("ddpm"), 2, tell_to_end), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_folder_has_one_live_training(tmp_path):
-    with hold(tmp_path), pytest.raises(CannotWrite, match=str(os.getpid())), hold(tmp_path):
-        pass
-    with hold(tmp_path):
-        pass
