@@ -96,6 +96,8 @@ class Table:
             raise ValueError("a table needs log-SNRs of x_0 .. x_T, infinite at 0")
         if not bool((self.log_snr.diff() < 0).all()):
             raise ValueError("log-SNR must fall from each index to the next")
+        if torch.isneginf(self.log_snr[-1]):
+            raise ValueError("zero terminal SNR: from x_T alone neither eps nor score give x0; use a finite log-SNR")
 
     @property
     def steps(self) -> int:

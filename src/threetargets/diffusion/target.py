@@ -22,9 +22,6 @@ class Prediction(NamedTuple):
 
 
 class Target(Protocol):
-    needs_signal: bool
-    """True where x0 cannot be had from the output at a = 0 (zero terminal SNR)."""
-
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         """The regression target, in the target's own space."""
         ...
@@ -45,8 +42,6 @@ class Target(Protocol):
 class X0:
     """out = x0^; eps^ = (x_t - a x0^) / s."""
 
-    needs_signal = False
-
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         return x0
 
@@ -62,8 +57,6 @@ class X0:
 
 class Eps:
     """out = eps^; x0^ = (x_t - s eps^) / a (Ho et al. 2020, arXiv:2006.11239, eq. 11)."""
-
-    needs_signal = True
 
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         return eps
@@ -84,8 +77,6 @@ class RawScore:
 
     The network has to produce numbers of size 1/s by itself. A control; `Score` is the usual form.
     """
-
-    needs_signal = True
 
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         return -eps / s
@@ -114,8 +105,6 @@ class Score(RawScore):
 
 class V:
     """out = v = a eps - s x0; x0^ = a x_t - s v; eps^ = s x_t + a v (Salimans & Ho 2022, arXiv:2202.00512)."""
-
-    needs_signal = False
 
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         return a * eps - s * x0

@@ -35,6 +35,8 @@ def reverse_variance(table: Table, i: Tensor, variance: str) -> Tensor:
     large = transition_variance(level[i - 1], level[i])
     if variance == "fixed-large":
         return large
+    if table.steps < 2:
+        raise ValueError(f"{variance} takes two steps or more: at i = 1 it is C_2")
     j = i.clamp(min=2)
     small = posterior(level[j - 1], level[j]).C
     return small if variance == "fixed-small" else torch.where(i <= 1, small, large)

@@ -36,8 +36,6 @@ class Ddpm(nn.Module):
         label_dropout: float = 0.0,
     ):
         super().__init__()
-        if target.needs_signal and float(table.a[-1]) == 0.0:
-            raise ValueError("zero terminal SNR: x0 cannot be had from this target at i = T; use x0 or v")
         self.net, self.target, self.weighting, self.table = net, target, weighting, table
         self.count, self.classes = count, classes
         self.proposal, self.variance, self.label_dropout = proposal, variance, label_dropout

@@ -51,11 +51,24 @@ def restore(path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: to
         raise DataError(f"{path}: checkpoint of run {state.identity}, not of {identity}; delete it to start again")
     tensors = read_tensors(path)
     fill(model, _part(tensors, "model/"), path)
-    ema.load(_part(tensors, "ema/"))
+    try:
+        ema.load(_part(tensors, "ema/"))
+    except ValueError as error:
+        raise DataError(f"{path}: damaged checkpoint ({error}); delete it to start this training again") from None
     entries: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimizer/").items():
         index, key = name.split("/", 1)
         entries.setdefault(int(index), {})[key] = value
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    whole = all(
+        entries.get(index, {}).keys() == {"step", "exp_avg", "exp_avg_sq"}
+        and entries[index]["exp_avg"].shape == p.shape
+        for index, p in enumerate(parameters)
+    )
+    if len(entries) != len(parameters) or not whole:
+        raise DataError(
+            f"{path}: damaged checkpoint (Adam's moments are missing); delete it to start this training again"
+        )
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
     return state
 

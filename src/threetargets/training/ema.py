@@ -37,5 +37,8 @@ class Ema:
                 v.copy_(own[k])
 
     def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take an average from a checkpoint. Raises ValueError where its names or shapes differ."""
+        if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in self.state.items()}:
+            raise ValueError("the average is not that of this model")
         for k, v in self.state.items():
             v.copy_(tensors[k])

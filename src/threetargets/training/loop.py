@@ -150,8 +150,8 @@ def train(
             elapsed = time.monotonic() - start
             stop = bool(caught) or elapsed > budget
             if not last and (stop or done % settings.checkpoint_every == 0):
-                if not math.isfinite(float(running)):
-                    raise Diverged(f"{name}: loss is not finite at step {done}; lower training learning_rate")
+                if not math.isfinite(float(running)) or not finite(plain.state_dict()):
+                    raise Diverged(f"{name}: not finite at step {done}; lower training learning_rate")
                 state = checkpoint.State(identity, done, spent + elapsed, float(running), since)
                 checkpoint.save(saved, state, plain, ema, optimizer)
             if stop and not last:
@@ -161,9 +161,13 @@ def train(
                 )
     journal.close()
 
-    if not all(bool(torch.isfinite(v).all()) for v in ema.state.values()):
+    if not finite(ema.state):
         raise Diverged(f"{name}: weights are not finite after step {settings.steps}; lower training learning_rate")
     return Trained(ema.state, spent + time.monotonic() - start, settings.steps * settings.batch)
+
+
+def finite(state: dict[str, Tensor]) -> bool:
+    return all(bool(torch.isfinite(v).all()) for v in state.values())
 
 
 def averaged(model: nn.Module, ema: Ema) -> nn.Module:
