@@ -130,16 +130,21 @@ def weightings(results: Results, measure: Measure) -> list[Comparison]:
     return family(results, found)
 
 
-def best(results: Results, measure: Measure) -> tuple[str, list[Comparison]]:
-    """The cell with the lowest mean among those with every seed, and it against every other cell.
-
-    The best was picked by the same figures that it is compared by: its lead is a little flattered. Empty without data.
-    """
-    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in results.study.cells}
+def lowest(results: Results, measure: Measure, cells: Sequence[str]) -> str:
+    """The cell with the lowest mean among those with every seed, else among those with any. Empty without data."""
+    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in cells}
     whole = {c: o for c, o in seen.items() if o.complete} or {c: o for c, o in seen.items() if o.values}
-    if not whole:
+    return min(whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default="")
+
+
+def best(results: Results, measure: Measure) -> tuple[str, list[Comparison]]:
+    """The best cell, and it against every other cell.
+
+    It was picked by the same figures that it is compared by: its lead is a little flattered. Empty without data.
+    """
+    winner = lowest(results, measure, results.study.cells)
+    if not winner:
         return "", []
-    winner = min(whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values))
     others = [pair(results, measure, winner, c, "all") for c in results.study.cells if c != winner]
     return winner, family(results, others)
 

@@ -108,10 +108,13 @@ def colour(cell: str) -> str:
 
 
 def dash(cell: str, among: Sequence[str]) -> Any:
-    """Weightings differ by dashes where cells of one target share a plot."""
+    """Weightings differ by dashes where cells of one target share a plot.
+
+    The score's line has gaps, because under one weighting it lies on that of eps, which has to show through.
+    """
     run = Run(cell, 0)
     shared = sum(Run(c, 0).target == run.target for c in among) > 1
-    return DASHES.get(run.weighting, "-") if shared else "-"
+    return DASHES.get(run.weighting, "-") if shared else (0, (3.5, 2.5)) if run.target == "score" else "-"
 
 
 @contextmanager

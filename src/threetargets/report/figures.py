@@ -147,7 +147,10 @@ def along_gamma(results: Results, metric: str) -> Plot:
         f"{spread(results)}, shown as a band. "
         f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: {interval(real)}, "
     )
-    caption += f"the same figure of real training images over {real.n} draws of them." if real.n else "no floor."
+    if metric in ("accuracy", "entropy"):
+        caption += "the judge on the test split." if real.n else "no floor."
+    else:
+        caption += f"the same figure of real training images over {real.n} draws of them." if real.n else "no floor."
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
     return Plot(f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False)
@@ -233,6 +236,7 @@ def levels(results: Results) -> Plot:
                     x,
                     (mean, np.maximum(low, mean / 10), high),
                     color=colour(name),
+                    linestyle=dash(name, [name]),
                     linewidth=1.1,
                     label=target(Run(name, 0).target),
                 )

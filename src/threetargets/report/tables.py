@@ -126,7 +126,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
     cells = set(results.study.cells)
     columns = [w for w in WEIGHTINGS if any(f"ddpm_{t}_{w}" in cells for t in TARGETS)]
-    winner, _ = comparisons.best(results, measure)
+    winner = comparisons.lowest(results, measure, [c for c in results.study.cells if comparisons.is_ddpm(c)])
     rows = []
     for name in TARGETS:
         if not any(f"ddpm_{name}_{w}" in cells for w in columns):

@@ -124,16 +124,19 @@ def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Mani
     judge, device = grid.judge_run(study), device_of(study)
     module = models.load(study, manifest, judge, device)
     name = extractor.register(extractor.name_of(grid.run_dir(study, judge) / "weights.safetensors"), module)
-    test = extractor.see(name, store.load_split(study, REFERENCE).images, manifest.levels, device)
+    split = store.load_split(study, REFERENCE)
+    test = extractor.see(name, split.images, manifest.levels, device)
     reference = fidelity.Reference(test.features, REFERENCE)
     figures = []
     for one in sets:
         seen = extractor.see(name, one.levels, manifest.levels, device)
         asked = one.labels if (one.labels >= 0).all() else None
         found = fidelity.fidelity(seen.features, reference, study.evaluation, run.seed, asked)
-        if asked is not None:
-            found.append(accuracy.accuracy(seen.logits, one.labels))
-        found.append(accuracy.entropy(seen.logits))
+        # The judge was trained on the images of the floor: how well it knows real ones, the test split says.
+        logits, labels = (test.logits, split.labels) if run.model == grid.FLOOR else (seen.logits, asked)
+        if labels is not None:
+            found.append(accuracy.accuracy(logits, labels))
+        found.append(accuracy.entropy(logits))
         for figure in found:
             named = replace(figure, reference=reference.label, extractor=name)
             gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma

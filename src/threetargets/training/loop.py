@@ -92,7 +92,10 @@ def train(
     """
     device = accelerator.device
     images, labels = images.to(device), labels.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    # Fused: one kernel for all parameters; on a CPU the loop over them took as long as the forward and backward pass.
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
     model, optimizer = accelerator.prepare(model, optimizer)
     plain = accelerator.unwrap_model(model)
     ema = Ema(plain, settings.ema_halflife_images)
