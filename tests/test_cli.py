@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A folder with the smoke study's parameters, its data, and a trained judge and model."""
+    """A folder with the smoke study's parameters, its data, and one trained model."""
     folder = tmp_path_factory.mktemp("prepared")
     values = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     values["device"] = "cpu"

@@ -29,7 +29,7 @@ def exact(log_snr_s, log_snr_t):
 
 @pytest.mark.parametrize("pair", LEVEL_PAIRS)
 def test_posterior_constants_in_many_digits(pair):
-    """SPEC section 1, from abar and alpha; float64 subtraction of abars would lose up to 8 digits here."""
+    """docs/mathematics.md, section 2, from abar and alpha; subtracting in float64 would lose up to 8 digits here."""
     s, t, alpha = exact(*pair)
     q = posterior(level(pair[0]), level(pair[1]))
     expected = (

@@ -15,6 +15,7 @@ from threetargets.grid import Run
 from threetargets.metrics import accuracy, extractor, fidelity
 from threetargets.records import Figure, Record
 from threetargets.stages.common import Clock, device_of
+from threetargets.stages.progress import Progress
 from threetargets.study import Study
 
 REFERENCE = "test"
@@ -128,6 +129,7 @@ def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Mani
     test = extractor.see(name, split.images, manifest.levels, device)
     reference = fidelity.Reference(test.features, REFERENCE)
     figures = []
+    progress = Progress(f"{run.cell} seed {run.seed}: sample sets", len(sets), every=0)
     for one in sets:
         seen = extractor.see(name, one.levels, manifest.levels, device)
         asked = one.labels if (one.labels >= 0).all() else None
@@ -141,4 +143,5 @@ def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Mani
             named = replace(figure, reference=reference.label, extractor=name)
             gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
             figures.append(replace(named, guidance=one.guidance, gamma=gamma))
+        progress.step()
     return figures

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from threetargets.data.store import Manifest, load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
+from threetargets.diffusion.predictor import Predictor
+from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.files import write_json
 from threetargets.grid import Run, run_dir
@@ -20,6 +22,7 @@ from threetargets.models.ddpm import Ddpm
 from threetargets.models.vae import Vae
 from threetargets.records import Figure
 from threetargets.stages.common import Clock, device_of, failure_of, mean_figure
+from threetargets.stages.progress import Progress
 from threetargets.streams import generator
 from threetargets.study import Study
 
@@ -61,8 +64,17 @@ def ddpm_figures(
     """The bound without labels (comparable with vae and hvae) and its parts; and the bound given the label."""
     chosen, count, rows = study.likelihood, manifest.levels, _rows(len(images), study.likelihood.batch)
 
+    progress = Progress(f"{run.cell} seed {run.seed}: bound", 2 * model.table.steps * chosen.draws * len(rows))
+
+    def counted(predictor: Predictor) -> Predictor:
+        def predict(x_t: Tensor, log_snr: Tensor) -> Prediction:
+            progress.step()
+            return predictor(x_t, log_snr)
+
+        return predict
+
     def bound(y: Tensor) -> Bound:
-        predictors = [(r, conditional(model.conditional, y[r])) for r in rows]
+        predictors = [(r, counted(conditional(model.conditional, y[r]))) for r in rows]
         return diffusion_bound(
             predictors, model.table, images, count, study.diffusion.variance, seed=run.seed, draws=chosen.draws
         )
@@ -118,4 +130,5 @@ def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: 
 
             bounds.append(-log_mean_weights(weights, k, chunk=50))
         figures.append(_figure(manifest, f"iwae_{k}", torch.cat(bounds)))
+        print(f"{run.cell} seed {run.seed}: iwae k = {k} of {max(chosen.iwae)}", file=sys.stderr, flush=True)
     return figures

@@ -1,0 +1,94 @@
+"""Sampling as the pipeline does it: which noise, which labels, which guidance."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from threetargets import models, study
+from threetargets.grid import Run
+from threetargets.stages import likelihood, sample
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
+RUN = Run("ddpm_eps_eps-equivalent", 0)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    values = study.load(ROOT / "config/smoke.yaml").model_dump(mode="json")
+    values["sampling"] |= {"images": 50, "batch": 50, "steps": 4}
+    return study.parse(values, "test")
+
+
+def noisy(model):
+    """Weights that make the labels matter, which an untrained last layer of zeros does not."""
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel()))
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model(chosen):
+    return noisy(models.build(chosen, MANIFEST, RUN))
+
+
+@pytest.fixture(scope="module")
+def guide(chosen):
+    return noisy(models.build(chosen, MANIFEST, Run("guide", 0)))
+
+
+def draw(chosen, model, guide, guidance, gamma, run=RUN):
+    return sample.draw(chosen, MANIFEST, run, model, guide, guidance, gamma, CPU)
+
+
+def test_gamma_one_of_classifier_free_is_the_conditional_model(chosen, model, guide):
+    plain, one = draw(chosen, model, None, "none", 1.0), draw(chosen, model, None, "classifier-free", 1.0)
+    assert torch.equal(plain, one)
+    assert not torch.equal(plain, draw(chosen, model, None, "classifier-free", 3.0))
+
+
+def test_gamma_zero_of_both_guidances_is_the_null_branch(chosen, model, guide):
+    free, by = draw(chosen, model, None, "classifier-free", 0.0), draw(chosen, model, guide, "classifier", 0.0)
+    assert torch.equal(free, by)
+    assert not torch.equal(by, draw(chosen, model, guide, "classifier", 5.0))
+    assert not torch.equal(free, draw(chosen, model, None, "none", 1.0))
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn_at_a_time(chosen, model):
+    values = chosen.model_dump(mode="json")
+    values["sampling"] |= {"batch": 7}
+    whole, parts = (draw(s, model, None, "none", 1.0) for s in (chosen, study.parse(values, "test")))
+    assert (whole == parts).double().mean() > 0.999  # rounding may move a value over the edge of a level
+
+
+def test_another_seed_is_other_noise(chosen, model):
+    assert not torch.equal(
+        draw(chosen, model, None, "none", 1.0), draw(chosen, model, None, "none", 1.0, Run(RUN.cell, 1))
+    )
+
+
+def test_every_class_is_asked_for_equally_often():
+    assert sample.asked_labels(50, 10).bincount().tolist() == [5] * 10
+
+
+def test_the_bound_is_without_labels_and_the_other_with_them(chosen, model):
+    """A network that is right about nothing but the null label: only the bound without labels is low."""
+
+    def network(x, log_snr, labels):
+        wrong = (labels != model.null).double()[:, None, None, None]
+        return (8.0 * wrong * torch.ones_like(x)).float()
+
+    model = models.build(chosen, MANIFEST, RUN).eval()
+    model.net = torch.nn.Identity()
+    model.net.forward = network
+    images = torch.full((20, 1, 8, 8), 8, dtype=torch.uint8)
+    figures, curves = likelihood.ddpm_figures(chosen, MANIFEST, RUN, model, images, torch.arange(20) % 10)
+    found = {figure.metric: figure.value for figure in figures}
+    assert found["bound_given_label_bpd"] > 3 * found["bound_bpd"]
+    parts = found["prior_bpd"] + found["denoising_bpd"] + found["decoder_bpd"]
+    assert found["bound_bpd"] == pytest.approx(parts, rel=1e-9)
+    assert found["bound_bpd"] == pytest.approx(sum(curves["levels"]["bpd"]) + found["prior_bpd"], rel=1e-9)
+    assert all(figure.n == 20 and figure.stderr is not None for figure in figures[:5])
