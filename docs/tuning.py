@@ -16,7 +16,7 @@ from threetargets.data.store import load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.levels import bits_per_dim
-from threetargets.likelihood.bound import diffusion_bound
+from threetargets.likelihood.bound import VARIANCES, diffusion_bound
 from threetargets.models import build
 from threetargets.models.vae import Vae
 from threetargets.stages.common import mean_figure
@@ -103,10 +103,14 @@ def main():
     for highest in (3.0, 4.0, 5.0, 7.0):
         for cell in ("ddpm_eps_elbo", "ddpm_x0_elbo"):
             row(f"{highest:g}", cell, diffusion__schedule__log_snr_max=highest)
-    print(
-        "\nLower is better down to 3, because networks of this size do not learn the last details; 4 was taken, where"
-    )
-    print("the noise of the first level, exp(-4/2) = 0.14, is about as wide as one grey level (2/17 = 0.12).\n")
+    print("\n4 was taken: there the noise of the first level, exp(-4/2) = 0.14, is about one level wide (2/17 = 0.12);")
+    print("below it the decoder does more and more of the work.\n")
+    print("## The reverse variance\n")
+    print("| variance | cell | bound |\n|---|---|---|")
+    for variance in VARIANCES:
+        for cell in ("ddpm_eps_elbo", "ddpm_x0_elbo"):
+            row(variance, cell, diffusion__variance=variance)
+    print()
     print("## The decoder of VAE and HVAE\n")
     print("| decoder | cell | bound |\n|---|---|---|")
     for decoder in ("gaussian", "logistic", "categorical"):

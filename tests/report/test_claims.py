@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from report import synthetic
+from scipy import stats
 
 from threetargets.grid import Run
+from threetargets.metrics.statistics import welch_reference
 from threetargets.records import Figure
-from threetargets.report import claims, page
+from threetargets.report import claims, guided, page
 from threetargets.report.collect import Place, Results
 
 Make = Callable[..., Results]
@@ -44,6 +47,81 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_effects_that_were_put_in_are_reproduced(have: Make, name: str) -> None:
     assert verdict(have(), name) == EXPECTED[name]
+
+
+def _noise(place: Place) -> float:
+    """Small, and not the same for two cells that differ."""
+    cell = synthetic.twin(place.run).cell
+    return 0.001 * (place.run.seed + 1) ** 2 * (1 + sum(map(ord, cell)) % 7)
+
+
+def _matched_eps_is_better(place: Place, f: Figure, value: float) -> float:
+    return (5.0 if place.run.target == "x0" else 2.0) + _noise(place) if f.metric == "fid" else value
+
+
+def _simple_samples_better(place: Place, f: Figure, value: float) -> float:
+    if f.metric == "fid":
+        return (5.0 if place.run.weighting == "elbo" else 2.0) + _noise(place)
+    return value + 0.3 if f.metric == "bound_bpd" and place.run.weighting != "elbo" else value
+
+
+def _repaired(place: Place, f: Figure, value: float) -> float:
+    if f.metric != "accuracy" or f.guidance != "classifier-free":
+        return value
+    return (0.80 if f.gamma == "1" else 0.95) + _noise(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("eps-over-x0 (matched)", _matched_eps_is_better),
+        ("simple-over-elbo", _simple_samples_better),
+        ("ignore-label", _repaired),
+    ],
+)
+def test_a_clear_effect_is_reproduced(have: Make, name: str, change: Change) -> None:
+    assert verdict(changed(have(), change), name) == "reproduced"
+
+
+def test_the_ceiling_is_uncertain_too(have: Make) -> None:
+    """0.01 below 0.975 ± 0.007, by seeds that hardly vary: an interval over seeds alone would call it below."""
+
+    def close(place: Place, f: Figure, value: float) -> float:
+        if f.metric != "accuracy" or f.guidance != "classifier-free":
+            return value
+        return (0.965 if f.gamma == "1" else 0.99) + 0.01 * _noise(place)
+
+    assert verdict(changed(have(), close), "ignore-label") == "inconclusive"
+
+
+def test_welch_against_scipy() -> None:
+    model, real = np.array([0.91, 0.93, 0.96]), np.array([0.97, 0.99, 0.98, 0.95, 0.96])
+    expected = stats.ttest_ind(real, model, equal_var=False)
+    found = welch_reference(model, real.mean(), real.std(ddof=1) / len(real) ** 0.5, len(real))
+    interval = expected.confidence_interval(0.95)
+    assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert (found.interval.low, found.interval.high) == pytest.approx((interval.low, interval.high))
+    alone = welch_reference(model, 0.99, 0.0, 500)
+    assert alone.p_greater == pytest.approx(stats.ttest_1samp(model, 0.99, alternative="less").pvalue)
+
+
+def test_identical_curves_are_counted_once_and_named(have: Make) -> None:
+    results = have()
+    found, complete = guided.curves(results, "fid", ["classifier", "classifier-free"], [0.0, 1.0, 2.0])
+    assert complete
+    assert [c.cells[1:] for c in found] == [(), ("ddpm_score_eps-equivalent",)] * 2
+    (claim,) = [c for c in claims.CLAIMS if c.id == "guidance-clear"]
+    said = claim.decide(results).figure
+    assert "over 4 curves" in said
+    assert "Holm over 12" in said
+    for name in ("guidance-u", "ignore-label"):
+        (claim,) = [c for c in claims.CLAIMS if c.id == name]
+        assert claim.decide(results).figure.count("ε · eps-equivalent = score · eps-equivalent") >= 1
+
+
+def test_a_tie_by_construction_is_no_evidence_for_the_tie_of_targets(have: Make) -> None:
+    cells = ["ddpm_eps_native", "ddpm_score_native", "ddpm_eps_elbo", "ddpm_score_elbo"]
+    assert verdict(have(cells=cells, guidance={"cells": []}), "targets-trained") == "no data"
 
 
 def _looser_with_more_samples(place: Place, f: Figure, value: float) -> float:

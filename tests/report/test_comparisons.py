@@ -10,7 +10,7 @@ from scipy import stats
 from threetargets.grid import Run
 from threetargets.report import comparisons
 from threetargets.report.collect import Results
-from threetargets.report.comparisons import BOUND, FID, Comparison
+from threetargets.report.comparisons import BOUND, FID, Comparison, Measure
 
 Make = Callable[..., Results]
 
@@ -43,16 +43,45 @@ def test_known_effects_get_their_verdicts(have: Make) -> None:
 def test_the_same_function_up_to_a_sign_is_equal_without_a_nan(have: Make) -> None:
     results = have()
     c = found_of(comparisons.targets(results, BOUND), "ddpm_score_elbo", "ddpm_eps_elbo")
-    assert (c.difference.interval.mean, c.difference.p, c.p_equal) == (0.0, 1.0, 0.0)
-    assert c.verdict == "equal"
+    assert c.difference.interval.mean == pytest.approx(3e-9, rel=1e-3)
+    assert (c.verdict, c.identical, c.p_holm, c.p_equal_holm) == ("equal", True, None, None)
+
+
+@pytest.mark.parametrize("measure", [BOUND, FID])
+def test_one_finding_is_counted_once(have: Make, measure: Measure) -> None:
+    results = have()
+    found = {(c.where, c.a.split("_")[1], c.b.split("_")[1]): c for c in comparisons.targets(results, measure)}
+    for where in ("eps-equivalent", "elbo"):
+        first, again = found[where, "x0", "eps"], found[where, "x0", "score"]
+        assert again.repeats == (first.a, first.b, where)
+        assert (again.p_holm, again.p_equal_holm, again.verdict) == (first.p_holm, first.p_equal_holm, first.verdict)
+        assert found[where, "score", "eps"].p_holm is None
+    # By hand: 4 native pairs; x0, v and raw score against eps; x0 against eps at elbo.
+    assert sum(c.evidence for c in found.values()) == 8
+    told = [c.difference.p or 0.0 for c in found.values() if c.evidence]
+    assert min(c.p_holm for c in found.values() if c.p_holm is not None) == pytest.approx(min(1.0, 8 * min(told)))
+
+
+def test_native_eps_is_no_second_row_of_eps(have: Make) -> None:
+    found = comparisons.weightings(have(), FID)
+    c = found_of(found, "ddpm_eps_native", "ddpm_eps_eps-equivalent")
+    assert (c.identical, c.verdict, c.p_holm) == (True, "equal", None)
+    assert found_of(found, "ddpm_score_eps-equivalent", "ddpm_score_elbo").repeats[0] == "ddpm_eps_eps-equivalent"
+
+
+def test_the_lowest_fid_is_of_models_that_were_asked_for_a_class(have: Make) -> None:
+    winner, others = comparisons.best(have(), FID)
+    assert {"vae", "hvae"}.isdisjoint({winner, *(c.b for c in others)})
+    assert comparisons.best(have(cells=["vae", "hvae"], guidance={"cells": []}), FID)[0] in ("vae", "hvae")
 
 
 def test_holm_never_lowers_a_p_value_and_counts_the_whole_family(have: Make) -> None:
     found: list[Any] = [*comparisons.targets(have(), FID)]
     assert len(found) == 4 + 5 + 3
-    assert all(c.p_holm >= c.difference.p for c in found)
-    smallest = min(found, key=lambda c: c.difference.p)
-    assert smallest.p_holm == pytest.approx(min(1.0, len(found) * smallest.difference.p))
+    counted = [c for c in found if c.evidence]
+    assert all(c.p_holm >= c.difference.p for c in counted)
+    smallest = min(counted, key=lambda c: c.difference.p)
+    assert smallest.p_holm == pytest.approx(min(1.0, len(counted) * smallest.difference.p))
 
 
 def test_the_margin_of_fid_is_a_fraction_of_the_smaller_mean(have: Make) -> None:

@@ -121,6 +121,34 @@ def test_the_answer_comes_first_and_names_the_holes(full: Full) -> None:
     assert "nan" not in text.lower().split()
 
 
+def test_the_floor_on_the_test_split_has_its_own_error_and_no_interval_over_seeds(full: Full) -> None:
+    folder, html = full
+    text = " ".join("".join(html.text).split())
+    # sqrt(0.975 * 0.025 / 500) = 0.0070, by hand
+    assert "Dashed: 0.9750 ± 0.0070 (standard error over 500 test images)" in text
+    assert "Real images: 0.9750 ± 0.0070 (standard error over 500 test images)" in text
+    assert not re.search(r"± 0\.0+(?![0-9])", text)  # a prior term has one value for all seeds
+    for metric in ("accuracy", "entropy"):
+        rows = read(folder / "figures" / f"gamma-{metric}.csv")
+        assert {(r["floor_low"], r["floor_high"]) for r in rows} == {("", "")}
+        assert all(float(r["floor_stderr"]) > 0 for r in rows)
+    assert all(r["floor_low"] for r in read(folder / "figures" / "gamma-fid.csv"))
+
+
+def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
+    _, html = full
+    text = " ".join("".join(html.text).split())
+    assert text.count("VAE and HVAE know no labels: like for like is γ = 0 under Guidance.") == 2
+    assert text.count("The test split is held fixed; the standard error over its 500 images is") == 2
+    assert "(Changed after a first run: every row was counted.)" in text
+    assert "fixed before the runs" not in text
+    assert "lowest FID of the diffusion models" in text
+    for said in ("T = 250, cosine schedule, log-SNR 4 to −7", "seen by 15% of the training images", "logistic decoder"):
+        assert said in text
+    assert "ε and score are one model by construction" in text
+    assert "FID at elbo weighting" in text
+
+
 def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
     _, html = full
     sections = ["models", "grid", "comparisons", "guidance", "samples", "levels", "training", "costs", "claims"]

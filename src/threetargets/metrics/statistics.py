@@ -1,8 +1,8 @@
 """How sure a figure is: intervals over seeds, paired comparisons, equivalence, trends, and Holm's correction.
 
 Nothing here invents an uncertainty: with fewer than two values there is no interval and no p value, and the fields
-are None. Standard forms after Casella and Berger, Statistical Inference (2002); equivalence after Schuirmann, J.
-Pharmacokin. Biopharm. 15 (1987).
+are None. Standard forms after Casella and Berger, Statistical Inference (2002); equivalence after Schuirmann,
+J. Pharmacokin. Biopharm. 15 (1987).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean (or other statistic) with its two-sided interval; `low`, `high`, `half_width` and `sd` are None when n
-    < 2."""
+    """A mean (or other statistic) with its two-sided interval; all but `mean`, `n` and `level` are None when n < 2."""
 
     mean: float | None
     low: float | None
@@ -48,8 +47,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided tests of |mean| < margin: p is the larger of the two (None when n < 2, and then `equivalent` is
-    False)."""
+    """Two one-sided tests of |mean| < margin: p is the larger of the two; None, and not `equivalent`, when n < 2."""
 
     interval: Interval
     margin: float
@@ -147,6 +145,29 @@ def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
     return Difference(interval, t, p, _one_sided(-mean, sd, n, 0.0), _one_sided(mean, sd, n, 0.0))
 
 
+def welch_reference(values: ArrayLike, reference: float, stderr: float, n: int, level: float = 0.95) -> Difference:
+    """`reference` minus the mean of `values`, shape (k,), where the reference is itself an estimate from n others.
+
+    Variance sd^2/k + stderr^2, degrees of freedom (sd^2/k + stderr^2)^2 / ((sd^2/k)^2/(k-1) + stderr^4/(n-1)): Welch,
+    Biometrika 34 (1947). With stderr = 0 it is Student's t of one sample. None throughout with fewer than two values.
+    """
+    from scipy import stats
+
+    own = t_interval(reference - _values(values), level)
+    if own.mean is None or own.sd is None:
+        return Difference(own, None, None, None, None)
+    seeds, other = own.sd**2 / own.n, stderr**2 if n > 1 else 0.0
+    error, mean = math.sqrt(seeds + other), own.mean
+    if error == 0.0:
+        t = 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
+        return Difference(own, t, float(mean == 0.0), float(mean >= 0.0), float(mean <= 0.0))
+    freedom = (seeds + other) ** 2 / (seeds**2 / (own.n - 1) + (other**2 / (n - 1) if other else 0.0))
+    half, t = float(stats.t.ppf((1 + level) / 2, freedom)) * error, mean / error
+    interval = Interval(mean, mean - half, mean + half, own.n, level, own.sd)
+    less, more = float(stats.t.cdf(t, freedom)), float(stats.t.sf(t, freedom))
+    return Difference(interval, t, 2 * min(less, more), less, more)
+
+
 def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05) -> Equivalence:
     """Is the mean of `values`, shape (n,), within `margin` of `reference`? Two one-sided t tests at `alpha` each.
 
@@ -170,8 +191,7 @@ def tost_paired(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) 
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjusted p values (Scand. J. Statist. 6, 1979): p_(i) times (m - i + 1), made monotone, at
-    most 1.
+    """Holm's step-down adjusted p values, p_(i) times (m - i + 1), monotone, at most 1 (Scand. J. Statist. 6, 1979).
 
     None (a comparison without data) stays None and does not count towards m.
     """

@@ -9,6 +9,7 @@ from threetargets import grid
 from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
 from threetargets.report import comparisons
+from threetargets.report.captions import floor_said
 from threetargets.report.collect import Place, Results, places
 from threetargets.report.comparisons import (
     BOUND,
@@ -19,8 +20,8 @@ from threetargets.report.comparisons import (
     NO_DATA,
     Comparison,
     Measure,
+    alike,
 )
-from threetargets.report.tables import floor
 from threetargets.report.wording import between, cell, count, interval, labels, listing, number, of, signed, target
 from threetargets.study import WEIGHTINGS
 
@@ -48,13 +49,18 @@ def _against(results: Results, measure: Measure) -> tuple[str, str]:
     winner, others = comparisons.best(results, measure)
     if not winner:
         return "", ""
-    parts = []
+    twins = [cell(c.b) for c in others if c.identical]
+    parts = [f"is the same as {listing(twins)}"] if twins else []
     for verdict, words in ((EQUAL, "ties with"), (DIFFERENT, "is better than"), (INCONCLUSIVE, "is undecided against")):
-        names = [cell(c.b) for c in others if c.verdict == verdict]
+        names = []
+        for c in others:
+            if c.verdict == verdict and not c.identical and c.repeats is None:
+                again = [d.b for d in others if d.repeats == (c.a, c.b, c.where)]
+                names.append(" = ".join(cell(x) for x in (c.b, *again)))
         if names:
-            said = listing(names) if len(names) <= 4 else f"{len(names)} others"
-            if 1 < len(names) == len(others):
-                said = f"all {len(names)} others"
+            said = listing(names) if len(names) <= 4 else f"{len(names)} other models"
+            if 1 < len(names) == sum(not c.identical and c.repeats is None for c in others):
+                said = f"all {len(names)} other models"
             parts.append(f"{words} {said}")
     return winner, "; ".join(parts)
 
@@ -62,31 +68,41 @@ def _against(results: Results, measure: Measure) -> tuple[str, str]:
 def _tile(results: Results, measure: Measure) -> Tile:
     winner, standing = _against(results, measure)
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
+    if measure.metric == FID.metric and any(map(comparisons.is_ddpm, results.study.cells)):
+        label += " of the diffusion models"
     if not winner:
         return Tile(label, "–", "no model has one", "")
-    return Tile(label, interval(comparisons.summary(results, winner, measure)), cell(winner), standing)
+    note = f"{standing}; picked on these same figures" if standing else "picked on these same figures"
+    return Tile(label, interval(comparisons.summary(results, winner, measure)), cell(winner), note)
 
 
 def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> str:
-    """One sentence on the pairs among x0, eps and score at one weighting."""
+    """One sentence on the pairs among x0, eps and score at one weighting; one finding is told once."""
     trio = ("x0", "eps", "score")
-    here = [c for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= set(trio)]
+    every = [c for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= set(trio)]
+    here = [c for c in every if not c.identical and c.repeats is None]
     if not here:
         return ""
+    same = {Run(c.b, 0).target: Run(c.a, 0).target for c in every if c.identical}
+
+    def named(name: str) -> str:
+        return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
+
     unit = f" {measure.unit}" if measure.unit else ""
     name = f"{measure.label[0].upper()}{measure.label[1:]}"
-    if len(here) > 1 and all(c.verdict == EQUAL for c in here):
+    if all(c.verdict == EQUAL for c in here):
         widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
-        names = [target(t) for t in trio if any(t in (Run(c.a, 0).target, Run(c.b, 0).target) for c in here)]
+        names = [named(t) for t in trio if any(t in (Run(c.a, 0).target, Run(c.b, 0).target) for c in here)]
         return (
-            f"{name} at {weighting} weighting: {listing(names)} tie (largest difference {signed(widest)} "
+            f"{name} at {weighting} weighting: {listing(names)} tie "
+            f"({'largest ' if len(here) > 1 else ''}difference {signed(widest)} "
             f"{between(widest)}{unit})."
         )
     groups = []
     for verdict in (DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA):
         said = []
         for c in (c for c in here if c.verdict == verdict):
-            a, b = target(Run(c.a, 0).target), target(Run(c.b, 0).target)
+            a, b = named(Run(c.a, 0).target), named(Run(c.b, 0).target)
             size = f"{between(c.difference.interval)}{unit}" if c.difference.interval.low is not None else "one seed"
             if verdict == DIFFERENT:
                 first, second = (a, b) if c.better == c.a else (b, a)
@@ -105,15 +121,25 @@ def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> s
     return f"{name} at {weighting} weighting: {'; '.join(groups)}."
 
 
+def _one_model(results: Results) -> str:
+    """Which ties are no findings."""
+    cells = set(results.study.cells)
+    if not any({f"ddpm_{t}_{w}" for t in ("eps", "score")} <= cells for w in ("eps-equivalent", "elbo")):
+        return ""
+    return (
+        "ε and score are one model by construction at eps-equivalent and elbo weighting (the output is scaled by 1/s): "
+        "only pairs with x₀ and raw score are findings there."
+    )
+
+
 def _headline(results: Results) -> str:
     """Does the target matter? Read at matched and at native weighting."""
     found = comparisons.targets(results, BOUND)
     trio = {"x0", "eps", "score"}
     where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
     for weighting in WEIGHTINGS:
-        verdicts = {
-            c.verdict for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= trio
-        }
+        here = [c for c in found if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= trio]
+        verdicts = {c.verdict for c in here if not c.identical}
         if verdicts:
             words = "tie at" if verdicts == {EQUAL} else "differ at" if DIFFERENT in verdicts else "are undecided at"
             where[words].append(weighting)
@@ -144,17 +170,21 @@ def _guidance(results: Results) -> str:
     """The gamma of the lowest mean FID, for each kind of guidance and cell."""
     said, names = [], labels(results.study.guidance.cells)
     for guidance in results.study.guidance.kinds:
-        places_: list[str] = []
+        found: list[tuple[list[str], dict[str, float]]] = []  # cells with the same means, as twins have, are one
         for name in results.study.guidance.cells:
-            means = {}
+            means: dict[str, float] = {}
             for g in grid.gammas(results.study, guidance):
                 seen = results.observe(name, "fid", guidance, g)
                 if seen.values:
                     means[g] = sum(seen.values.values()) / len(seen.values)
-            if means:
-                places_.append(f"{min(means, key=lambda g: means[g])} for {names[name]}")
-        if places_:
-            said.append(f"{listing(places_)} with {guidance} guidance")
+            same = [n for n, m in found if m.keys() == means.keys() and all(alike(m[g], means[g]) for g in m)]
+            if same:
+                same[0].append(names[name])
+            elif means:
+                found.append(([names[name]], means))
+        lowest = [f"{min(m, key=m.__getitem__)} for {' = '.join(n)}" for n, m in found]
+        if lowest:
+            said.append(f"{listing(lowest)} with {guidance} guidance")
     return (
         f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(said)} (picked on these same figures)." if said else ""
     )
@@ -165,11 +195,10 @@ def _sure(results: Results) -> str:
     if seeds == 1:
         return "How sure: one seed, so there is no interval and nothing is called a tie or a difference."
     return (
-        f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A tie is an "
-        f"equivalence test within "
-        f"{number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of FID; family-wise "
-        f"error {comparison.alpha:g} (Holm). "
-        f"One data set, {results.manifest.get('name', results.study.data.name)}, one network size."
+        f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A tie is an equivalence "
+        f"test within {number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of FID; "
+        f"family-wise error {comparison.alpha:g} (Holm). One data set, "
+        f"{results.manifest.get('name', results.study.data.name)}, one network size."
     )
 
 
@@ -195,14 +224,15 @@ def holes(results: Results) -> list[str]:
 def answer(results: Results) -> Answer:
     """The first screen."""
     tiles = [_tile(results, BOUND), _tile(results, FID)]
-    real = floor(results, "fid")
     size = results.study.sampling.images
-    tiles.append(Tile("FID of real images (floor)", interval(real), f"N = {size}", "the same N of training images"))
+    tiles.append(
+        Tile("FID of real images (floor)", floor_said(results, "fid"), f"N = {size}", "the same N of training images")
+    )
     bound = comparisons.targets(results, BOUND)
     fid = comparisons.targets(results, FID)
     sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]
-    sentences += [_targets(fid, FID, w) for w in ("eps-equivalent", "native")]
-    sentences += [_guidance(results), _cost(results), _sure(results)]
+    sentences += [_targets(fid, FID, w) for w in WEIGHTINGS]
+    sentences += [_one_model(results), _guidance(results), _cost(results), _sure(results)]
     found = holes(results)
     if not found:
         sentences.append(

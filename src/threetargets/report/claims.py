@@ -1,8 +1,8 @@
-"""The claims that a study of this shape can test: one entry of CLAIMS each, its decision rule written before the runs.
+"""The claims that a study of this shape can test: one entry of CLAIMS each.
 
-A claim whose data is missing says so; it never passes by default. Sources: 000 M. Kasy, Oxford reading group, 2024;
-001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003 G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D.
-McAllester, TTIC 31230, 2022.
+Rules were written before the first run; what was changed since is named with its claim. A claim whose data is missing
+says so; it never passes by default. Sources: 000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002
+lecture-notes chapter 11; 003 G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from threetargets.report import verdicts
+from threetargets.report import guided, verdicts
 from threetargets.report.collect import Results
 from threetargets.report.verdicts import Finding
 
@@ -58,7 +58,9 @@ CLAIMS = (
         f"{KASY}; {CHAPTER}; {POLYAKOV}",
         "Bound of the pairs among x₀, ε and score at each weighting; equivalence tests with Holm (table of targets).",
         "Reproduced: every matched pair (eps-equivalent, elbo) is equal and some native pair is different. "
-        "Not reproduced: a matched pair is different, or all native pairs are equal. Else inconclusive.",
+        "Not reproduced: a matched pair is different, or all native pairs are equal. Else inconclusive. (Changed after "
+        "a first run: identical pairs counted as equal and repeated ones twice; now identical pairs do not count, and "
+        "repeated ones count once.)",
         verdicts.targets_trained,
     ),
     Claim(
@@ -84,8 +86,7 @@ CLAIMS = (
         CHAPTER,
         "ε at eps-equivalent against elbo weighting: FID and bound, paired by seed (table of weightings).",
         "Reproduced: FID is different and lower, the bound different and higher. Not reproduced: either is equal "
-        "or the other way. "
-        "Else inconclusive.",
+        "or the other way. Else inconclusive.",
         verdicts.simple_over_elbo,
     ),
     Claim(
@@ -94,8 +95,8 @@ CLAIMS = (
         f"{KASY}; {POLYAKOV}",
         "Page's trend test over γ with seeds as blocks, for each guided model and kind of guidance.",
         "Reproduced: all three trends of every curve hold (Holm over all). Not reproduced: one runs the other way. "
-        "Else inconclusive.",
-        verdicts.guidance_clear,
+        "Else inconclusive. (Changed after a first run: identical curves were each counted; now once.)",
+        guided.guidance_clear,
     ),
     Claim(
         "guidance-u",
@@ -103,21 +104,22 @@ CLAIMS = (
         f"{KASY}; {POLYAKOV}",
         "Best FID in [1, 2] against the best outside, and against the largest γ, paired by seed, for each curve.",
         "Reproduced: both are higher in every curve (one-sided paired t, Holm over all). Not reproduced: in some "
-        "curve one is lower. "
-        "Else inconclusive.",
-        verdicts.guidance_u,
+        "curve one is lower. Else inconclusive. "
+        "(Changed after a first run: identical curves were each counted; now once.)",
+        guided.guidance_u,
     ),
     Claim(
         "ignore-label",
         "A conditional model may ignore its label; guidance repairs it.",
         f"{KASY}; {POLYAKOV}",
         "Accuracy of the independent classifier at γ = 1 (the conditional model) against real images, and at the "
-        "next larger γ; "
-        "classifier-free, paired by seed.",
-        "Reproduced: at γ = 1 below real images, and raised by the next γ, in every curve (one-sided paired t, Holm). "
-        "Not reproduced: at γ = 1 equal to real images within 0.02 in every curve, or lowered by guidance. Else "
-        "inconclusive.",
-        verdicts.ignore_label,
+        "next larger γ, paired by seed; classifier-free.",
+        "Reproduced: at γ = 1 below real images (Welch's t with the seeds' variance and the squared standard error "
+        "of the ceiling), raised by the next γ (one-sided paired t), in every curve; Holm over all. Not reproduced: "
+        "at γ = 1 equal to real images within 0.02 in every curve, or lowered by guidance. Else inconclusive. (Changed "
+        "after a first run: the ceiling was training images, which the judge had learned; now it is the judge's "
+        "accuracy on the test split, with its standard error; identical curves were each counted, now once.)",
+        guided.ignore_label,
     ),
 )
 

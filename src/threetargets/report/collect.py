@@ -1,5 +1,4 @@
-"""Everything that a study has written, found by walking the grid that was expected: what is missing or failed is
-kept as such."""
+"""Everything that a study has written, found along the grid that was expected; what is missing or failed stays so."""
 
 from __future__ import annotations
 

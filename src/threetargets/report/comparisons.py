@@ -3,6 +3,8 @@
 A family is all comparisons of one measure that answer one question: targets at each weighting, weightings for each
 target, or the best cell against every other. The verdict is decided at the corrected p values and the margins of
 `comparison`: equal (the equivalence test rejects a difference of the margin), else different, else inconclusive.
+Two cells that are one model by construction are no evidence: a pair with the same values in every seed is identical
+and stands outside the family, and a pair that repeats another one's values counts once.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from threetargets.metrics.statistics import Difference, Interval, holm, paired_t
 from threetargets.report.collect import Results
 from threetargets.study import TARGETS, WEIGHTINGS
 
-# The pairs of targets that the study asks about; score with and without the output scaling are different
-# parameterisations.
+# The pairs of targets that the study asks about; score and raw score differ by the scaling of the output.
 TARGET_PAIRS = (("x0", "eps"), ("score", "eps"), ("x0", "score"), ("v", "eps"), ("raw-score", "score"))
 WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("native", "elbo"))
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
@@ -52,12 +53,38 @@ class Comparison:
     p_holm: float | None = None
     p_equal_holm: float | None = None
     verdict: str = NO_DATA
+    values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b)
+    repeats: tuple[str, str, str] | None = None  # (a, b, where) of the comparison that it repeats
+
+    @property
+    def identical(self) -> bool:
+        """a and b have the same value in every seed, to 1e-6 of its size."""
+        return bool(self.values) and all(alike(a, b) for _, a, b in self.values)
+
+    @property
+    def evidence(self) -> bool:
+        """It has data, and no other comparison has said the same."""
+        return self.pairs > 0 and not self.identical and self.repeats is None
 
     @property
     def better(self) -> str:
         """The cell with the lower mean, or an empty string where they do not differ."""
         mean = self.difference.interval.mean
         return "" if not mean else self.a if mean < 0 else self.b
+
+
+def alike(a: float, b: float) -> bool:
+    """The same to 1e-6 of the larger one's size: what float32 leaves of two models that are one by construction."""
+    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+
+
+def _repeats(c: Comparison, earlier: Comparison) -> bool:
+    """c has the values of `earlier`, seed by seed, on the same sides or on opposite ones."""
+    if [s for s, _, _ in c.values] != [s for s, _, _ in earlier.values]:
+        return False
+    both = [(a, b, x, y) for (_, a, b), (_, x, y) in zip(c.values, earlier.values, strict=True)]
+    straight = all(alike(a, x) and alike(b, y) for a, b, x, y in both)
+    return straight or all(alike(a, y) and alike(b, x) for a, b, x, y in both)
 
 
 def summary(results: Results, cell: str, measure: Measure) -> Interval:
@@ -84,24 +111,47 @@ def pair(results: Results, measure: Measure, a: str, b: str, where: str) -> Comp
         return Comparison(measure, a, b, where, 0, difference, None, None)
     margin = _margin(results, measure, first, second)
     equal = tost_paired(first, second, margin, results.study.comparison.alpha)
-    return Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p)
+    values = tuple(zip(seeds, first, second, strict=True))
+    return Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p, values=values)
 
 
 def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons with Holm's correction over all of them, and their verdicts."""
+    """The comparisons with their verdicts, Holm's correction over the different ones.
+
+    Identical pairs have no p value and are equal (with one seed nothing is); a repeated one has the first one's.
+    """
     alpha = results.study.comparison.alpha
-    differ = holm([c.difference.p for c in comparisons])
-    equal = holm([c.p_equal for c in comparisons])
+    first: list[int] = []  # for each comparison the place of the one whose p values it has
+    for i, c in enumerate(comparisons):
+        same = (j for j in first if c.pairs and not c.identical and _repeats(c, comparisons[j]))
+        first.append(next(same, i))
+    counts = [i == j and not c.identical for i, (j, c) in enumerate(zip(first, comparisons, strict=True))]
+    differ = holm([c.difference.p if n else None for c, n in zip(comparisons, counts, strict=True)])
+    equal = holm([c.p_equal if n else None for c, n in zip(comparisons, counts, strict=True)])
     decided = []
-    for c, p, q in zip(comparisons, differ, equal, strict=True):
+    for i, (j, c) in enumerate(zip(first, comparisons, strict=True)):
+        p, q = differ[j], equal[j]
         if c.pairs == 0:
             verdict = NO_DATA
+        elif c.identical:
+            verdict = EQUAL if c.pairs > 1 else INCONCLUSIVE
         elif q is not None and q < alpha:
             verdict = EQUAL
         else:
             verdict = DIFFERENT if p is not None and p < alpha else INCONCLUSIVE
-        decided.append(replace(c, p_holm=p, p_equal_holm=q, verdict=verdict))
+        one = comparisons[j]
+        repeats = (one.a, one.b, one.where) if i != j else None
+        decided.append(replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats))
     return decided
+
+
+def counted(comparisons: Sequence[Comparison]) -> str:
+    """How many stand in the family of Holm's correction, and why not all."""
+    identical, repeated = sum(c.identical for c in comparisons), sum(c.repeats is not None for c in comparisons)
+    return (
+        f"{sum(c.evidence for c in comparisons)} of {len(comparisons)} ({identical} identical, {repeated} the "
+        "same as another)"
+    )
 
 
 def _cells(results: Results) -> set[str]:
@@ -137,15 +187,22 @@ def lowest(results: Results, measure: Measure, cells: Sequence[str]) -> str:
     return min(whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default="")
 
 
+def ranked(results: Results, measure: Measure) -> list[str]:
+    """The cells that a measure may rank: for FID those that were asked for a class, where the study has such."""
+    cells = list(results.study.cells)
+    return [c for c in cells if is_ddpm(c)] or cells if measure.metric == FID.metric else cells
+
+
 def best(results: Results, measure: Measure) -> tuple[str, list[Comparison]]:
-    """The best cell, and it against every other cell.
+    """The best cell, and it against every other cell of `ranked`.
 
     It was picked by the same figures that it is compared by: its lead is a little flattered. Empty without data.
     """
-    winner = lowest(results, measure, results.study.cells)
+    cells = ranked(results, measure)
+    winner = lowest(results, measure, cells)
     if not winner:
         return "", []
-    others = [pair(results, measure, winner, c, "all") for c in results.study.cells if c != winner]
+    others = [pair(results, measure, winner, c, "all") for c in cells if c != winner]
     return winner, family(results, others)
 
 

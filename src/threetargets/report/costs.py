@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from threetargets import grid
 from threetargets.records import Figure
+from threetargets.report.captions import commands, spread
 from threetargets.report.collect import Place, Results
-from threetargets.report.tables import commands, measured, parameters, spread
+from threetargets.report.tables import measured, parameters
 from threetargets.report.wording import Table, Text, cell, count, number
 
 
@@ -39,8 +40,7 @@ def costs(results: Results) -> Table:
     sampling = results.study.sampling
     caption = (
         f"{spread(results)} (the judge is trained once). Sampling: {sampling.steps} steps of {sampling.sampler} "
-        f"for the diffusion models, "
-        "without guidance. Wall-clock times; runs may have shared the machine."
+        "for the diffusion models, without guidance. Wall-clock times; runs may have shared the machine."
     )
     return Table(
         "costs",
@@ -69,9 +69,9 @@ def classifiers(results: Results) -> Table:
         figures = [said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
     caption = (
-        "Accuracy ± binomial standard error over the images of the split. The guide is trained on noisy images, "
-        "one for each seed. The judge "
-        "sees clean images, never guides, and is the extractor of FID, KID, precision and recall."
+        "Accuracy ± binomial standard error over the images of the split. The guide is trained on noisy images, one "
+        "for each seed. The judge sees clean images, never guides, and is the extractor of FID, KID, precision and "
+        "recall. It was trained on the training split, from which the floor of those four is drawn."
     )
     made = commands(results, "train")
     head = ("classifier", "seed", "validation", "test")

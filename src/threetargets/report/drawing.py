@@ -1,5 +1,4 @@
-"""One style for every figure: matplotlib's SVG, the same bytes for the same numbers, readable on a light and on a
-dark page.
+"""One style for every figure: matplotlib's SVG, the same bytes for the same numbers, for light and dark pages.
 
 Colours are drawn as fixed light-page values; in the page each becomes a CSS variable, so the reader's scheme decides.
 """
@@ -147,8 +146,7 @@ def svg(figure: Figure) -> str:
 
 
 def over_seeds(curves: Sequence[Sequence[float | None]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, low and high of the 95% t interval at each place of curves (seeds, places); nan where some seed has no
-    value.
+    """Mean, low and high of the 95% t interval at each place of curves (seeds, places); nan where a seed has none.
 
     With one seed low and high are nan: no band.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from threetargets.report.captions import commands, spread
 from threetargets.report.collect import Results
-from threetargets.report.tables import commands, measured, spread
+from threetargets.report.tables import measured
 from threetargets.report.wording import Table, Text, cell
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from threetargets import grid
 from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
+from threetargets.report.captions import asked_for_a_class, commands, context, floor, floor_said, on_test, spread
 from threetargets.report.collect import Place, Results
 from threetargets.report.comparisons import BOUND, FID, Measure
 from threetargets.report.drawing import MUTED, Plot, band, canvas, colour, dash, legend, over_seeds, plain_log, svg
-from threetargets.report.tables import commands, context, floor, spread
-from threetargets.report.wording import cell, interval, labels, target
+from threetargets.report.wording import cell, labels, target
 from threetargets.study import WEIGHTINGS
 
 GAMMA_METRICS = {
@@ -85,11 +85,12 @@ def bounds(results: Results) -> Plot:
             axes[0, 1].axvline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
         drawn = svg(figure)
     caption = (
-        f"Ticks are seeds, the dot is their mean, the bar its 95% t interval. FID without guidance: "
-        f"{context(results, 'fid')}; "
-        f"the dashed line is the floor, real training images at the same N: {interval(real)}."
+        "Ticks are seeds, the dot is their mean, the bar its 95% t interval. FID without guidance: "
+        f"{context(results, 'fid')}; the dashed line is the floor, real training images at the same N: "
+        f"{floor_said(results, 'fid')}.{asked_for_a_class(results)}"
     )
-    return Plot("bounds", "Every cell, every seed", drawn, rows, caption, commands(results, "likelihood", "evaluate"))
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)
 
 
 def along_gamma(results: Results, metric: str) -> Plot:
@@ -98,7 +99,7 @@ def along_gamma(results: Results, metric: str) -> Plot:
     label = GAMMA_METRICS[metric]
     gammas = sorted(study.guidance.gammas)
     rows: list[dict[str, Any]] = []
-    real = floor(results, metric)
+    real, fixed = floor(results, metric), on_test(results, metric)
     names = labels(study.guidance.cells)
     with canvas(f"gamma-{metric}", 1, max(1, len(study.guidance.kinds)), 6.0, 2.6, sharey=True) as (figure, axes):
         for panel, guidance in zip(axes[0], study.guidance.kinds, strict=False):
@@ -135,6 +136,7 @@ def along_gamma(results: Results, metric: str) -> Plot:
                             "floor": real.mean,
                             "floor_low": real.low,
                             "floor_high": real.high,
+                            "floor_stderr": fixed.stderr if fixed else None,
                         }
                     )
             panel.set_title(guidance)
@@ -145,12 +147,13 @@ def along_gamma(results: Results, metric: str) -> Plot:
     first = study.guidance.kinds[0] if study.guidance.kinds else ""
     caption = (
         f"{spread(results)}, shown as a band. "
-        f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: {interval(real)}, "
+        f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: {floor_said(results, metric)}, "
     )
     if metric in ("accuracy", "entropy"):
-        caption += "the judge on the test split." if real.n else "no floor."
+        caption += "the judge on the test split, which does not depend on the seed." if fixed else "real images."
     else:
         caption += f"the same figure of real training images over {real.n} draws of them." if real.n else "no floor."
+        caption += " The judge, whose features these are, was trained on the images that the floor is drawn from."
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
     return Plot(f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False)
@@ -203,9 +206,8 @@ def training(results: Results) -> Plot:
         legend(figure, axes)
         drawn = svg(figure)
     caption = (
-        "Loss against training step, one line for each seed; solid: training, dashed: validation. Each cell's loss "
-        "is in its own units, so "
-        "heights do not compare between panels."
+        "Loss against training step, one line for each seed; solid: training, dashed: validation. Each cell's loss is "
+        "in its own units, so heights do not compare between panels."
     )
     return Plot("training", "Training curves", drawn, rows, caption, commands(results, "train"))
 
@@ -251,7 +253,7 @@ def levels(results: Results) -> Plot:
         drawn = svg(figure)
     caption = (
         f"Terms of the bound on the test split at each of the {results.study.diffusion.steps} levels; their sum, "
-        f"with the prior term, is the "
-        f"bound. {spread(results)}, shown as a band. The decoder's term stands at the highest log-SNR."
+        f"with the prior term, is the bound. {spread(results)}, shown as a band. The decoder's term stands at "
+        "the highest log-SNR."
     )
     return Plot("levels", "The bound at each noise level", drawn, rows, caption, commands(results, "likelihood"))

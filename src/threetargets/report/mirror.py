@@ -28,8 +28,7 @@ class Mirror:
 def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) -> Mirror:
     """Every finite figure of every record against `metrics[run_id][key(figure)]`.
 
-    Raises Disagreement, naming file, figure and both values, at the first pair that differs by more than 1e-9 of its
-    size.
+    Raises Disagreement, naming file, figure and both values, at the first pair that differs by 1e-9 of its size.
     """
     compared = absent = 0
     for place, record in results.records.items():
@@ -43,8 +42,7 @@ def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) ->
             elif not math.isclose(mirrored, figure.value, rel_tol=1e-9, abs_tol=1e-12):
                 raise Disagreement(
                     f"{place.path(results.study)}: {key(figure)} is {figure.value!r} but MLflow run {run_id} has "
-                    f"{mirrored!r}; "
-                    "find out which is right, then run the stage again or threetargets track sync"
+                    f"{mirrored!r}; find out which is right, then run the stage again or threetargets track sync"
                 )
             else:
                 compared += 1
@@ -52,8 +50,7 @@ def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) ->
 
 
 def address(results: Results) -> str:
-    """Where the runs are: what the study or the environment names (with its credentials), unless tracking.json names
-    a server.
+    """Where the runs are: what the study or the environment names, unless tracking.json names a server.
 
     Raises FileNotFoundError for a database that is not there: MLflow would create it, empty.
     """

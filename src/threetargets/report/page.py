@@ -10,6 +10,7 @@ from threetargets import grid
 from threetargets.files import write_text
 from threetargets.report import claims, comparisons, costs, draws, figures, provenance, samples, tables, tidy
 from threetargets.report.answer import Answer, answer
+from threetargets.report.captions import commands
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND, FID
 from threetargets.report.drawing import Plot
@@ -55,12 +56,13 @@ def claims_table(results: Results) -> Table:
         for name, said, source in claims.ELSEWHERE
     ]
     caption = (
-        f"Decision rules were fixed before the runs (alpha = {results.study.comparison.alpha:g}, margins as in the "
-        f"tables of comparisons). "
+        "Rules were written before the first run; what was changed since is named with its claim (alpha = "
+        f"{results.study.comparison.alpha:g}, margins as in the tables of comparisons). "
         "Under each statement its source, under each test its rule, under each figure the runs behind it."
     )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
-    return Table("claims", "Claims", head, tuple(rows), caption, tables.commands(results, "likelihood", "evaluate"))
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Table("claims", "Claims", head, tuple(rows), caption, made)
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
@@ -92,8 +94,8 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         found.append(Section("guidance", "Guidance", lead, (), plots, folded))
         shown = [samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells]
         lead = (
-            "Rows are γ, columns are classes: the first sample of each, with the same noise in every row and "
-            "every model. "
+            "Rows are γ, columns are classes: the first sample of each, with the same noise in every "
+            "row and every model. "
         )
         lead += f"Models: {', '.join(cell(c) for c in study.guidance.cells)}."
         found.append(Section("samples", "Samples", lead, (), (samples.real(results), *shown), layout="samples"))

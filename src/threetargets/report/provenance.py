@@ -1,5 +1,4 @@
-"""What the numbers rest on: commit, configuration, packages, machine, data, and whether MLflow holds the same
-figures."""
+"""What the numbers rest on: commit, configuration, packages, machine, data, and whether MLflow has the same figures."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from threetargets import grid
 from threetargets.errors import DataError
 from threetargets.files import read_arrays
 from threetargets.grid import Run
+from threetargets.report.captions import commands, prepared
 from threetargets.report.collect import Place, Results
 from threetargets.report.drawing import FONT, INK, MUTED, PAPER, Plot
-from threetargets.report.tables import commands
 from threetargets.report.wording import labels
 
 LEFT, TOP, EDGE = 32, 26, 26  # pixels of the drawing: row labels, column labels, one tile
@@ -31,8 +31,7 @@ def _png(image: np.ndarray) -> str:
 
 
 def _tiles(rows: Sequence[np.ndarray | None], columns: int, shape: tuple[int, int, int], levels: int) -> np.ndarray:
-    """One picture (H, W, C) of 8-bit greys or colours from rows of level arrays (columns, C, h, w); a missing row is
-    mid-grey."""
+    """One picture (H, W, C) of 8-bit values from rows of level arrays (columns, C, h, w); a missing row is mid-grey."""
     c, h, w = shape
     sheet = np.full((len(rows) * (h + 1) - 1, columns * (w + 1) - 1, c), 128, dtype=np.uint8)
     for i, row in enumerate(rows):
@@ -67,8 +66,7 @@ def _drawing(sheet: np.ndarray, rows: list[str], columns: list[str], shape: tupl
 
 
 def _by_class(images: np.ndarray, labels: np.ndarray, classes: int, which: int = 0) -> np.ndarray | None:
-    """One image for each class, the one with that place among its class, (classes, C, h, w); None where a class has
-    too few."""
+    """The image at that place among its class, for each class, (classes, C, h, w); None where a class has too few."""
     found = [np.flatnonzero(labels == c) for c in range(classes)]
     if any(len(f) <= which for f in found):
         return None
@@ -86,8 +84,7 @@ def _shape(results: Results) -> tuple[int, int, int]:
 
 
 def guided(results: Results, name: str, guidance: str) -> Plot:
-    """The samples of one cell over gamma, first seed that has them. Noise is paired: a column differs by gamma
-    alone."""
+    """The samples of one cell over gamma, first seed that has them; noise is paired, so a column differs by gamma."""
     study, shape, classes = results.study, _shape(results), _classes(results)
     gammas = grid.gammas(study, guidance)
     seed = next(
@@ -133,4 +130,4 @@ def real(results: Results) -> Plot:
     sheet = _tiles(rows, len(classes), shape, int(results.manifest["levels"]))
     have: list[dict[str, Any]] = [{"split": "test", "row": i, "shown": r is not None} for i, r in enumerate(rows)]
     drawing = _drawing(sheet, [""] * len(rows), classes, shape)
-    return Plot("samples-real", "Real images", drawing, have, "Test split.", (), wide=False)
+    return Plot("samples-real", "Real images", drawing, have, "Test split.", prepared(results), wide=False)

@@ -1,14 +1,22 @@
-"""The tables of the report: each says what its spread is over, N, reference and extractor, and which command made
-it."""
+"""The tables of the report; each says in its caption what its spread is over, and which commands made it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from threetargets import grid
-from threetargets.grid import FLOOR, Run
-from threetargets.metrics.statistics import Interval, t_interval
+from threetargets.grid import Run
+from threetargets.metrics.statistics import t_interval
 from threetargets.report import comparisons
+from threetargets.report.captions import (
+    asked_for_a_class,
+    commands,
+    context,
+    floor_said,
+    over_images,
+    set_up,
+    spread,
+)
 from threetargets.report.collect import Observed, Results
 from threetargets.report.comparisons import BOUND, FID, Comparison, Measure
 from threetargets.report.wording import (
@@ -17,7 +25,6 @@ from threetargets.report.wording import (
     between,
     cell,
     count,
-    interval,
     labels,
     listing,
     number,
@@ -27,52 +34,6 @@ from threetargets.report.wording import (
     target,
 )
 from threetargets.study import TARGETS, WEIGHTINGS
-
-
-def commands(results: Results, *stages: str) -> tuple[str, ...]:
-    """The commands of those stages as the records hold them, with cell, seed and guidance as placeholders."""
-    found: dict[str, None] = {}
-    for place, record in results.records.items():
-        if place.stage in stages and record.command:
-            text = record.command.replace(f"--cell {place.run.cell}", "--cell CELL")
-            text = text.replace(f"--seed {place.run.seed}", "--seed SEED")
-            found[text.replace(f"--guidance {place.guidance}", "--guidance GUIDANCE") if place.guidance else text] = (
-                None
-            )
-    return tuple(found)
-
-
-def spread(results: Results) -> str:
-    """What the interval of nearly every figure is."""
-    seeds = len(results.study.seeds)
-    if seeds == 1:
-        return "One seed: there is no interval over seeds"
-    return f"Mean ± half-width of the 95% t interval over {seeds} seeds"
-
-
-def context(results: Results, metric: str, guidance: str = "none", gamma: str = "1") -> str:
-    """N, reference and extractor of a metric, as its figures state them."""
-    figures = [
-        figure
-        for c in results.study.cells
-        for seed in results.study.seeds
-        if (figure := results.figure(Run(c, seed), metric, guidance, gamma)) is not None
-    ]
-
-    def said(values: Iterable[object]) -> str:
-        return " / ".join(dict.fromkeys(str(v) for v in values if v not in (None, "")))
-
-    parts = [
-        ("N = ", said(f.n for f in figures)),
-        ("reference: ", said(f.reference for f in figures)),
-        ("extractor: ", said(f.extractor for f in figures)),
-    ]
-    return "; ".join(label + value for label, value in parts if value)
-
-
-def floor(results: Results, metric: str) -> Interval:
-    """Real training images in the place of samples, over the same seeds."""
-    return t_interval(list(results.observe(FLOOR, metric).values.values()))
 
 
 def _mean(seen: Observed) -> float:
@@ -112,13 +73,15 @@ def models(results: Results) -> Table:
         )
     head = ("model", "bound, bits/dim", "seeds", "FID", "parameters", *(f"IWAE {k}" for k in ks))
     caption = (
-        f"The negative evidence lower bound on the test split, lower is better. {spread(results)}. "
+        f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
+        f"{over_images(results, BOUND.metric)}{set_up(results)} "
         f"FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
-        f"the floor, real training images at the same N, is {interval(floor(results, 'fid'))}."
+        f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
     )
+    caption += asked_for_a_class(results)
     if ks:
         caption += " IWAE k: the importance-weighted bound with k samples, bits/dim; a diffusion model has none."
-    made = commands(results, "train", "likelihood")
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table("models", "Models by their bound", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
 
 
@@ -146,7 +109,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
         f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that the study does not have."
     )
     if measure.metric == FID.metric:
-        caption += f" {context(results, 'fid')}. Floor: {interval(floor(results, 'fid'))}."
+        caption += f" {context(results, 'fid')}. Floor: {floor_said(results, 'fid')}."
     stages = ("likelihood",) if measure.metric == BOUND.metric else ("sample", "evaluate")
     return Table(
         f"grid-{measure.label.lower()}",
@@ -165,17 +128,24 @@ def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
         names = [target(Run(x, 0).target) for x in (c.a, c.b)]
     else:
         names = [Run(x, 0).weighting for x in (c.a, c.b)]
+    same = ""
+    if c.repeats is not None:
+        first, second, _ = c.repeats
+        same = f"the same as {cell(first)} − {cell(second)}, counted once"
+    elif c.identical:
+        same = "identical"
+    p, q = ("identical", "identical") if c.identical else (p_value(c.p_holm), p_value(c.p_equal_holm))
     return (
         Text(measure.label),
         Text(where),
         Text(f"{names[0]} − {names[1]}"),
-        Text(c.verdict, c.verdict.replace(" ", "-")),
+        Text(c.verdict, c.verdict.replace(" ", "-"), same),
         Text(signed(c.difference.interval)),
         Text(between(c.difference.interval)),
         Text(str(c.pairs)),
-        Text(p_value(c.p_holm)),
+        Text(p),
         Text(f"±{number(c.margin, 2)}" if c.margin is not None else "–"),
-        Text(p_value(c.p_equal_holm)),
+        Text(q),
     )
 
 
@@ -197,17 +167,17 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
         "p equal, Holm",
     )
     caption = (
-        f"Differences paired by seed, with their t intervals (not corrected); negative favours the first. p: "
-        f"two-sided t test; p equal: two "
-        f"one-sided tests against the margin ({number(comparison.bound_margin_bpd, 2)} bits/dim, or "
-        f"{comparison.fid_margin:.0%} of the smaller "
-        f"mean FID). Both are Holm-corrected over the {len(bound)} comparisons of one measure in this table; "
-        f"decided at {comparison.alpha:g}. "
-        f"Equal: a difference as large as the margin is rejected. Inconclusive: neither. FID: "
-        f"{context(results, 'fid')}."
+        "Differences paired by seed, with their t intervals (not corrected); negative favours the first. p: two-sided "
+        "t test; p equal: two one-sided tests against the margin "
+        f"({number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of the smaller mean FID). "
+        f"Both are Holm-corrected over the different comparisons of one measure, decided at {comparison.alpha:g}: "
+        f"{comparisons.counted(bound)} for the bound, {comparisons.counted(fid)} for FID. Identical: every seed within "
+        "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed after a first run: "
+        "every row was counted.) Equal: a difference as large as the margin is rejected. Inconclusive: neither. "
+        f"FID: {context(results, 'fid')}."
     )
     title = "Targets, at each weighting" if by_target else "Weightings, for each target"
-    made = commands(results, "likelihood", "evaluate")
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))
 
 
@@ -223,6 +193,7 @@ def parts(results: Results) -> Table:
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
     head = ("model", *(m.removesuffix("_bpd").replace("_", " ") for m in present), "bound")
     caption = f"Bits/dim on the test split; the parts add up to the bound. {spread(results)}."
+    caption += over_images(results, *present, BOUND.metric)
     return Table(
         "parts",
         "The bound, part by part",
@@ -247,8 +218,7 @@ def along_gamma(results: Results, metric: str, title: str) -> Table:
     first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
     caption = (
         f"{spread(results)}. Models: {listing([cell(c) for c in names])}. "
-        f"{context(results, metric, first, gammas[0])}. Real images: "
-        f"{interval(floor(results, metric))}."
+        f"{context(results, metric, first, gammas[0])}. Real images: {floor_said(results, metric)}."
     )
     head = ("guidance", "model", *(f"γ = {g}" for g in gammas))
     made = commands(results, "sample", "evaluate")

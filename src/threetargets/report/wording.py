@@ -91,7 +91,7 @@ def decimals(half: float, most: int = 5) -> int:
 
 
 def interval(values: Interval, unit: str = "") -> str:
-    """mean ± half-width, or the single value with the remark that there is no interval."""
+    """mean ± half-width, or the value with the remark that there is no interval or that it has no width."""
     tail = f" {unit}" if unit else ""
     if values.mean is None:
         return "–"
@@ -99,6 +99,8 @@ def interval(values: Interval, unit: str = "") -> str:
     if half is None:
         return f"{number(values.mean, 4)}{tail} (n = {values.n}, no interval)"
     places = decimals(half)
+    if round(half, places) == 0:
+        return f"{number(values.mean, 4)}{tail} (all seeds equal)"
     return f"{values.mean:.{places}f} ± {half:.{places}f}{tail}".replace("-", "−")
 
 
