@@ -1,0 +1,139 @@
+"""Break one formula at a time and see that some test fails: `python tests/mutations.py [--jobs 2]`.
+
+Each entry is (file, text that occurs in it once, what it is changed to). The tests run in a copy of the working tree; a
+mutation that no test notices is a survivor, and the exit code is 1. It takes about ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "src/threetargets"
+SUITES = {
+    "diffusion": ["tests/diffusion", "tests/likelihood", "tests/models"],
+    "likelihood": ["tests/likelihood", "tests/diffusion", "tests/models"],
+    "models": ["tests/models", "tests/likelihood", "tests/stages/test_sample.py"],
+}
+MUTATIONS = [
+    ("diffusion/kernel.py", "return a * x0 + s * eps", "return a * x0 - s * eps * s"),
+    ("diffusion/kernel.py", "return -torch.sigmoid(-log_snr_t) *", "return -torch.sigmoid(log_snr_t) *"),
+    ("diffusion/kernel.py", "ratio = log_snr_t - log_snr_s", "ratio = log_snr_s - log_snr_t"),
+    ("diffusion/kernel.py", "a_s / a_t * torch.exp(ratio)", "a_t / a_s * torch.exp(ratio)"),
+    ("diffusion/kernel.py", "-(s_s**2) * torch.expm1(ratio)", "-s_s * torch.expm1(ratio)"),
+    ("diffusion/schedule.py", "return -2.0 * torch.log(torch.tan(", "return -torch.log(torch.tan("),
+    ("diffusion/schedule.py", "* u**2 / 2))", "* u**2))"),
+    ("diffusion/schedule.py", "torch.arange(1, steps + 1", "torch.arange(0, steps"),
+    ("diffusion/schedule.py", "torch.log1p(-betas.double())", "-betas.double()"),
+    ("diffusion/target.py", "return Prediction(out, (x_t - a * out) / s)", "return Prediction(out, (x_t - out) / s)"),
+    ("diffusion/target.py", "return Prediction((x_t - s * out) / a, out)", "return Prediction(x_t - s * out, out)"),
+    ("diffusion/target.py", "Prediction((x_t + s**2 * out) / a, -s * out)", "Prediction(x_t + s**2 * out, -s * out)"),
+    ("diffusion/target.py", "return s / a", "return a / s"),
+    ("diffusion/target.py", "return a * eps - s * x0", "return a * eps + s * x0"),
+    (
+        "diffusion/target.py",
+        "Prediction(a * x_t - s * out, s * x_t + a * out)",
+        "Prediction(a * x_t - s * out, s * x_t - a * out)",
+    ),
+    ("diffusion/weighting.py", "(*signal_noise(table.log_snr[i])) ** 2", "(*signal_noise(table.log_snr[i]))"),
+    ("diffusion/weighting.py", "0.5 * torch.expm1(", "torch.expm1("),
+    (
+        "diffusion/weighting.py",
+        "table.log_snr[i - 1] - table.log_snr[i])",
+        "table.log_snr[i - 1] - table.log_snr[i - 2])",
+    ),
+    ("diffusion/times.py", "1.0 / (table.steps * p[i - 1])", "1.0 / p[i - 1]"),
+    ("diffusion/times.py", "right=True", "right=False"),
+    ("diffusion/times.py", "table.log_snr[1:-1] - table.log_snr[2:]", "table.log_snr[2:] - table.log_snr[1:-1]"),
+    ("diffusion/guidance.py", "torch.lerp(eps_u, eps_c, gamma)", "torch.lerp(eps_c, eps_u, gamma)"),
+    ("diffusion/guidance.py", "eps = eps - gamma * s *", "eps = eps + gamma * s *"),
+    ("diffusion/guidance.py", "gamma * s * log_probability_gradient", "gamma * log_probability_gradient"),
+    ("diffusion/guidance.py", "Prediction((x_t - s * eps) / a, eps)", "Prediction((x_t + s * eps) / a, eps)"),
+    ("diffusion/predictor.py", "Prediction(x0, (x_t - a * x0) / s)", "Prediction(x0, x_t - a * x0)"),
+    (
+        "diffusion/sample.py",
+        "mean = q.A * predictor(x, l_t).x0 + q.B * x",
+        "mean = q.B * predictor(x, l_t).x0 + q.A * x",
+    ),
+    ("diffusion/sample.py", "mean + sigma2.sqrt() * noise()", "mean + sigma2 * noise()"),
+    ("diffusion/sample.py", "variance = eta**2 *", "variance = eta *"),
+    ("diffusion/sample.py", "(s_s**2 - variance)", "(s_s**2 + variance)"),
+    ("diffusion/sample.py", "torch.exp(-l_s / 2) - torch.exp(-l_t / 2)", "torch.exp(-l_s) - torch.exp(-l_t)"),
+    ("diffusion/sample.py", "(first + predictor(euler, l_s).eps) / 2", "first"),
+    ("likelihood/gaussian.py", "- 0.5 * math.log(2 * math.pi)", "+ 0.5 * math.log(2 * math.pi)"),
+    ("likelihood/gaussian.py", "0.5 * (torch.expm1(2 * log_std)", "0.5 * (torch.expm1(log_std)"),
+    ("likelihood/gaussian.py", "dims * (ratio - 1 - torch.log(ratio))", "dims * (ratio - 1 + torch.log(ratio))"),
+    ("likelihood/decoders.py", "2 * (k + 1) / count - 1)", "2 * (k + 0.5) / count - 1)"),
+    ("likelihood/decoders.py", "upper = (z_low + z_high) > 0", "upper = (z_low + z_high) > 1e9"),
+    ("likelihood/decoders.py", "2.0 / count * inverse", "1.0 / count * inverse"),
+    ("likelihood/bound.py", "return kl_to_standard(a * x0,", "return kl_to_standard(x0,"),
+    ("likelihood/bound.py", "like(q.A, x0) * (x0_hat - x0)", "like(q.B, x0) * (x0_hat - x0)"),
+    (
+        "likelihood/bound.py",
+        "return self.prior + self.denoising.sum(1) + self.decoder",
+        "return self.denoising.sum(1) + self.decoder",
+    ),
+    ("likelihood/bound.py", "torch.where(i <= 1, small, large)", "torch.where(i <= 2, small, large)"),
+    ("likelihood/importance.py", "return running - math.log(k)", "return running"),
+    ("likelihood/importance.py", "torch.logaddexp(running, part)", "torch.maximum(running, part)"),
+    ("likelihood/ode.py", "0.5 * (s**2 * x - s * eps)", "0.5 * (s**2 * x + s * eps)"),
+    ("likelihood/ode.py", "return prior + gained", "return prior - gained"),
+    ("likelihood/ode.py", "dims * math.log(a * 2.0 / count)", "dims * math.log(2.0 * a / (count - 1))"),
+    ("likelihood/two_sided.py", "predictor(after, table.log_snr[i + 1])", "predictor(here, table.log_snr[i])"),
+    ("likelihood/gradients.py", "(len(values) - 1)", "len(values)"),
+    ("models/vae.py", "below = mean + torch.exp(log_std) * eps", "below = mean + torch.exp(2 * log_std) * eps"),
+    (
+        "models/vae.py",
+        "log_density(z, mean, log_std) - self.log_prior",
+        "log_density(z, mean, log_std) + self.log_prior",
+    ),
+    ("models/vae.py", "above = None if top else levels[index + 1][0]", "above = None"),
+    (
+        "models/vae.py",
+        "self.elbo_terms(repeated, noise, closed_form=False)",
+        "self.elbo_terms(repeated, noise, closed_form=True)",
+    ),
+    ("models/ddpm.py", "scale**2 / self.target.eps_scale(a, s) ** 2", "scale**2 / self.target.eps_scale(a, s)"),
+    ("models/ddpm.py", "return self.table.steps * loss", "return loss"),
+    ("models/ddpm.py", "first = i == 1", "first = i == 2"),
+    ("models/classifier.py", "torch.log_softmax(", "torch.softmax("),
+]
+
+
+def survives(number: int, file: str, old: str, new: str) -> str:
+    """An empty string where some test fails; else what survived, or why the mutation could not be made."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("src", "tests", "config", "params.yaml", "pyproject.toml"):
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, Path(folder) / name)
+        path = Path(folder) / PACKAGE / file
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            return f"{file}: {old!r} occurs {text.count(old)} times, expected once"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        environment = os.environ | {"PYTHONPATH": str(Path(folder) / "src"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *SUITES[file.split("/")[0]]]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        failed = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
+        print(f"{number + 1}/{len(MUTATIONS)} {file}: {new!r}: {failed[:110] or 'SURVIVED'}", flush=True)
+        return "" if done.returncode == 1 else f"{file}: {old!r} -> {new!r}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2)
+    with ThreadPoolExecutor(parser.parse_args().jobs) as pool:
+        found = [s for s in pool.map(lambda n: survives(n, *MUTATIONS[n]), range(len(MUTATIONS))) if s]
+    print(f"{len(MUTATIONS)} mutations, {len(found)} survivors", *found, sep="\n  ")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
