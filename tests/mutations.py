@@ -51,7 +51,7 @@ MUTATIONS = [
     ),
     ("diffusion/times.py", "1.0 / (table.steps * p[i - 1])", "1.0 / p[i - 1]"),
     ("diffusion/times.py", "right=True", "right=False"),
-    ("diffusion/times.py", "table.log_snr[1:-1] - table.log_snr[2:]", "table.log_snr[2:] - table.log_snr[1:-1]"),
+    ("diffusion/times.py", "rest = (1.0 - DECODER_SHARE) * width", "rest = DECODER_SHARE * width"),
     ("diffusion/guidance.py", "torch.lerp(eps_u, eps_c, gamma)", "torch.lerp(eps_c, eps_u, gamma)"),
     ("diffusion/guidance.py", "eps = eps - gamma * s *", "eps = eps + gamma * s *"),
     ("diffusion/guidance.py", "gamma * s * log_probability_gradient", "gamma * log_probability_gradient"),

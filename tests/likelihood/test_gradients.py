@@ -48,3 +48,10 @@ def test_the_ratio_grows_with_dimension(dims, plain, baseline):
     found = {name: float(gradients(name, mean, n=n).var(0).mean()) / path for name in ESTIMATORS}
     assert found["score-function"] == pytest.approx(plain, rel=0.1)
     assert found["score-function-baseline"] == pytest.approx(baseline, rel=0.1)
+
+
+def test_a_constant_has_no_gradient_once_the_others_mean_is_taken_off():
+    eps = torch.randn(3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mean, std = torch.zeros(2, dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    found = ESTIMATORS["score-function-baseline"](lambda z: torch.full((len(z),), 5.0).double(), mean, std, eps)
+    assert torch.equal(found, torch.zeros_like(found))
