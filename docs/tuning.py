@@ -1,7 +1,8 @@
 """What was tried before the default study was fixed, on the validation split; prints docs/tuning.md.
 
-Each row is one training of 1500 steps (the diffusion models of the study take 3000) of one cell with one seed; its figure is the bound without
-labels on the validation images, with the standard error over them, under the study's own variance.
+Each row is one training of 1500 steps (the diffusion models of the study take 3000) of one cell with one seed; its
+figure is the bound without labels on the validation images, with the standard error over them. What a row does not name
+is as in params.yaml.
 """
 
 import copy
