@@ -17,7 +17,7 @@ from threetargets.data.store import load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.levels import bits_per_dim
-from threetargets.likelihood.bound import VARIANCES, diffusion_bound
+from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.models import build
 from threetargets.models.vae import Vae
 from threetargets.stages.common import mean_figure
@@ -69,8 +69,8 @@ def validation_terms(chosen, model):
         everything = slice(0, len(images.images))
         nulls = torch.full_like(images.labels, model.null)
         predictors = [(everything, conditional(model.conditional, nulls))]
-        bound = diffusion_bound(
-            predictors, model.table, images.images, manifest.levels, chosen.diffusion.variance, seed=0
+        bound = denoise(predictors, model.table, images.images, manifest.levels, seed=0).bound(
+            chosen.diffusion.variance
         )
         terms = torch.cat([(bound.decoder + bound.prior)[:, None], bound.denoising], 1)
     return bits_per_dim(terms, manifest.dims)

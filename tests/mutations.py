@@ -74,7 +74,11 @@ MUTATIONS = [
     ("likelihood/decoders.py", "upper = (z_low + z_high) > 0", "upper = (z_low + z_high) > 1e9"),
     ("likelihood/decoders.py", "2.0 / count * inverse", "1.0 / count * inverse"),
     ("likelihood/bound.py", "return kl_to_standard(a * x0,", "return kl_to_standard(x0,"),
-    ("likelihood/bound.py", "like(q.A, x0) * (x0_hat - x0)", "like(q.B, x0) * (x0_hat - x0)"),
+    ("likelihood/bound.py", "kl_isotropic(q.A**2 * squared", "kl_isotropic(q.B**2 * squared"),
+    ("likelihood/bound.py", "optimal = q.C + q.A**2 * mse", "optimal = q.C + q.A * mse"),
+    ("likelihood/bound.py", "torch.exp(self.table.log_snr[1:])", "torch.exp(-self.table.log_snr[1:])"),
+    ("likelihood/ode.py", "- x0[0].numel() * torch.log(s)", "+ x0[0].numel() * torch.log(s)"),
+    ("models/vae.py", "(torch.logsumexp(weights, 0) - math.log(self.samples))", "weights.mean(0)"),
     (
         "likelihood/bound.py",
         "return self.prior + self.denoising.sum(1) + self.decoder",

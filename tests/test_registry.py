@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from threetargets import registry, study
+from threetargets import registry, values
 
 REGISTRIES = [
     ("data/sources.py", "SOURCES"),
@@ -32,4 +32,4 @@ def test_a_name_that_is_no_registry_is_an_error():
 def test_the_grid_knows_every_target_and_weighting():
     for target in registry.names("diffusion/target.py", "TARGETS"):
         for weighting in registry.names("diffusion/weighting.py", "WEIGHTINGS"):
-            assert study._cell(f"ddpm_{target}_{weighting}") == f"ddpm_{target}_{weighting}"
+            assert values.cell_name(f"ddpm_{target}_{weighting}") == f"ddpm_{target}_{weighting}"

@@ -62,9 +62,12 @@ def train(
 ) -> None:
     """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
     from threetargets import grid, study
+    from threetargets.training import launch
 
     chosen = study.load(params)
     run = grid.find_run(chosen, cell, seed, grid.trained_runs(chosen))
+    if chosen.processes > 1 and not launch.launched():
+        sys.exit(launch.together(chosen.processes, max(1, threads // chosen.processes)))
     _limit_threads(threads)
     from threetargets.stages import train as stage
 
@@ -145,8 +148,11 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"threetargets: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        from threetargets.training import launch
+
+        if launch.first():
+            print(f"threetargets: {error}", file=sys.stderr)
+        launch.leave(error.exit_code)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

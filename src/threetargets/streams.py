@@ -18,6 +18,10 @@ def key(seed: int, purpose: str, *index: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
+ALL = slice(None)
+"""The share of a batch that a process alone computes."""
+
+
 def generator(seed: int, purpose: str, *index: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator at the start of the stream (seed, purpose, index)."""
     return torch.Generator(device=device).manual_seed(key(seed, purpose, *index))

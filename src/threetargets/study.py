@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from threetargets.errors import ConfigError, MissingInput
-from threetargets.registry import names, one_of
-
-TARGETS = names("diffusion/target.py", "TARGETS")
-WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _no_repeats(values: list) -> list:
-    if len(set(values)) != len(values):
-        raise ValueError(f"has a repeated entry in {values}")
-    return values
-
-
-def _cell(name: str) -> str:
-    """A cell of the grid: `vae`, `hvae` or `ddpm_<target>_<weighting>`."""
-    parts = name.split("_")
-    if name in ("vae", "hvae"):
-        return name
-    if parts[0] != "ddpm" or len(parts) != 3:
-        raise ValueError(f"unknown model {name!r}; expected vae, hvae or ddpm_<target>_<weighting>")
-    if parts[1] not in TARGETS:
-        raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
-    if parts[2] not in WEIGHTINGS:
-        raise ValueError(f"unknown weighting {parts[2]!r}; expected one of {', '.join(WEIGHTINGS)}")
-    return name
-
-
-def _gamma(value: float) -> float:
-    if math.isnan(value) or math.isinf(value):
-        raise ValueError("gamma must be a finite number")
-    if value < 0:
-        raise ValueError(
-            "gamma must be 0 (unconditional), 1 (Bayes) or any larger or intermediate number, not negative"
-        )
-    return value
-
-
-SourceName = Annotated[str, one_of("data/sources.py", "SOURCES")]
-ScheduleName = Annotated[str, one_of("diffusion/schedule.py", "SCHEDULES")]
-Variance = Annotated[str, one_of("likelihood/bound.py", "VARIANCES")]
-Weighting = Annotated[str, one_of("diffusion/weighting.py", "WEIGHTINGS")]
-Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
-DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
-Sampler = Annotated[str, one_of("diffusion/sample.py", "SAMPLERS")]
-Cell = Annotated[str, AfterValidator(_cell)]
-Gamma = Annotated[float, AfterValidator(_gamma)]
-Gammas = Annotated[list[Gamma], Field(min_length=1), AfterValidator(_no_repeats)]
+from threetargets.complaint import complaint
+from threetargets.errors import ConfigError
+from threetargets.mapping import read_mapping
+from threetargets.values import (
+    WEIGHTINGS,
+    Cell,
+    Count,
+    DecoderName,
+    Gammas,
+    Positive,
+    PositiveReal,
+    Proposal,
+    Sampler,
+    ScheduleName,
+    SourceName,
+    Variance,
+    Weighting,
+    no_repeats,
+)
 
 
 class Section(BaseModel):
@@ -120,6 +87,16 @@ class Vae(Section):
     depth: Positive
     decoder: DecoderName
     kl: Literal["closed-form", "monte-carlo"]
+    samples: Positive
+
+    @model_validator(mode="after")
+    def _sampled_ratios(self) -> Vae:
+        if self.samples > 1 and self.kl == "closed-form":
+            raise ValueError(
+                f"samples is {self.samples} and kl is closed-form: the importance-weighted bound takes sampled log "
+                "ratios, with a closed-form KL it is no bound; write kl: monte-carlo"
+            )
+        return self
 
 
 class Training(Section):
@@ -158,15 +135,49 @@ class Sampling(Section):
 
 
 class Guidance(Section):
-    cells: Annotated[list[Cell], AfterValidator(_no_repeats)]
-    kinds: Annotated[list[Literal["classifier", "classifier-free"]], AfterValidator(_no_repeats)]
+    cells: Annotated[list[Cell], AfterValidator(no_repeats)]
+    kinds: Annotated[list[Literal["classifier", "classifier-free"]], AfterValidator(no_repeats)]
     gammas: Gammas
+
+
+class Ode(Section):
+    """The probability-flow ODE: Runge-Kutta steps, and probes of the trace (0: the exact trace)."""
+
+    images: Positive
+    steps: Annotated[int, Field(ge=2, multiple_of=2)]
+    probes: Count
+
+
+class Forms(Section):
+    """The bound's two Monte Carlo forms: draws for each of the first images."""
+
+    images: Annotated[int, Field(ge=2)]
+    draws: Annotated[int, Field(ge=2)]
+
+
+class Lengths(Section):
+    """The bound of one network at several numbers of steps T."""
+
+    images: Positive
+    steps: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(no_repeats)]
+
+
+class Gradients(Section):
+    """Variance of gradient estimators of a trained VAE: draws for each of the first images."""
+
+    images: Annotated[int, Field(ge=2)]
+    draws: Annotated[int, Field(ge=2)]
 
 
 class Likelihood(Section):
     draws: Positive
     batch: Positive
-    iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(_no_repeats)]
+    fit_images: Positive
+    iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(no_repeats)]
+    ode: Ode
+    forms: Forms
+    lengths: Lengths
+    gradients: Gradients
 
 
 class Evaluation(Section):
@@ -195,8 +206,8 @@ class Study(Section):
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
     data: Data
-    seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(_no_repeats)]
-    cells: Annotated[list[Cell], Field(min_length=1), AfterValidator(_no_repeats)]
+    seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(no_repeats)]
+    cells: Annotated[list[Cell], Field(min_length=1), AfterValidator(no_repeats)]
     diffusion: Diffusion
     network: Network
     vae: Vae
@@ -210,6 +221,7 @@ class Study(Section):
     comparison: Comparison
     tracking: Tracking
     device: Literal["auto", "cpu", "cuda"]
+    processes: Positive
     precision: Literal["fp32", "bf16"]
 
     @model_validator(mode="after")
@@ -228,47 +240,17 @@ class Study(Section):
             raise ValueError("classifiers.judge_seed is one of seeds; the judge must be independent of every guide")
         if self.sampling.images < self.evaluation.kid_subset_size:
             raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
+        chosen = self.likelihood
+        for key, images in (("ode", chosen.ode), ("forms", chosen.forms), ("lengths", chosen.lengths)):
+            if images.images > self.data.split.test:
+                raise ValueError(f"likelihood.{key}.images is larger than the test split")
+        if chosen.gradients.images > self.data.split.test:
+            raise ValueError("likelihood.gradients.images is larger than the test split")
+        if chosen.fit_images > self.data.split.train:
+            raise ValueError("likelihood.fit_images is larger than the train split")
         if self.sampling.images > min(self.data.split.train, self.data.split.test):
             raise ValueError("sampling.images is larger than the train or test split, so FID has no floor at that N")
         return self
-
-
-def _line(error: dict, total: int) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "the file"
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        said = f"unknown key; expected one of {', '.join(_known_keys(error['loc'][:-1]))}"
-    elif kind == "missing":
-        said = "is missing"
-    else:
-        message = error["msg"].removeprefix("Value error, ")
-        said = message[0].lower() + message[1:]
-        if not isinstance(error["input"], dict) and kind != "value_error":
-            said += f", found {error['input']!r}"
-    more = f" (and {total - 1} more)" if total > 1 else ""
-    return f"{where}: {said}{more}"
-
-
-def _known_keys(loc: tuple) -> list[str]:
-    section: type[BaseModel] = Study
-    for part in loc:
-        field = section.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
-            break
-        section = field.annotation
-    return sorted(section.model_fields)
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys in silence; a study must not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        merge = "tag:yaml.org,2002:merge"
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def parse(values: object, name: str) -> Study:
@@ -278,24 +260,9 @@ def parse(values: object, name: str) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        # A misspelt key is also a missing one: what was written says more than what was not.
-        errors = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise ConfigError(f"{name}: {_line(dict(errors[0]), len(errors))}") from None
+        raise ConfigError(f"{name}: {complaint(error, Study)}") from None
 
 
 def load(path: str | Path) -> Study:
     """Read and check a parameter file. Raises MissingInput or ConfigError."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise MissingInput(
-            f"{path}: cannot be read ({error.strerror}); name a parameter file such as params.yaml"
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8") from None
-    try:
-        values = yaml.load(text, Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(values, str(path))
+    return parse(read_mapping(Path(path)), str(path))

@@ -11,10 +11,11 @@ from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
 from threetargets.diffusion.target import Prediction
 from threetargets.levels import centres
 from threetargets.likelihood.bound import (
+    FITTED,
     VARIANCES,
     decoder_term,
-    denoising_term,
-    diffusion_bound,
+    denoise,
+    denoising_terms,
     prior_term,
     reverse_variance,
 )
@@ -32,16 +33,22 @@ def ddpm(steps):
     return table_of_betas(torch.linspace(0.1 / steps, 20 / steps, steps, dtype=torch.float64))
 
 
+def perfect(process, data):
+    """E |x_0 - x0^|^2 of the exact denoiser at levels 1..T, one-dimensional data."""
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    return torch.stack([data.posterior(zero, level)[1][0, 0, 0] for level in process.log_snr[1:]])
+
+
 def excess(process, data, variance):
     """Bits/dim by which the bound of the exact denoiser exceeds the entropy of one-dimensional Gaussian data.
 
     E |x_0 - x0^|^2 is the variance of x_0 given x_i, which the data knows. The decoder is a density here.
     """
-    zero = torch.zeros(1, 1, dtype=torch.float64)
+    mse = perfect(process, data)
     nats = -data.entropy()
     for i in range(1, process.steps + 1):
-        missed = data.posterior(zero, process.log_snr[i])[1][0, 0, 0]
-        sigma2 = reverse_variance(process, torch.tensor(i), variance)
+        missed = mse[i - 1]
+        sigma2 = reverse_variance(process, torch.tensor(i), variance, mse)
         if i == 1:
             nats += float(0.5 * torch.log(2 * math.pi * sigma2) + missed / (2 * sigma2))
         else:
@@ -56,14 +63,16 @@ EXCESS = {
     "fixed-small": {1000: 0.82223, 100: 1.83540},
     "fixed-large-override": {1000: 0.16543, 100: 0.04765},
     "fixed-large": {1000: 0.00158, 100: 0.01581},
+    "learned-interpolation": {1000: 0.0, 100: 0.0},
+    "optimal": {1000: 0.0, 100: 0.0},
 }
 """Bits/dim for data N(0, 0.25). A new variance states its own."""
 
 
 @pytest.mark.parametrize("steps", [1000, 100])
-@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("variance", VARIANCES + FITTED)
 def test_excess_of_the_bound_over_the_entropy(variance, steps):
-    """A perfect denoiser: what is left is the reverse variance's doing."""
+    """A perfect denoiser: what is left is the reverse variance's doing, and with the exact one nothing is."""
     data = Gaussian(tensor([0.0]), tensor([[0.25]]))
     assert excess(ddpm(steps), data, variance) == pytest.approx(EXCESS[variance][steps], abs=6e-6)
 
@@ -93,6 +102,42 @@ def test_reverse_variances_are_beta_and_its_posterior():
         assert first.dtype == torch.float64 and float(reverse_variance(process, i, variance).min()) > 0
     override = reverse_variance(process, torch.arange(1, 31), "fixed-large-override")
     torch.testing.assert_close(override[1:], betas[1:], rtol=1e-11, atol=0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_optimal_variance_is_that_of_the_reverse_step_of_gaussian_data(schedule):
+    """Var[x_{i-1} | x_i] by conditioning the joint Gaussian of the two, which knows no x_0 and no posterior."""
+    process, data_variance = table(SCHEDULES[schedule](6.0, -6.0), 9), 0.25
+    mse = perfect(process, Gaussian(tensor([0.0]), tensor([[data_variance]])))
+    abar = torch.sigmoid(process.log_snr)
+    marginal = abar * data_variance + 1 - abar
+    for i in range(1, 10):
+        covariance = torch.sqrt(abar[i] / abar[i - 1]) * marginal[i - 1]
+        exact = marginal[i - 1] - covariance**2 / marginal[i]
+        found = reverse_variance(process, torch.tensor(i), "optimal", mse)
+        assert float(found) == pytest.approx(float(exact), rel=1e-9)
+
+
+@pytest.mark.parametrize("variance", FITTED)
+def test_a_fitted_variance_is_the_least_bound_of_its_kind(variance):
+    """A denoiser that errs: no other sigma_i^2 of the kind gives a lower mean of any term, on the data of the fit."""
+    process, dims = table(SCHEDULES["cosine"](5.0, -5.0), 8), 3
+    squared = 0.3 * torch.rand(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.01
+    mse = squared.mean(0) / dims
+    found = denoising_terms(squared[:, 1:], process, variance, dims, mse).mean(0)
+    for k, i in enumerate(range(2, 9)):
+        q = posterior(process.log_snr[i - 1], process.log_snr[i])
+        low, high = (float(reverse_variance(process, torch.tensor(i), v)) for v in ("fixed-small", "fixed-large"))
+        v = torch.linspace(0.0 if variance == "learned-interpolation" else -3.0, 1.0, 4001, dtype=torch.float64)
+        sigma2 = torch.exp(v * math.log(high) + (1 - v) * math.log(low))
+        terms = kl_isotropic(q.A**2 * squared[:, i - 1].mean(), q.C, sigma2, dims)
+        assert float(found[k]) == pytest.approx(float(terms.min()), rel=1e-4, abs=1e-9)
+        assert float(found[k]) <= float(terms.min()) + 1e-9
+
+
+def test_a_fitted_variance_asks_for_what_it_is_fitted_to():
+    with pytest.raises(ValueError, match="mean squared error"):
+        reverse_variance(ddpm(100), torch.tensor(3), "optimal")
 
 
 def test_unknown_variance():
@@ -136,7 +181,9 @@ def test_denoising_term_is_the_kl_of_the_two_gaussians(variance, schedule, i):
 
     sigma2 = 1 / precision if variance == "fixed-small" else between
     expected = kl_divergence(reverse(x0, 1 / precision), reverse(x0_hat, sigma2))
-    found = denoising_term(x0, x0_hat, process, torch.tensor(i), variance)
+    squared = torch.full((5, 19), 7.0, dtype=torch.float64)
+    squared[:, i - 2] = ((x0 - x0_hat) ** 2).sum(1)
+    found = denoising_terms(squared, process, variance, 3)[:, i - 2]
     torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-10)
 
 
@@ -168,7 +215,8 @@ def test_every_term_of_the_estimator_has_its_exact_mean(variance):
     """The exact denoiser is affine in x_i, so each term's mean is known: 400 draws, 4.5 standard errors."""
     process, levels, draws = table(SCHEDULES["cosine"](5.0, -5.0), 6), images(), 400
     x0 = centres(levels, 17).double().flatten(1)
-    found = diffusion_bound([(slice(0, 6), DATA.predict)], process, levels, 17, variance, seed=1, draws=draws)
+    seen = denoise([(slice(0, 6), DATA.predict)], process, levels, 17, seed=1, draws=draws)
+    found = seen.bound(variance)
     torch.testing.assert_close(found.prior, prior_term(x0, process))
     torch.testing.assert_close(found.nats, found.prior + found.denoising.sum(1) + found.decoder)
     assert found.denoising.shape == (6, 5) and found.decoder.shape == (6,)
@@ -182,8 +230,8 @@ def test_every_term_of_the_estimator_has_its_exact_mean(variance):
         squared = (bias**2).sum(1) + noise_power
         spread = 2 * s**2 * (gain @ gain.T)
         se = torch.sqrt((2 * bias @ gain.T * s).square().sum(1) + (spread**2).sum() / 2) / math.sqrt(draws)
-        assert abs(float(found.x0_mse[i - 1]) * 4 - float(squared.mean())) < 4.5 * float(se.max())
-        assert float(found.eps_mse[i - 1]) == pytest.approx(float(found.x0_mse[i - 1] * (a / s) ** 2), rel=1e-8)
+        assert abs(float(seen.x0_mse[i - 1]) * 4 - float(squared.mean())) < 4.5 * float(se.max())
+        assert float(seen.eps_mse[i - 1]) == pytest.approx(float(seen.x0_mse[i - 1] * (a / s) ** 2), rel=1e-8)
         if i >= 2:
             q, sigma2 = (
                 posterior(process.log_snr[i - 1], process.log_snr[i]),
@@ -201,7 +249,7 @@ def test_the_decoder_term_of_the_estimator_has_its_mean_too():
     def stubborn(x_t, log_snr):
         return Prediction(torch.full_like(x_t, 0.2), torch.zeros_like(x_t))
 
-    found = diffusion_bound([(slice(0, 6), stubborn)], process, levels, 17, "fixed-small", seed=0, draws=3)
+    found = denoise([(slice(0, 6), stubborn)], process, levels, 17, seed=0, draws=3).bound("fixed-small")
     guess = torch.full((6, 1, 2, 2), 0.2, dtype=torch.float64)
     torch.testing.assert_close(found.decoder, decoder_term(levels, guess, process, "fixed-small", 17))
 
@@ -211,20 +259,18 @@ def test_the_batch_changes_nothing(size):
     """101 images at once, and in batches that do not divide them."""
     process, levels = table(SCHEDULES["cosine"](6.0, -6.0), 4), images(101)
     rows = [slice(start, min(start + size, 101)) for start in range(0, 101, size)]
-    whole = diffusion_bound([(slice(0, 101), DATA.predict)], process, levels, 17, "fixed-small", seed=2, draws=2)
-    parts = diffusion_bound([(r, DATA.predict) for r in rows], process, levels, 17, "fixed-small", seed=2, draws=2)
-    torch.testing.assert_close(parts.nats, whole.nats, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(parts.denoising, whole.denoising, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(parts.eps_mse, whole.eps_mse, rtol=1e-12, atol=1e-12)
+    whole = denoise([(slice(0, 101), DATA.predict)], process, levels, 17, seed=2, draws=2)
+    parts = denoise([(r, DATA.predict) for r in rows], process, levels, 17, seed=2, draws=2)
+    torch.testing.assert_close(parts.squared, whole.squared, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts.first, whole.first, rtol=1e-12, atol=1e-12)
 
 
 def test_draws_differ_and_seeds_decide():
     process, levels = table(SCHEDULES["cosine"](6.0, -6.0), 3), images()
 
     def bound(seed, draws):
-        return diffusion_bound(
-            [(slice(0, 6), DATA.predict)], process, levels, 17, "fixed-small", seed=seed, draws=draws
-        ).nats
+        everything = [(slice(0, 6), DATA.predict)]
+        return denoise(everything, process, levels, 17, seed=seed, draws=draws).bound("fixed-small").nats
 
     torch.testing.assert_close(bound(0, 1), bound(0, 1), rtol=0, atol=0)
     assert not torch.allclose(bound(0, 1), bound(1, 1)) and not torch.allclose(bound(0, 1), bound(0, 2))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from threetargets.diffusion.schedule import SCHEDULES, table
-from threetargets.likelihood.bound import denoising_term, prior_term
+from threetargets.likelihood.bound import denoising_terms, prior_term
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.oracles import Gaussian
 
@@ -23,14 +23,15 @@ def draws():
 def one_sided(x0, variance, seed):
     """The usual terms L_{i-1}, i = 2..T, and L_T, one draw of x_i each."""
     g = torch.Generator().manual_seed(seed)
-    terms = [prior_term(x0, PROCESS)]
+    squared = []
     for i in range(2, PROCESS.steps + 1):
         level = PROCESS.log_snr[i]
         a, s = level.sigmoid().sqrt(), (-level).sigmoid().sqrt()
         x = a * x0 + s * torch.randn(x0.shape, generator=g, dtype=torch.float64)
         guess = EXACT.predict(x, level).x0
-        terms.append(denoising_term(x0, guess, PROCESS, torch.tensor(i), variance))
-    return torch.stack(terms, 1)
+        squared.append(((guess - x0) ** 2).sum(1))
+    terms = denoising_terms(torch.stack(squared, 1), PROCESS, variance, 1)
+    return torch.cat([prior_term(x0, PROCESS)[:, None], terms], 1)
 
 
 @pytest.mark.parametrize("variance", ["fixed-small", "fixed-large"])

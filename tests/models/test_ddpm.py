@@ -16,7 +16,7 @@ from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.times import PROPOSALS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import centres
-from threetargets.likelihood.bound import diffusion_bound
+from threetargets.likelihood.bound import denoise
 from threetargets.models.ddpm import Ddpm
 from threetargets.networks import mlp
 from threetargets.streams import PerSample, generator
@@ -87,7 +87,7 @@ def test_elbo_loss_is_the_bound_term_by_term(target):
     ddpm = model(target, "elbo")
     images, labels, _, _ = batch(torch.arange(5))
     predictors = [(slice(0, 5), conditional(ddpm.conditional, labels))]
-    bound = diffusion_bound(predictors, PROCESS, images, COUNT, "fixed-small", seed=9)
+    bound = denoise(predictors, PROCESS, images, COUNT, seed=9).bound("fixed-small")
     terms = torch.cat([bound.decoder[:, None], bound.denoising], 1)
     for i in range(1, T + 1):
         noise = torch.randn(images.double().shape, generator=generator(9, "bound", i, 0))

@@ -180,6 +180,28 @@ def test_the_loss_is_the_mean_of_the_negative_elbo_per_dimension(name):
     assert float(losses.mean()) == pytest.approx(expected, abs=3.5 * float(losses.std()) / math.sqrt(3000))
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_importance_weighted_loss_lies_between_elbo_and_log_p(name):
+    """k = 20 closes most of the gap; its mean is that of the estimator, which is tested against quadrature."""
+    model, levels = vae(name, closed_form=False), images(4)
+    model.samples = 20
+    losses = torch.stack([model.loss(levels, None, torch.Generator().manual_seed(k)) for k in range(800)])
+    elbo, log_p = (-float(f(vectors(levels)).mean()) / 4 for f in (MODELS[name].elbo, MODELS[name].log_p))
+    error = float(losses.std()) / math.sqrt(800)
+    assert log_p - 3 * error < float(losses.mean()) < log_p + 0.4 * (elbo - log_p)
+    many = levels.repeat(800, 1, 1, 1)
+    g = torch.Generator().manual_seed(1)
+    reference = -log_mean_weights(lambda first, count: model.log_weights(many, count, g), 20).view(800, 4).mean(1) / 4
+    assert abs(float(losses.mean() - reference.mean())) < 3.5 * math.hypot(
+        error, float(reference.std()) / math.sqrt(800)
+    )
+
+
+def test_a_closed_form_kl_refuses_to_meet_several_samples():
+    with pytest.raises(ValueError, match="sampled log ratios"):
+        Vae((1, 2, 2), [2], width=4, depth=1, decoder=DECODERS["logistic"], count=17, closed_form=True, samples=5)
+
+
 class Widths(Affine):
     """The mean and the log std of the library's own Gaussian decoder."""
 

@@ -8,7 +8,7 @@ import torch
 
 from threetargets import models, study
 from threetargets.grid import Run
-from threetargets.stages import likelihood, sample
+from threetargets.stages import sample
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
@@ -72,23 +72,3 @@ def test_another_seed_is_other_noise(chosen, model):
 
 def test_every_class_is_asked_for_equally_often():
     assert sample.asked_labels(50, 10).bincount().tolist() == [5] * 10
-
-
-def test_the_bound_is_without_labels_and_the_other_with_them(chosen, model):
-    """A network that is right about nothing but the null label: only the bound without labels is low."""
-
-    def network(x, log_snr, labels):
-        wrong = (labels != model.null).double()[:, None, None, None]
-        return (8.0 * wrong * torch.ones_like(x)).float()
-
-    model = models.build(chosen, MANIFEST, RUN).eval()
-    model.net = torch.nn.Identity()
-    model.net.forward = network
-    images = torch.full((20, 1, 8, 8), 8, dtype=torch.uint8)
-    figures, curves = likelihood.ddpm_figures(chosen, MANIFEST, RUN, model, images, torch.arange(20) % 10)
-    found = {figure.metric: figure.value for figure in figures}
-    assert found["bound_given_label_bpd"] > 3 * found["bound_bpd"]
-    parts = found["prior_bpd"] + found["denoising_bpd"] + found["decoder_bpd"]
-    assert found["bound_bpd"] == pytest.approx(parts, rel=1e-9)
-    assert found["bound_bpd"] == pytest.approx(sum(curves["levels"]["bpd"]) + found["prior_bpd"], rel=1e-9)
-    assert all(figure.n == 20 and figure.stderr is not None for figure in figures[:5])

@@ -66,8 +66,8 @@ class Interrupted(nn.Module):
         super().__init__()
         self.model, self.at, self.act, self.calls = model, at, act, 0
 
-    def forward(self, images, labels, generator):
-        loss = self.model(images, labels, generator)
+    def forward(self, images, labels, generator, *share):
+        loss = self.model(images, labels, generator, *share)
         self.calls += self.training
         return self.act(loss) if self.training and self.calls == self.at else loss
 

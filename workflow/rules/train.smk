@@ -13,9 +13,9 @@ rule train:
         LOGS / "train" / "{cell}-seed{seed}.benchmark.tsv"
     conda:
         "../envs/threetargets.yaml"
-    threads: THREADS
+    threads: THREADS * STUDY.processes
     resources:
-        gpu=GPU,
+        gpu=GPU * STUDY.processes,
         mem_mb=MEMORY,
         runtime=720,
     params:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from threetargets.diffusion.kernel import add_noise, like, posterior, transition_variance
+from threetargets.diffusion.kernel import add_noise, posterior, transition_variance
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
 from threetargets.levels import centres
@@ -20,25 +20,41 @@ from threetargets.likelihood.gaussian import kl_isotropic, kl_to_standard, total
 from threetargets.streams import generator
 
 VARIANCES = ("fixed-small", "fixed-large", "fixed-large-override")
+FITTED = ("learned-interpolation", "optimal")
 
 
-def reverse_variance(table: Table, i: Tensor, variance: str) -> Tensor:
+def reverse_variance(table: Table, i: Tensor, variance: str, mse: Tensor | None = None) -> Tensor:
     """sigma_i^2 of p(x_{i-1} | x_i), shape of i, float64; at i = 1 it is the width of the decoder.
 
     fixed-small: C_i, and C_2 at i = 1, where C_1 = 0. fixed-large: 1 - alpha_i. fixed-large-override: 1 - alpha_i,
     and C_2 at i = 1, which published code uses for a better decoder term (Nichol & Dhariwal 2021); where the schedule's
     first steps are short, C_2 is far below 1 - alpha_1 and the override costs instead.
+
+    Two take mse (T,), the denoiser's mean squared error per dimension at levels 1..T. optimal: C_i + A_i^2 mse_i, the
+    isotropic variance of least bound for the means at hand (Bao et al. 2022, arXiv:2201.06503); with a perfect denoiser
+    of isotropic Gaussian data it is the exact reverse variance. learned-interpolation: exp(v_i log(1 - alpha_i) + (1 -
+    v_i) log C_i), v_i in [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v for each
+    level): the optimal one, cut at fixed-small and fixed-large.
     """
-    if variance not in VARIANCES:
-        raise ValueError(f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES)}")
+    if variance not in VARIANCES + FITTED:
+        raise ValueError(f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES + FITTED)}")
     level = table.log_snr.to(i.device)
     large = transition_variance(level[i - 1], level[i])
     if variance == "fixed-large":
         return large
+    if variance in FITTED:
+        if mse is None:
+            raise ValueError(f"variance {variance!r} is fitted: it takes the mean squared error of each level")
+        q = posterior(level[i - 1], level[i])
+        optimal = q.C + q.A**2 * mse.to(large)[i - 1]
+        if variance == "optimal":
+            return optimal
     if table.steps < 2:
         raise ValueError(f"{variance} takes two steps or more: at i = 1 it is C_2")
     j = i.clamp(min=2)
     small = posterior(level[j - 1], level[j]).C
+    if variance == "learned-interpolation":
+        return torch.clamp(optimal, torch.minimum(small, large), torch.maximum(small, large))
     return small if variance == "fixed-small" else torch.where(i <= 1, small, large)
 
 
@@ -48,19 +64,24 @@ def prior_term(x0: Tensor, table: Table) -> Tensor:
     return kl_to_standard(a * x0, torch.log(s).expand_as(x0))
 
 
-def decoder_term(levels: Tensor, x0_hat: Tensor, table: Table, variance: str, count: int) -> Tensor:
+def decoder_term(
+    levels: Tensor, x0_hat: Tensor, table: Table, variance: str, count: int, mse: Tensor | None = None
+) -> Tensor:
     """L_0 = -log p(x_0 | x_1), p a Gaussian around x0^ of standard deviation sigma_1 integrated over the K bins,
     shape (B,)."""
     one = torch.ones((), dtype=torch.long, device=x0_hat.device)
-    std = reverse_variance(table, one, variance).sqrt()
+    std = reverse_variance(table, one, variance, mse).sqrt()
     return -total(gaussian_log_mass(levels, x0_hat, std, count))
 
 
-def denoising_term(x0: Tensor, x0_hat: Tensor, table: Table, i: Tensor, variance: str) -> Tensor:
-    """L_{i-1} for i >= 2: KL between the posterior with x_0 and the one with x0^, and sigma_i^2, shape (B,)."""
-    q = posterior(*(table.log_snr.to(x0.device)[j] for j in (i - 1, i)))
-    squared = total((like(q.A, x0) * (x0_hat - x0)) ** 2)
-    return kl_isotropic(squared, q.C.to(x0), reverse_variance(table, i, variance).to(x0), x0[0].numel())
+def denoising_terms(squared: Tensor, table: Table, variance: str, dims: int, mse: Tensor | None = None) -> Tensor:
+    """L_{i-1} for i = 2..T, shape (B, T - 1), from squared[:, i - 2] = |x_0 - x0^(x_i)|^2: the KL between the
+    posterior with x_0 and the one with x0^ and sigma_i^2. It is linear in the squared error, so an average of draws
+    may be given."""
+    i = torch.arange(2, table.steps + 1, device=squared.device)
+    level = table.log_snr.to(squared.device)
+    q = posterior(level[1:-1], level[2:])
+    return kl_isotropic(q.A**2 * squared, q.C, reverse_variance(table, i, variance, mse), dims)
 
 
 @dataclass(frozen=True)
@@ -70,8 +91,6 @@ class Bound:
     prior: Tensor
     denoising: Tensor
     decoder: Tensor
-    eps_mse: Tensor
-    x0_mse: Tensor
 
     @property
     def nats(self) -> Tensor:
@@ -79,41 +98,62 @@ class Bound:
         return self.prior + self.denoising.sum(1) + self.decoder
 
 
-def diffusion_bound(
-    predictors: list[tuple[slice, Predictor]],
-    table: Table,
-    levels: Tensor,
-    count: int,
-    variance: str,
-    *,
-    seed: int,
-    draws: int = 1,
-) -> Bound:
-    """Every term of the bound, with `draws` Monte Carlo draws of x_i for each example and level.
+@dataclass(frozen=True)
+class Denoised:
+    """What a denoiser did with N noised examples, float64: all that the bound takes from it, whatever the variance.
+
+    levels (N, ...) and their K; squared (N, T): |x_0 - x0^(x_i)|^2, averaged over the draws; first (draws, N, ...):
+    x0^(x_1).
+    """
+
+    table: Table
+    levels: Tensor
+    count: int
+    squared: Tensor
+    first: Tensor
+
+    @property
+    def dims(self) -> int:
+        return self.levels[0].numel()
+
+    @property
+    def x0_mse(self) -> Tensor:
+        """Per dimension, over examples, levels 1..T, shape (T,)."""
+        return self.squared.mean(0) / self.dims
+
+    @property
+    def eps_mse(self) -> Tensor:
+        """The same of eps^: SNR_i times that of x0^, since x_i = a x0^ + s eps^."""
+        return self.x0_mse * torch.exp(self.table.log_snr[1:])
+
+    def bound(self, variance: str, mse: Tensor | None = None) -> Bound:
+        """The bound with this reverse variance; mse (T,) for a fitted one, from examples other than these."""
+        prior = prior_term(centres(self.levels, self.count).double(), self.table)
+        denoising = denoising_terms(self.squared[:, 1:], self.table, variance, self.dims, mse)
+        decoder = [decoder_term(self.levels, x0, self.table, variance, self.count, mse) for x0 in self.first]
+        return Bound(prior, denoising, torch.stack(decoder).mean(0))
+
+
+def denoise(
+    predictors: list[tuple[slice, Predictor]], table: Table, levels: Tensor, count: int, *, seed: int, draws: int = 1
+) -> Denoised:
+    """Noise every example to every level, `draws` times each, and denoise it.
 
     levels: (N, C, H, W) integers. predictors: the predictor of each batch (its labels are bound). The noise of level
-    i and draw d
-    is one stream over all N examples, so the batch size changes nothing. Computed in float64 around a float32 network.
+    i and draw d is one stream over all N examples, so the batch size changes nothing. Computed in float64 around a
+    float32 network; the result lies on the CPU.
     """
     x0 = centres(levels, count).double()
-    n, steps = len(x0), table.steps
-    terms = torch.zeros(n, steps, dtype=torch.float64)
-    eps_mse, x0_mse = torch.zeros(steps, dtype=torch.float64), torch.zeros(steps, dtype=torch.float64)
+    squared = torch.zeros(len(x0), table.steps, dtype=torch.float64)
+    first = torch.zeros(draws, *x0.shape, dtype=torch.float64)
     with torch.no_grad():
-        for i in range(1, steps + 1):
+        for i in range(1, table.steps + 1):
             level = table.log_snr[i].to(x0.device)
-            index = torch.tensor(i, device=x0.device)
             for draw in range(draws):
                 noise = torch.randn(x0.shape, generator=generator(seed, "bound", i, draw)).to(x0)
                 for rows, predictor in predictors:
-                    x, eps = x0[rows], noise[rows]
-                    guess = predictor(add_noise(x, eps, level), level)
+                    guess = predictor(add_noise(x0[rows], noise[rows], level), level).x0
+                    squared[rows, i - 1] += (total((guess - x0[rows]) ** 2) / draws).cpu()
                     if i == 1:
-                        term = decoder_term(levels[rows], guess.x0, table, variance, count)
-                    else:
-                        term = denoising_term(x, guess.x0, table, index, variance)
-                    terms[rows, i - 1] += term.cpu() / draws
-                    eps_mse[i - 1] += (total((guess.eps - eps) ** 2).sum() / (n * x0[0].numel() * draws)).cpu()
-                    x0_mse[i - 1] += (total((guess.x0 - x) ** 2).sum() / (n * x0[0].numel() * draws)).cpu()
-        prior = prior_term(x0, table).cpu()
-    return Bound(prior, terms[:, 1:], terms[:, 0], eps_mse, x0_mse)
+                        first[draw, rows] = guess.cpu()
+    return Denoised(table, levels.cpu(), count, squared, first)

@@ -17,8 +17,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from threetargets.diffusion.kernel import signal_noise
+from threetargets.diffusion.kernel import add_noise, signal_noise
 from threetargets.diffusion.predictor import Predictor
+from threetargets.diffusion.schedule import Table
+from threetargets.levels import centres
+from threetargets.likelihood.bound import decoder_term
 from threetargets.likelihood.gaussian import log_density, total
 
 Trace = Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]]
@@ -118,3 +121,31 @@ def level_log_prob(
     dims = levels[0].numel()
     x = a * dequantised(levels, u, count)
     return log_prob(predictor, x, log_snr_max, log_snr_min, steps, trace) + dims * math.log(a * 2.0 / count)
+
+
+def decoded_log_prob(
+    predictor: Predictor,
+    levels: Tensor,
+    eps: Tensor,
+    table: Table,
+    variance: str,
+    count: int,
+    steps: int,
+    trace: Trace = exact_trace,
+    mse: Tensor | None = None,
+) -> Tensor:
+    """A lower bound on log P(levels), nats per example, for one draw x_1 = a_1 x_0 + s_1 eps.
+
+    log p(x_1) - log q(x_1 | x_0) + log P(x_0 | x_1): the flow's density at the cleanest level that the network was
+    trained on, with the decoder of the discrete bound, whose denoising terms it replaces. In expectation over eps a
+    bound, as importance weighting by q(x_1 | x_0).
+    """
+    level = table.log_snr[1]
+    x0 = centres(levels, count).double()
+    _, s = signal_noise(level)
+    x1 = add_noise(x0, eps.double(), level)
+    with torch.no_grad():
+        decoder = -decoder_term(levels, predictor(x1, level).x0, table, variance, count, mse)
+    density = log_prob(predictor, x1, float(level), float(table.log_snr[-1]), steps, trace)
+    given = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0)) - x0[0].numel() * torch.log(s)
+    return density - given.to(density) + decoder

@@ -6,6 +6,7 @@ sampled and scored in stages/sample.py and stages/likelihood.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 class Trainable(Protocol):
     """What the training loop knows of a model."""
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """A scalar. images: levels, uint8 (B, C, H, W); labels (B,). All randomness comes from `generator`."""
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice) -> Tensor:
+        """A scalar. images: levels, uint8 (B, C, H, W); labels (B,). All randomness comes from `generator`, drawn for
+        the whole batch; the mean is over images[share], so that processes with a share each make one batch."""
         ...
 
 
@@ -43,6 +45,15 @@ def process(study: Study, steps: int | None = None) -> Table:
     chosen = study.diffusion.schedule
     schedule = SCHEDULES[chosen.name](chosen.log_snr_max, chosen.log_snr_min)
     return table(schedule, steps or study.diffusion.steps)
+
+
+def refined(study: Study, steps: int) -> Table:
+    """The same process cut into T = `steps` between the study's own first and last noisy level, so that the decoder
+    and the prior stay what they are and the number of reverse steps alone changes."""
+    chosen = study.diffusion.schedule
+    t = torch.linspace(1.0 / study.diffusion.steps, 1.0, steps, dtype=torch.float64)
+    levels = SCHEDULES[chosen.name](chosen.log_snr_max, chosen.log_snr_min).log_snr(t)
+    return Table(torch.cat([torch.tensor([math.inf], dtype=torch.float64), levels]))
 
 
 def _networks(study: Study) -> tuple[type[nn.Module], type[nn.Module]]:
@@ -76,6 +87,7 @@ def _vae(study: Study, data: Manifest, run: Run) -> nn.Module:
         decoder=DECODERS[chosen.decoder],
         count=data.levels,
         closed_form=chosen.kl == "closed-form",
+        samples=chosen.samples,
     )
 
 

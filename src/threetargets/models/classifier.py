@@ -9,6 +9,7 @@ from threetargets.diffusion.kernel import add_noise
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.times import draw, stratified
 from threetargets.levels import centres
+from threetargets.streams import ALL
 
 
 class Classifier(nn.Module):
@@ -36,15 +37,15 @@ class Classifier(nn.Module):
         level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
         return torch.log_softmax(self.logits(x_t.to(torch.float32), level), 1).to(x_t.dtype)
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        return self.loss(images, labels, generator)
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean cross-entropy in nats; the guide sees x_i at levels drawn uniformly from 1..T."""
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        """Mean cross-entropy in nats over the share; the guide sees x_i at levels drawn uniformly from 1..T."""
         x, log_snr = centres(images, self.count), None
         if self.noisy is not None:
             i, _ = draw(self.noisy, "uniform", stratified(len(images), generator))
             log_snr = self.noisy.log_snr.to(i.device)[i]
             x = add_noise(x, torch.randn(x.shape, generator=generator, device=x.device), log_snr)
-            log_snr = log_snr.to(torch.float32)
-        return nn.functional.cross_entropy(self.logits(x, log_snr), labels)
+            log_snr = log_snr.to(torch.float32)[share]
+        return nn.functional.cross_entropy(self.logits(x[share], log_snr), labels[share])

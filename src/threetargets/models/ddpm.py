@@ -16,6 +16,7 @@ from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import centres
 from threetargets.likelihood.bound import decoder_term
 from threetargets.likelihood.gaussian import total
+from threetargets.streams import ALL
 
 
 class Ddpm(nn.Module):
@@ -46,12 +47,13 @@ class Ddpm(nn.Module):
         """The label that says nothing."""
         return self.classes
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        return self.loss(images, labels, generator)
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
         """The weighted squared error per dimension, averaged over i = 1..T.
 
+        Noise is drawn for the whole batch, whatever the share of it that this process computes.
         For `elbo`: the bound with the fixed-small variance for i >= 2, less L_T, in nats per dimension.
         """
         u = stratified(len(images), generator)
@@ -60,7 +62,8 @@ class Ddpm(nn.Module):
         if self.training and self.label_dropout > 0:
             drop = torch.rand(len(labels), generator=generator, device=images.device) < self.label_dropout
             labels = torch.where(drop, self.null, labels)
-        return (importance.to(eps) * self.example_loss(images, labels, i, eps)).mean()
+        losses = self.example_loss(images[share], labels[share], i[share], eps[share])
+        return (importance[share].to(eps) * losses).mean()
 
     def example_loss(self, images: Tensor, labels: Tensor, i: Tensor, eps: Tensor) -> Tensor:
         """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps - eps^|^2 / D.

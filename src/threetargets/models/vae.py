@@ -18,7 +18,7 @@ from threetargets.levels import centres
 from threetargets.likelihood.decoders import Decoder
 from threetargets.likelihood.gaussian import kl_to_standard, log_density
 from threetargets.networks.mlp import Perceptron
-from threetargets.streams import PerSample
+from threetargets.streams import ALL, PerSample
 
 
 def mean_log_std(parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,8 +38,14 @@ class Vae(nn.Module):
         decoder: Decoder,
         count: int,
         closed_form: bool = True,
+        samples: int = 1,
     ):
         super().__init__()
+        if closed_form and samples > 1:
+            raise ValueError(
+                "the importance-weighted bound takes sampled log ratios: no closed-form KL with samples > 1"
+            )
+        self.samples = samples
         self.shape, self.latents, self.decoder = tuple(shape), tuple(latents), decoder
         self.count, self.closed_form = count, closed_form
         dims = math.prod(shape)
@@ -48,13 +54,17 @@ class Vae(nn.Module):
         self.priors = nn.ModuleList(Perceptron(above, 2 * z, width, depth) for z, above in itertools.pairwise(latents))
         self.decode_net = Perceptron(latents[0], decoder.channels(count) * dims, width, depth)
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        return self.loss(images, labels, generator)
+    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """The negative ELBO in nats per dimension, one draw of z for each image."""
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        """The negative bound in nats per dimension: the ELBO with one draw of z for each image, or for samples = k > 1
+        -log of the mean of k importance weights (Burda et al. 2016, arXiv:1509.00519, eq. 8)."""
+        if self.samples > 1:
+            weights = self.log_weights(images, self.samples, generator, share)
+            return -(torch.logsumexp(weights, 0) - math.log(self.samples)).mean() / math.prod(self.shape)
         noise = [torch.randn(len(images), z, generator=generator, device=images.device) for z in self.latents]
-        terms = self.elbo_terms(images, noise)
+        terms = self.elbo_terms(images[share], [eps[share] for eps in noise])
         return sum(terms.values(), torch.zeros((), device=images.device)).mean() / math.prod(self.shape)
 
     def posterior(self, images: Tensor, noise: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -98,13 +108,14 @@ class Vae(nn.Module):
                 terms[f"kl_{index + 1}"] = log_density(z, mean, log_std) - self.log_prior(index, z, above)
         return terms
 
-    def log_weights(self, images: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-        """log p(x, z) - log q(z | x) of `samples` draws of z for each image, nats, shape (samples, B): always sampled
-        log ratios."""
-        repeated = images.repeat(samples, *[1] * (images.ndim - 1))
-        noise = [torch.randn(len(repeated), z, generator=generator, device=images.device) for z in self.latents]
-        terms = self.elbo_terms(repeated, noise, closed_form=False)
-        return -torch.stack(list(terms.values())).sum(0).view(samples, len(images))
+    def log_weights(self, images: Tensor, samples: int, generator: torch.Generator, share: slice = ALL) -> Tensor:
+        """log p(x, z) - log q(z | x) of `samples` draws of z for each image of the share, nats, shape (samples, B):
+        always sampled log ratios."""
+        part, device = images[share], images.device
+        noise = [torch.randn(samples, len(images), z, generator=generator, device=device) for z in self.latents]
+        repeated = part.repeat(samples, *[1] * (images.ndim - 1))
+        terms = self.elbo_terms(repeated, [eps[:, share].flatten(0, 1) for eps in noise], closed_form=False)
+        return -torch.stack(list(terms.values())).sum(0).view(samples, len(part))
 
     def sample(self, streams: PerSample) -> Tensor:
         """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the levels, and a draw from the

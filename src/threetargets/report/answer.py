@@ -23,7 +23,7 @@ from threetargets.report.comparisons import (
     alike,
 )
 from threetargets.report.wording import between, cell, count, interval, labels, listing, number, of, signed, target
-from threetargets.study import WEIGHTINGS
+from threetargets.values import WEIGHTINGS
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from threetargets.grid import Run
 from threetargets.metrics.statistics import Difference, Interval, holm, paired_t, t_interval, tost_paired
 from threetargets.report.collect import Results
-from threetargets.study import TARGETS, WEIGHTINGS
+from threetargets.values import TARGETS, WEIGHTINGS
 
 # The pairs of targets that the study asks about; score and raw score differ by the scaling of the output.
 TARGET_PAIRS = (("x0", "eps"), ("score", "eps"), ("x0", "score"), ("v", "eps"), ("raw-score", "score"))

@@ -15,7 +15,7 @@ from threetargets.report.collect import Place, Results
 from threetargets.report.comparisons import BOUND, FID, Measure
 from threetargets.report.drawing import MUTED, Plot, band, canvas, colour, dash, legend, over_seeds, plain_log, svg
 from threetargets.report.wording import cell, labels, target
-from threetargets.study import WEIGHTINGS
+from threetargets.values import WEIGHTINGS
 
 GAMMA_METRICS = {
     "fid": "FID",

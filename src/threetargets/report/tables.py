@@ -33,7 +33,7 @@ from threetargets.report.wording import (
     signed,
     target,
 )
-from threetargets.study import TARGETS, WEIGHTINGS
+from threetargets.values import TARGETS, WEIGHTINGS
 
 
 def _mean(seen: Observed) -> float:

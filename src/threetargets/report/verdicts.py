@@ -13,7 +13,7 @@ from threetargets.report.captions import null_branch
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND, DIFFERENT, EQUAL, FID, NO_DATA, Comparison
 from threetargets.report.wording import between, cell, number, signed
-from threetargets.study import WEIGHTINGS
+from threetargets.values import WEIGHTINGS
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 PARAMETERS_WITHIN = 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from threetargets.streams import generator
 from threetargets.study import Study
 from threetargets.tracking import Live, read
 from threetargets.training.lock import hold
-from threetargets.training.loop import train
+from threetargets.training.loop import Trained, train
 from threetargets.weights import write_weights
 
 
@@ -45,23 +46,30 @@ def run(
     def validate(average: nn.Module) -> float:
         return _loss(average, validation.images, validation.labels, accelerator.device)
 
+    def fit() -> Trained:
+        return train(
+            model,
+            data.images,
+            data.labels,
+            getattr(study.training, run.model),
+            name=f"{run.cell} seed {run.seed}",
+            seed=run.seed,
+            identity=clock.record.identity,
+            folder=work,
+            validate=validate,
+            accelerator=accelerator,
+            budget=budget,
+        )
+
+    if not accelerator.is_main_process:
+        with contextlib.suppress(*[Diverged] * keep_failed):  # the first process writes what came of it
+            fit()
+        return
     with hold(work):
         journal = work / "journal.jsonl"
         live = Live(study, run, clock.record.identity, journal)
         try:
-            trained = train(
-                model,
-                data.images,
-                data.labels,
-                getattr(study.training, run.model),
-                name=f"{run.cell} seed {run.seed}",
-                seed=run.seed,
-                identity=clock.record.identity,
-                folder=work,
-                validate=validate,
-                accelerator=accelerator,
-                budget=budget,
-            )
+            trained = fit()
         except Diverged as error:
             (work / "checkpoint.safetensors").unlink(missing_ok=True)
             if not keep_failed:

@@ -17,7 +17,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from threetargets.errors import BudgetReached, Diverged
+from threetargets.errors import BudgetReached, ConfigError, Diverged
 from threetargets.streams import generator
 from threetargets.study import Training
 from threetargets.tracking.journal import Journal, truncate_after
@@ -86,11 +86,13 @@ def train(
     """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint in `folder` if
     there is one.
 
-    Every number depends on (seed, step) alone. Raises Diverged where the loss is not finite, and BudgetReached, after
-    saving,
-    when `budget` seconds have passed or the process is told to end.
+    Every number depends on (seed, step) alone. Several processes (accelerate launch) compute equal shares of every
+    batch, with the noise that one process would draw; the first alone writes. Raises ConfigError where the batch has no
+    equal shares, Diverged where the loss is not finite, and BudgetReached, after saving, when `budget` seconds have
+    passed or the process is told to end.
     """
-    device = accelerator.device
+    device, main = accelerator.device, accelerator.is_main_process
+    share = share_of(settings.batch, accelerator.process_index, accelerator.num_processes)
     images, labels = images.to(device), labels.to(device)
     # Fused: one kernel for all parameters; on a CPU the loop over them took as long as the forward and backward pass.
     optimizer = torch.optim.AdamW(
@@ -105,9 +107,11 @@ def train(
         state = checkpoint.restore(saved, identity, plain, ema, optimizer)
         first, spent, since = state.step, state.seconds, state.since
         running = torch.tensor(state.running, device=device)
-        print(f"{name}: goes on after step {first}", file=sys.stderr)
-    truncate_after(folder / "journal.jsonl", first)
-    journal = Journal(folder / "journal.jsonl")
+    if main:
+        if first:
+            print(f"{name}: goes on after step {first}", file=sys.stderr)
+        truncate_after(folder / "journal.jsonl", first)
+    journal = Journal(folder / "journal.jsonl") if main else None
     start, shown = time.monotonic(), time.monotonic()
     model.train()
 
@@ -116,7 +120,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, step)
             rows = batch_indices(seed, step, settings.batch, len(images)).to(device)
-            loss = model(images[rows], labels[rows], generator(seed, "train", step, device=device))
+            loss = model(images[rows], labels[rows], generator(seed, "train", step, device=device), share)
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
@@ -126,8 +130,9 @@ def train(
             running, since = running + loss.detach(), since + 1
 
             last = done == settings.steps
-            if done % settings.log_every == 0 or last:
-                mean = float(running / since)
+            logged = done % settings.log_every == 0 or last
+            if logged:
+                mean = float(_mean(running, accelerator) / since)
                 if not math.isfinite(mean):
                     raise Diverged(
                         f"{name}: loss is {mean} at step {done}; lower training learning_rate or lengthen warmup_steps"
@@ -135,38 +140,57 @@ def train(
                 running, since = torch.zeros((), device=device), 0
                 now = time.monotonic()
                 rate = (done - first) * settings.batch / (now - start)
-                journal.log(
-                    done,
-                    seen,
-                    {"loss": mean, "learning_rate": learning_rate(settings, step), "images_per_second": rate},
-                )
-                if now - shown > 2 or last:
+                if journal:
+                    metrics = {"loss": mean, "learning_rate": learning_rate(settings, step), "images_per_second": rate}
+                    journal.log(done, seen, metrics)
+                if main and (now - shown > 2 or last):
                     left = (settings.steps - done) * settings.batch / rate
                     where = f"{name}: step {done}/{settings.steps}"
                     print(
                         f"{where}  loss {mean:.4g}  {rate:.0f} images/s  {left:.0f} s left", file=sys.stderr, flush=True
                     )
                     shown = now
-            if done % settings.checkpoint_every == 0 or last:
+            due = done % settings.checkpoint_every == 0
+            if journal and (due or last):
                 average = averaged(plain, ema)
                 journal.log(done, seen, {"validation_loss": validate(average)})
             elapsed = time.monotonic() - start
-            stop = bool(caught) or elapsed > budget
-            if not last and (stop or done % settings.checkpoint_every == 0):
-                if not math.isfinite(float(running)) or not finite(plain.state_dict()):
+            stop = _any(bool(caught) or elapsed > budget, accelerator, ask=logged or due)
+            if not last and (stop or due):
+                total = float(_mean(running, accelerator))
+                if not math.isfinite(total) or not finite(plain.state_dict()):
                     raise Diverged(f"{name}: not finite at step {done}; lower training learning_rate")
-                state = checkpoint.State(identity, done, spent + elapsed, float(running), since)
-                checkpoint.save(saved, state, plain, ema, optimizer)
+                if main:
+                    state = checkpoint.State(identity, done, spent + elapsed, total, since)
+                    checkpoint.save(saved, state, plain, ema, optimizer)
             if stop and not last:
                 why = f"signal {caught[0]}" if caught else f"time budget of {budget:.0f} s"
                 raise BudgetReached(
                     f"{name}: {why} after step {done}/{settings.steps}; saved, the same command goes on from there"
                 )
-    journal.close()
-
+    if journal:
+        journal.close()
     if not finite(ema.state):
         raise Diverged(f"{name}: weights are not finite after step {settings.steps}; lower training learning_rate")
     return Trained(ema.state, spent + time.monotonic() - start, settings.steps * settings.batch)
+
+
+def share_of(batch: int, index: int, processes: int) -> slice:
+    """The rows of every batch that process `index` of `processes` computes. Raises ConfigError."""
+    if batch % processes:
+        raise ConfigError(f"training batch {batch} has no equal shares for {processes} processes; use a multiple")
+    return slice(index * batch // processes, (index + 1) * batch // processes)
+
+
+def _mean(value: Tensor, accelerator: Accelerator) -> Tensor:
+    return accelerator.reduce(value, "mean") if accelerator.num_processes > 1 else value
+
+
+def _any(flag: bool, accelerator: Accelerator, ask: bool) -> bool:
+    """Whether some process says so. Several ask each other only at steps that all of them reach, since asking waits."""
+    if accelerator.num_processes == 1:
+        return flag
+    return ask and bool(accelerator.reduce(torch.tensor(float(flag), device=accelerator.device), "sum") > 0)
 
 
 def finite(state: dict[str, Tensor]) -> bool:

@@ -1,0 +1,40 @@
+"""The likelihood of one model on the test split, part by part, in bits/dim with standard errors over the images."""
+
+from __future__ import annotations
+
+import sys
+
+from threetargets.data.store import load_manifest, load_split
+from threetargets.files import write_json
+from threetargets.grid import Run, run_dir
+from threetargets.models import load
+from threetargets.models.ddpm import Ddpm
+from threetargets.models.vae import Vae
+from threetargets.stages.common import Clock, device_of, failure_of
+from threetargets.stages.likelihood.ddpm import ddpm_figures
+from threetargets.stages.likelihood.vae import vae_figures
+from threetargets.study import Study
+
+
+def run(study: Study, run: Run, *, params: str, threads: int) -> None:
+    """Write likelihood.json for a model of the grid."""
+    manifest = load_manifest(study)
+    clock = Clock("likelihood", study, run, params, manifest, threads)
+    path = run_dir(study, run) / "likelihood.json"
+    reason = failure_of(study, run)
+    if reason:
+        write_json(path, clock.failed(reason).json())
+        return
+    device = device_of(study)
+    test = load_split(study, "test")
+    model = load(study, manifest, run, device)
+    if isinstance(model, Vae):
+        figures = vae_figures(study, manifest, run, model, test.images.to(device))
+    else:
+        assert isinstance(model, Ddpm)
+        fit = load_split(study, "train").images[: study.likelihood.fit_images]
+        figures, clock.record.curves = ddpm_figures(
+            study, manifest, run, model, test.images.to(device), test.labels.to(device), fit.to(device)
+        )
+    print(f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures), file=sys.stderr)
+    write_json(path, clock.done(figures).json())

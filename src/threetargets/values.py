@@ -1,0 +1,58 @@
+"""The kinds of value that a parameter can have, each with what is legal; the names are those of the registries."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from threetargets.registry import names, one_of
+
+TARGETS = names("diffusion/target.py", "TARGETS")
+WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def no_repeats(values: list) -> list:
+    if len(set(values)) != len(values):
+        raise ValueError(f"has a repeated entry in {values}")
+    return values
+
+
+def cell_name(name: str) -> str:
+    """A cell of the grid: `vae`, `hvae` or `ddpm_<target>_<weighting>`."""
+    parts = name.split("_")
+    if name in ("vae", "hvae"):
+        return name
+    if parts[0] != "ddpm" or len(parts) != 3:
+        raise ValueError(f"unknown model {name!r}; expected vae, hvae or ddpm_<target>_<weighting>")
+    if parts[1] not in TARGETS:
+        raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
+    if parts[2] not in WEIGHTINGS:
+        raise ValueError(f"unknown weighting {parts[2]!r}; expected one of {', '.join(WEIGHTINGS)}")
+    return name
+
+
+def _gamma(value: float) -> float:
+    if math.isnan(value) or math.isinf(value):
+        raise ValueError("gamma must be a finite number")
+    if value < 0:
+        raise ValueError(
+            "gamma must be 0 (unconditional), 1 (Bayes) or any larger or intermediate number, not negative"
+        )
+    return value
+
+
+SourceName = Annotated[str, one_of("data/sources.py", "SOURCES")]
+ScheduleName = Annotated[str, one_of("diffusion/schedule.py", "SCHEDULES")]
+Variance = Annotated[str, one_of("likelihood/bound.py", "VARIANCES")]
+Weighting = Annotated[str, one_of("diffusion/weighting.py", "WEIGHTINGS")]
+Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
+DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
+Sampler = Annotated[str, one_of("diffusion/sample.py", "SAMPLERS")]
+Cell = Annotated[str, AfterValidator(cell_name)]
+Gamma = Annotated[float, AfterValidator(_gamma)]
+Gammas = Annotated[list[Gamma], Field(min_length=1), AfterValidator(no_repeats)]

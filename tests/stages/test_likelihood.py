@@ -1,0 +1,141 @@
+"""The likelihood stage on models whose every figure is known: an exact denoiser, and a decoder that is a square."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from threetargets import models, study
+from threetargets.diffusion.schedule import table
+from threetargets.grid import Run
+from threetargets.likelihood.bound import VARIANCES
+from threetargets.likelihood.ode import dequantised
+from threetargets.models import process, refined
+from threetargets.oracles import Gaussian
+from threetargets.stages.likelihood.ddpm import ddpm_figures
+from threetargets.stages.likelihood.vae import gradient_figures
+from threetargets.streams import generator
+
+ROOT = Path(__file__).parents[2]
+MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
+SMALL = SimpleNamespace(shape=(1, 2, 2), levels=17, classes=10, dims=4)
+RUN = Run("ddpm_eps_eps-equivalent", 0)
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    values = study.load(ROOT / "config/smoke.yaml").model_dump(mode="json")
+    values["likelihood"] |= {
+        "fit_images": 100,
+        "ode": {"images": 60, "steps": 40, "probes": 0},
+        "forms": {"images": 30, "draws": 40},
+        "lengths": {"images": 60, "steps": [20, 80]},
+        "gradients": {"images": 3, "draws": 60000},
+    }
+    return study.parse(values, "test")
+
+
+DATA = Gaussian(
+    torch.tensor([0.1, -0.2, 0.0, 0.3], dtype=torch.float64), 0.05 * torch.eye(4, dtype=torch.float64) + 0.03
+)
+
+
+@pytest.fixture(scope="module")
+def exact(chosen):
+    """Figures of the exact denoiser of correlated Gaussian data, on draws of that data rounded to levels."""
+    x = DATA.draw(300, torch.Generator().manual_seed(0))
+    levels = ((x + 1) * 17 / 2).floor().clamp(0, 16).to(torch.uint8).view(-1, 1, 2, 2)
+    process_ = process(chosen)
+
+    def conditional(x_t, log_snr, labels):
+        return DATA.predict(x_t, log_snr)
+
+    model = SimpleNamespace(table=process_, null=10, conditional=conditional)
+    labels = torch.zeros(200, dtype=torch.int64)
+    figures, _ = ddpm_figures(chosen, SMALL, RUN, model, levels[:200], labels, levels[200:])
+    return SimpleNamespace(figures={f.metric: f for f in figures}, levels=levels[:200], table=process_)
+
+
+def test_the_ode_of_an_exact_denoiser_is_the_exact_density(chosen, exact):
+    """log N of the dequantised image under the noisy law of level 1, and the volume of a bin: no solver, no trace."""
+    levels, level = exact.levels[:60], exact.table.log_snr[1]
+    u = torch.rand(levels.shape, generator=generator(RUN.seed, "ode"), dtype=torch.float64)
+    a = torch.sigmoid(level).sqrt()
+    # The flow ends in the standard normal, which the last noisy law is not quite: a few 1e-3 at log-SNR -7.
+    nats = DATA.log_density(a * dequantised(levels, u, 17), level) + 4 * torch.log(a * 2 / 17)
+    expected = float(-nats.mean()) / 4 / math.log(2)
+    assert exact.figures["ode_bpd"].value == pytest.approx(expected, abs=3e-3)
+    assert exact.figures["ode_bpd"].n == 60
+    assert exact.figures["ode_half_steps_difference_bpd"].value < 1e-3
+
+
+def test_the_ode_with_a_decoder_is_near_the_ode_and_below_the_bound(exact):
+    """All bound one -log P. With the exact denoiser the flow loses nothing between x_1 and x_T; the bound does."""
+    found = exact.figures
+    assert found["ode_decoder_bpd"].value < found["bound_bpd"].value + 2 * found["ode_decoder_bpd"].stderr
+    assert abs(found["ode_decoder_bpd"].value - found["ode_bpd"].value) < 0.5
+
+
+def test_every_reverse_variance_is_reported_and_the_study_s_own_is_the_bound(chosen, exact):
+    found = {v: exact.figures[f"bound_{v}_bpd"].value for v in (*VARIANCES, "learned-interpolation")}
+    assert found[chosen.diffusion.variance] == exact.figures["bound_bpd"].value
+    # On a Gaussian with an exact denoiser the fitted one beats the others, but for what it was fitted on.
+    assert found["learned-interpolation"] < min(found[v] for v in VARIANCES) + 0.01
+
+
+def test_more_steps_lower_the_bound_of_an_exact_denoiser(chosen, exact):
+    """And by what the sums of exact terms say, within the noise of one draw for each level."""
+    assert exact.figures["bound_T80_bpd"].value < exact.figures["bound_T20_bpd"].value
+    assert exact.figures["bound_T80_bpd"].n == 60
+
+
+def test_a_refined_process_keeps_its_ends(chosen):
+    whole, fine = process(chosen), refined(chosen, 333)
+    assert fine.steps == 333
+    torch.testing.assert_close(fine.log_snr[[1, -1]], whole.log_snr[[1, -1]], rtol=1e-12, atol=0)
+    torch.testing.assert_close(refined(chosen, whole.steps).log_snr, whole.log_snr, rtol=1e-12, atol=0)
+    assert not torch.allclose(fine.log_snr[1], table(SimpleNamespace(log_snr=lambda t: 4 - 11 * t), 333).log_snr[1])
+
+
+def test_both_forms_are_one_number_and_the_two_sided_one_varies_more(exact):
+    found = exact.figures
+    difference = found["two_sided_difference_bpd"]
+    assert abs(difference.value) < 4 * difference.stderr
+    assert found["two_sided_draw_variance"].value > 3 * found["one_sided_draw_variance"].value
+    assert found["two_sided_printed_difference_bpd"].value > 10 * found["two_sided_printed_difference_bpd"].stderr
+
+
+def test_gradient_variance_ratio_of_a_square_is_21_75(chosen):
+    """q = N(2, 1) and log p(x | z) = z^2 in place of a trained model."""
+
+    def posterior(image, noise):
+        return [(noise[0], torch.full((1, 1), 2.0), torch.zeros(1, 1))]
+
+    model = SimpleNamespace(latents=(1,), posterior=posterior, log_decoder=lambda images, z: (z**2).sum(1))
+    found = gradient_figures(chosen, Run("vae", 0), model, torch.zeros(5, 1, 8, 8, dtype=torch.uint8))
+    by_name = {figure.metric: figure for figure in found}
+    ratio = by_name["gradient_variance_ratio_score-function"]
+    assert ratio.n == 3 and abs(ratio.value - 21.75) < max(4 * ratio.stderr, 0.5)
+    assert by_name["gradient_variance_ratio_score-function-baseline"].value < 0.8 * ratio.value
+
+
+def test_the_bound_is_without_labels_and_the_other_with_them(chosen):
+    """A network that is right about nothing but the null label: only the bound without labels is low."""
+
+    def network(x, log_snr, labels):
+        wrong = (labels != model.null).double()[:, None, None, None]
+        return (8.0 * wrong + 0.0 * x).float()
+
+    model = models.build(chosen, MANIFEST, RUN).eval()
+    model.net = torch.nn.Identity()
+    model.net.forward = network
+    images = torch.full((20, 1, 8, 8), 8, dtype=torch.uint8)
+    figures, curves = ddpm_figures(chosen, MANIFEST, RUN, model, images, torch.arange(20) % 10, images)
+    found = {figure.metric: figure.value for figure in figures}
+    assert found["bound_given_label_bpd"] > 3 * found["bound_bpd"]
+    parts = found["prior_bpd"] + found["denoising_bpd"] + found["decoder_bpd"]
+    assert found["bound_bpd"] == pytest.approx(parts, rel=1e-9)
+    assert found["bound_bpd"] == pytest.approx(sum(curves["levels"]["bpd"]) + found["prior_bpd"], rel=1e-9)
+    assert all(figure.n == 20 and figure.stderr is not None for figure in figures[:5])
