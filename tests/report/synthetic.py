@@ -14,6 +14,7 @@ from threetargets.files import write_arrays, write_json
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
 from threetargets.report.collect import SAMPLES, Place, Results, places
+from threetargets.report.routes import DEQUANTISED, DIFFERENCE, GRADIENTS, HALVED, ODE, ONE, REPORTED, TWO
 from threetargets.study import Study, parse
 
 FAILED = Run("ddpm_raw-score_native", 1)
@@ -117,7 +118,11 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
             parts["kl_2_bpd"] = 0.05 * total
         noise = 0.001 * _rng("iwae", run.cell, run.seed).normal()
         iwae = {f"iwae_{k}_bpd": total + noise - 0.03 * math.log10(k) for k in study.likelihood.iwae}
-        return [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **iwae}.items()], {}
+        figures = [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **iwae}.items()]
+        noise = math.exp(0.1 * _rng("gradients", run.seed).normal())
+        if run.model == "vae":
+            figures += [Figure(m, r * noise, 1.0, **facts) for m, r in zip(GRADIENTS, (5000.0, 12.0), strict=True)]
+        return figures, {}
     steps = study.diffusion.steps
     log_snr = np.linspace(9, -9, steps)
     weight = np.exp(-0.5 * ((log_snr - 1.5 - _effect(run)) / 2.5) ** 2) + 1e-4
@@ -131,7 +136,20 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
         "stderr": [t / 20 for t in terms],
     }
     parts = {"prior_bpd": 0.0001, "denoising_bpd": 0.95 * total - 0.0001, "decoder_bpd": 0.05 * total}
-    return [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts}.items()], {"levels": levels}
+    return [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **_routes(study, run)}.items()], {
+        "levels": levels
+    }
+
+
+def _routes(study: Study, run: Run) -> dict[str, float]:
+    """Other estimators of a diffusion model's likelihood: more steps help and saturate, the other form is noisier."""
+    run = twin(run)
+    total, rng = bound(run), _rng("routes", run.cell, run.seed)
+    found = {f"bound_{v}_bpd": total + shift for v, shift in zip(REPORTED, (2.0, 0.0, 2.1, -0.02), strict=True)}
+    found |= {f"bound_T{t}_bpd": total + 3.0 / t + 1e-4 * rng.normal() for t in study.likelihood.lengths.steps}
+    found |= {ODE: total - 0.04, DEQUANTISED: total + 0.8, HALVED: 0.003}
+    found |= {DIFFERENCE: 0.05 * rng.normal(), ONE: 1.1, TWO: 16000.0 * math.exp(0.01 * rng.normal())}
+    return found | {"two_sided_printed_difference_bpd": 350.0}
 
 
 def _train(study: Study, run: Run, failed: bool) -> tuple[list[Figure], dict[str, Any]]:

@@ -71,7 +71,8 @@ def stage_of(metric: str) -> str:
         return "evaluate"
     if metric.startswith("sample_"):
         return "sample"
-    return "likelihood" if metric.endswith("_bpd") else "train"
+    measured = metric.endswith(("_bpd", "_draw_variance")) or metric.startswith("gradient_variance_")
+    return "likelihood" if measured else "train"
 
 
 @dataclass(frozen=True)

@@ -56,22 +56,26 @@ def models(results: Results) -> Table:
     """Every cell by its bound, best first."""
     ranked = sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
     ks = sorted(results.study.likelihood.iwae) if any(c in ("vae", "hvae") for c in ranked) else []
+    flows = [c for c in ranked if comparisons.is_ddpm(c)]
     rows = []
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
         iwae = [measured(results, name, f"iwae_{k}_bpd") if name in ("vae", "hvae") else Text("", "weak") for k in ks]
+        ode = [measured(results, name, "ode_decoder_bpd") if name in flows else Text("", "weak")] if flows else []
         kind = "best" if name == ranked[0] and seen.values else ""
         rows.append(
             (
                 Text(cell(name), kind),
                 measured(results, name, BOUND.metric),
+                *ode,
                 Text(str(len(seen.values))),
                 measured(results, name, FID.metric, FID.guidance, FID.gamma),
                 parameters(results, name),
                 *iwae,
             )
         )
-    head = ("model", "bound, bits/dim", "seeds", "FID", "parameters", *(f"IWAE {k}" for k in ks))
+    flow = ("ODE",) if flows else ()
+    head = ("model", "bound, bits/dim", *flow, "seeds", "FID", "parameters", *(f"IWAE {k}" for k in ks))
     caption = (
         f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
         f"{over_images(results, BOUND.metric)}{set_up(results)} "
@@ -79,6 +83,12 @@ def models(results: Results) -> Table:
         f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
     )
     caption += asked_for_a_class(results)
+    if flows:
+        caption += (
+            " ODE: the likelihood by the probability-flow ODE behind the same decoder, bits/dim (details under the "
+            f"table of reverse variances); {results.study.likelihood.ode.images} images, standard error over them in "
+            "metrics.csv."
+        )
     if ks:
         caption += " IWAE k: the importance-weighted bound with k samples, bits/dim; a diffusion model has none."
     made = commands(results, "train", "likelihood", "sample", "evaluate")

@@ -1,0 +1,141 @@
+"""Other routes to the likelihood of the same models: reverse variances, the ODE, more steps, the other form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from threetargets.grid import Run
+from threetargets.likelihood.bound import VARIANCES
+from threetargets.report.captions import commands, over_images, spread
+from threetargets.report.collect import Results
+from threetargets.report.comparisons import is_ddpm
+from threetargets.report.drawing import Plot, band, canvas, colour, dash, legend, over_seeds, svg
+from threetargets.report.tables import measured
+from threetargets.report.wording import Table, Text, cell, target
+from threetargets.values import WEIGHTINGS
+
+REPORTED = (*VARIANCES, "learned-interpolation")
+ODE, DEQUANTISED, HALVED = "ode_decoder_bpd", "ode_bpd", "ode_half_steps_difference_bpd"
+DIFFERENCE, ONE, TWO = "two_sided_difference_bpd", "one_sided_draw_variance", "two_sided_draw_variance"
+GRADIENTS = {
+    "gradient_variance_ratio_score-function": "score function",
+    "gradient_variance_ratio_score-function-baseline": "score function with baseline",
+}
+
+
+def ddpms(results: Results) -> list[str]:
+    return [c for c in results.study.cells if is_ddpm(c)]
+
+
+def variances(results: Results) -> Table:
+    """The bound of each diffusion model under every reverse variance, and its ODE's."""
+    study = results.study
+    rows = [
+        (
+            Text(cell(c)),
+            *(measured(results, c, f"bound_{v}_bpd") for v in REPORTED),
+            *(measured(results, c, m) for m in (ODE, DEQUANTISED, HALVED)),
+        )
+        for c in ddpms(results)
+    ]
+    chosen, fit = study.likelihood.ode, study.likelihood.fit_images
+    trace = f"trace by {chosen.probes} fixed probe(s) for each image" if chosen.probes else "exact trace"
+    caption = (
+        f"Bits/dim on the test split, lower is better. The study's own variance is {study.diffusion.variance}; one "
+        "variance holds for all cells of a comparison, because it moves the bound more than the target does. "
+        f"Learned-interpolation: fitted to {fit} images of the train split, one number a level. ODE: the "
+        "probability-flow ODE from x₁ to x_T in place of the denoising terms, with the bound's own decoder; "
+        "dequantised: the density of the uniformly dequantised image at the cleanest level, which pays for that "
+        f"level's noise; {chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the mean "
+        f"absolute change when the steps are halved. {spread(results)}.{over_images(results, ODE)}"
+    )
+    head = ("model", *REPORTED, "ODE", "ODE, dequantised", "half steps")
+    made = commands(results, "likelihood")
+    title = "Reverse variances and the probability-flow ODE"
+    return Table("variances", title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+
+
+def forms(results: Results) -> Table:
+    """The bound's two Monte Carlo forms on each diffusion model."""
+    rows = []
+    for c in ddpms(results):
+        metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference_bpd")
+        rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
+    chosen = results.study.likelihood.forms
+    caption = (
+        "One-sided: terms KL(q(x_{i−1} | x₀, x_i) ‖ p), each from one draw of x_i. Two-sided: log q(x_i | x_{i−1}) − "
+        "log p(x_i | x_{i+1}), each from one draw of three neighbours; L₀, which both share, is left out. Variances "
+        f"are of one draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each of "
+        f"{chosen.images} test images. Difference as printed: with E KL(q(x_i | x_{{i−1}}) ‖ p(x_i | x_{{i+1}})) in "
+        f"place of the log ratio, which is another number. {spread(results)}."
+    )
+    head = (
+        "model",
+        "two-sided − one-sided, bits/dim",
+        "variance, one-sided",
+        "variance, two-sided",
+        "difference as printed, bits/dim",
+    )
+    made = commands(results, "likelihood")
+    return Table("forms", "The bound in two forms", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+
+
+def gradients(results: Results) -> Table:
+    """How much more the gradient estimators of a trained VAE vary than the reparameterised one."""
+    cells = [c for c in results.study.cells if results.metrics(c) & GRADIENTS.keys()]
+    rows = [(Text(cell(c)), *(measured(results, c, m) for m in GRADIENTS)) for c in cells]
+    chosen = results.study.likelihood.gradients
+    caption = (
+        "Variance (trace of the covariance of one draw) of the estimator of the gradient of E_q log p(x | z) with "
+        "respect to q's mean, over that of the reparameterised one, at the trained weights: the geometric mean over "
+        f"{chosen.images} test images, {chosen.draws} draws each. {spread(results)}."
+    )
+    head = ("model", *GRADIENTS.values())
+    made = commands(results, "likelihood")
+    title = "Variance of gradient estimators"
+    return Table("gradients", title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+
+
+def lengths(results: Results) -> Plot:
+    """The bound of each network against the number of reverse steps, a panel for each weighting."""
+    cells, steps = ddpms(results), sorted(results.study.likelihood.lengths.steps)
+    panels = [w for w in WEIGHTINGS if any(Run(c, 0).weighting == w for c in cells)]
+    rows: list[dict[str, Any]] = []
+    with canvas("lengths", 1, max(1, len(panels)), 9.4, 2.8, sharey=True) as (figure, axes):
+        for panel, weighting in zip(axes[0], panels, strict=False):
+            panel.set_title(weighting)
+            panel.set_xlabel("T, steps")
+            panel.set_xscale("log")
+            for name in (c for c in cells if Run(c, 0).weighting == weighting):
+                seen = [results.observe(name, f"bound_T{t}_bpd").values for t in steps]
+                seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
+                if not seeds:
+                    continue
+                mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
+                line = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1, "marker": "o"}
+                band(
+                    panel, steps, (mean, low, high), marker="o", markersize=3, label=target(Run(name, 0).target), **line
+                )
+                rows += [
+                    {"cell": name, "T": t, "mean": m, "low": lo, "high": hi, "seeds": len(seeds)}
+                    for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
+                ]
+            panel.set_xticks([t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)])
+            panel.minorticks_off()
+        axes[0, 0].set_ylabel("bound, bits/dim")
+        legend(figure, axes)
+        drawn = svg(figure)
+    trained = results.study.diffusion.steps
+    caption = (
+        f"One network, trained with T = {trained}, its noise levels cut anew into T steps between the same first and "
+        f"last noisy level, so that decoder and prior stay what they are; {results.study.likelihood.lengths.images} "
+        f"test images. {spread(results)}, shown as a band."
+    )
+    return Plot(
+        "lengths", "The bound against the number of steps", drawn, rows, caption, commands(results, "likelihood")
+    )
+
+
+def _decade(value: int) -> bool:
+    return math.log10(value) % 1 == 0 or str(value)[0] == "5"
