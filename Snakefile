@@ -5,7 +5,8 @@
 #     results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz        sample
 #     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json         likelihood, evaluate
 #     results/<study>/tracking.json                                              track
-#     reports/<study>/index.html, report.md, metrics.csv                         report
+#     results/<study>/calibration/calibration.json, index.html                   calibrate
+#     reports/<study>/index.html, report.md, metrics.csv, calibration.html       report
 #     logs/<study>/<stage>/...log                                                one log a job, with its progress
 #
 # A cell is vae, hvae, ddpm_<target>_<weighting>, guide, judge, or data: the floor, real images in the place of samples.
@@ -22,6 +23,7 @@ include: "workflow/rules/tracking.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/report.smk"
 
 

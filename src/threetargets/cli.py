@@ -120,6 +120,26 @@ def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Th
 
 
 @app.command()
+def calibrate(
+    out: Annotated[str, typer.Option("--out", help="folder for calibration.json and index.html")] = (
+        "reports/calibration"
+    ),
+    threads: Threads = 1,
+    keep_failed: Annotated[
+        bool,
+        typer.Option("--keep-failed", help="exit 0 although something disagrees: the page says so (the pipeline does)"),
+    ] = False,
+) -> None:
+    """Run the estimators on densities that are known: expected and measured values, and the errata of the notes."""
+    from pathlib import Path
+
+    _limit_threads(threads)
+    from threetargets.stages import calibrate as stage
+
+    stage.run(Path(out), threads=threads, keep_failed=keep_failed)
+
+
+@app.command()
 def report(params: Params = "params.yaml") -> None:
     """Write the report from the records of the study."""
     from threetargets import study

@@ -14,16 +14,15 @@ from threetargets.grid import Run
 parser = argparse.ArgumentParser()
 parser.add_argument("stage")
 parser.add_argument("action", nargs="?")
-parser.add_argument("--params", required=True)
+parser.add_argument("--params")
+parser.add_argument("--out", default="")
 parser.add_argument("--cell", default="data")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--guidance", default="")
 parser.add_argument("--threads")
 parser.add_argument("--keep-failed", action="store_true")
 call = parser.parse_args()
-chosen = study.load(call.params)
 run = Run(call.cell, call.seed)
-folder = grid.run_dir(chosen, run)
 name = f"{call.stage}/{call.cell}/{call.seed}"
 
 if os.environ.get("STUB_FAIL") == name:
@@ -31,6 +30,14 @@ if os.environ.get("STUB_FAIL") == name:
 if os.environ.get("STUB_WAIT") == name:
     time.sleep(600)
 
+if call.stage == "calibrate":  # of no study
+    Path(call.out).mkdir(parents=True, exist_ok=True)
+    for file in ("calibration.json", "index.html"):
+        (Path(call.out) / file).write_text("{}")
+    raise SystemExit(0)
+
+chosen = study.load(call.params)
+folder = grid.run_dir(chosen, run)
 outputs: list[Path] = []
 if call.stage == "prepare":
     outputs = [grid.data_dir(chosen) / file for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")]
@@ -44,7 +51,7 @@ elif call.stage in ("likelihood", "evaluate"):
 elif call.stage == "track":
     outputs = [grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")]
 elif call.stage == "report":
-    outputs = [grid.reports(chosen) / file for file in ("index.html", "report.md", "metrics.csv")]
+    outputs = [grid.reports(chosen) / file for file in ("index.html", "report.md", "metrics.csv", "calibration.html")]
 for path in outputs:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"state": "complete", "reason": ""}')

@@ -120,6 +120,11 @@ def test_a_deleted_result_is_made_again(finished: Path, lost: str, wanted: dict[
     assert again(finished) == {**wanted, "track": 1, "report": 1}
 
 
+def test_a_lost_calibration_is_made_again(finished: Path) -> None:
+    (finished / "results/smoke/calibration/calibration.json").unlink()
+    assert again(finished) == {"calibrate": 1, "report": 1}
+
+
 def test_one_failing_job_does_not_stop_the_others_and_its_log_is_shown(tree: Path, stub: Path) -> None:
     small(tree)
     done = run_snakemake(tree, *ARGUMENTS, first=stub, STUB_FAIL="train/vae/0")

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from threetargets import grid
-from threetargets.files import write_arrays, write_json
+from threetargets.calibration.errata.entry import known
+from threetargets.calibration.rows import drawn
+from threetargets.files import write_arrays, write_json, write_text
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
-from threetargets.report.collect import SAMPLES, Place, Results, places
+from threetargets.report import calibrated, calibration_page
+from threetargets.report.collect import SAMPLES, Place, Results, calibration_dir, places
 from threetargets.report.routes import DEQUANTISED, DIFFERENCE, GRADIENTS, HALVED, ODE, ONE, REPORTED, TWO
 from threetargets.study import Study, parse
 
@@ -254,10 +257,27 @@ def tracking(study: Study, missing: Run | None) -> dict[str, Any]:
     return {"state": "complete", "reason": "", **place_of, "runs": runs}
 
 
+CALIBRATED = ("elbo-identity", "elbo-bound (toy)", "reparam-variance (toy)", "forward-marginal", "posterior-constants")
+CALIBRATED += ("targets-equivalent", "tweedie", "two-elbos (toy)", "guidance-same", "guidance-tilt", "")
+
+
+def calibration(measured: float = 1.01, relation: str = "=") -> dict[str, Any]:
+    """calibration.json with one row a claim: 1 was expected, with a standard error of 0.01; and one erratum."""
+    row = drawn("a quantity", 1.0, measured, 0.01, "draws", n=100, unit="nats", relation=relation).json()
+    checks = [
+        {"id": f"check-{i}", "what": "What.", "claim": c, "source": "Someone 2020", "telling": ["a q"], "rows": [row]}
+        for i, c in enumerate(CALIBRATED)
+    ]
+    shown = known("a mean", 0.5, 0.5, 0.7, 1e-9, "rounding").json()
+    entry = {"id": "slip", "source": "Notes", "where": "a slide", "printed": "σ²", "corrected": "σ", "shown": [shown]}
+    made = {"command": "threetargets calibrate", "provenance": {"code_digest": "c0de"}}
+    return {"rule": "A rule.", "checks": checks, "errata": [entry], **made}
+
+
 def results(study: Study, failed: Run | None = None, missing: Run | None = None) -> Results:
     """What `collect.load` finds after `write_results`, without the files."""
     records = {place: record(study, place, place.run == failed) for place in places(study) if place.run != missing}
-    return Results(study, records, manifest(study), tracking(study, missing))
+    return Results(study, records, manifest(study), tracking(study, missing), calibrated.of(calibration()))
 
 
 def write_results(study: Study, *, failed: Run | None = FAILED, missing: Run | None = MISSING) -> None:
@@ -266,6 +286,8 @@ def write_results(study: Study, *, failed: Run | None = FAILED, missing: Run | N
     write_arrays(grid.data_dir(study) / "test.npz", **_images(study.data.split.test, "test"))
     write_json(grid.data_dir(study) / "manifest.json", made.manifest)
     write_json(grid.results(study) / "tracking.json", made.tracking)
+    write_json(calibration_dir(study) / calibrated.FILE, calibration())
+    write_text(calibration_dir(study) / calibrated.PAGE, calibration_page.render(calibrated.of(calibration())))
     for place, found in made.records.items():
         write_json(place.path(study), found.json())
         if place.stage == "sample":

@@ -8,10 +8,11 @@ import pytest
 from report import synthetic
 from scipy import stats
 
+from threetargets.calibration.registry import CHECKS
 from threetargets.grid import Run
 from threetargets.metrics.statistics import welch_reference
 from threetargets.records import Figure
-from threetargets.report import claims, guided, page
+from threetargets.report import calibrated, claims, guided, page
 from threetargets.report.collect import Place, Results
 
 Make = Callable[..., Results]
@@ -32,7 +33,7 @@ def changed(results: Results, change: Change) -> Results:
         )
         for place, record in results.records.items()
     }
-    return Results(results.study, records, results.manifest, results.tracking)
+    return replace(results, records=records)
 
 
 EXPECTED = {
@@ -203,7 +204,7 @@ def test_without_data_no_claim_passes(have: Make) -> None:
 
 
 def test_one_seed_reproduces_nothing(have: Make) -> None:
-    results = have(seeds=[0])
+    results = replace(have(seeds=[0]), calibration=None)
     assert {claim.decide(results).verdict for claim in claims.CLAIMS} <= {"inconclusive", "no data"}
 
 
@@ -224,3 +225,37 @@ def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
     assert sum(row[1].text == "no data" for row in table.rows) == len(claims.ELSEWHERE)
     assert set(names) >= {"elbo-identity", "two-elbos", "guidance-tilt", "ladder"}
     assert synthetic.FAILED.cell not in names
+
+
+@pytest.mark.parametrize(
+    ("measured", "relation", "expected"),
+    [
+        (1.01, "=", "reproduced"),
+        (1.05, "=", "not reproduced"),
+        (1.05, ">", "reproduced"),
+        (1.03, ">", "inconclusive"),
+        (0.9, ">", "not reproduced"),
+        (1.03, "≠", "inconclusive"),
+        (float("nan"), "=", "not reproduced"),
+    ],
+)
+def test_a_calibrated_claim_follows_its_rows(have: Make, measured: float, relation: str, expected: str) -> None:
+    """A standard error of 0.01: the margin is 0.04."""
+    results = replace(have(), calibration=calibrated.of(synthetic.calibration(measured, relation)))
+    decided = {c.id: f for c, f in claims.decided(results) if c.rule == claims.CALIBRATED}
+    assert set(decided) == set(synthetic.CALIBRATED) - {""}
+    assert {finding.verdict for finding in decided.values()} == {expected}
+    assert all("a quantity" in f.figure and "c0de" in f.runs for f in decided.values())
+
+
+def test_a_check_that_is_missing_or_empty_decides_nothing(have: Make) -> None:
+    values = synthetic.calibration()
+    values["checks"] = [{**c, "rows": []} if c["claim"] == "tweedie" else c for c in values["checks"][1:]]
+    results = replace(have(), calibration=calibrated.of(values))
+    assert verdict(results, "elbo-identity") == verdict(results, "tweedie") == "no data"
+    assert verdict(results, "guidance-tilt") == "reproduced"
+
+
+def test_every_check_that_names_a_claim_decides_it_and_the_other_way_round() -> None:
+    named = {check.claim for check in CHECKS} - {""}
+    assert named == {c.id for c in claims.CLAIMS if c.rule == claims.CALIBRATED}

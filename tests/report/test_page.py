@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,9 +17,10 @@ from report import synthetic
 from report.conftest import ROOT, SMALL
 
 from threetargets import grid
+from threetargets.errors import DataError
 from threetargets.files import write_arrays
 from threetargets.grid import Run
-from threetargets.report import collect, page, samples
+from threetargets.report import calibrated, collect, page, samples
 from threetargets.report.collect import Results
 from threetargets.report.mirror import Mirror
 from threetargets.study import load
@@ -152,6 +154,7 @@ def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
 def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
     _, html = full
     sections = ["models", "grid", "comparisons", "guidance", "samples", "levels", "training", "costs", "claims"]
+    sections += ["calibration", "errata"]
     assert [i for i in html.ids if i in sections] == sections
     for metric in ("fid", "accuracy", "precision", "recall", "entropy", "kid"):
         assert f"figure-gamma-{metric}" in html.ids
@@ -282,3 +285,50 @@ def test_a_sample_grid_shows_the_right_pixels(make: Make) -> None:
     row = sheet[2 * 9 : 2 * 9 + 8]  # gammas 0, 1, 2, 5
     assert (row[:, 7 * 9 : 7 * 9 + 8] == 255).all()
     assert (row[:, 6 * 9 : 6 * 9 + 8] == 0).all()
+
+
+def test_the_report_links_the_calibration_and_shows_the_errata(full: Full) -> None:
+    folder, html = full
+    assert "calibration.html" in html.addresses
+    checked((folder / "calibration.html").read_text(encoding="utf-8"))
+    text = " ".join("".join(html.text).split())
+    assert "a mean: 0.70000 in the place of 0.50000 (corrected: 0.50000)" in text
+    assert [r["rows"] for r in read(folder / "figures" / "table-calibration.csv")] == ["1 of 1 agree"] * 11
+    assert [r["as printed"] for r in read(folder / "figures" / "table-errata.csv")] == ["σ²"]
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert "(calibration.html)" in markdown
+    assert "in the place of 0.50000" in markdown
+
+
+def test_without_a_calibration_nothing_passes_and_the_report_says_what_is_missing(make: Make) -> None:
+    results = make(**SMALL)
+    folder = page.write(results, Mirror()).parent
+    assert (folder / "calibration.html").exists()
+    shutil.rmtree(collect.calibration_dir(results.study))
+    html = checked(page.write(collect.load(results.study), Mirror()).read_text(encoding="utf-8"))
+    text = " ".join("".join(html.text).split())
+    assert not (folder / "calibration.html").exists()
+    assert "calibration.html" not in html.addresses
+    assert "Calibration: missing; the claims that it decides have no data." in text
+    verdicts = {r["claim"]: r["verdict"] for r in read(folder / "figures" / "table-claims.csv")}
+    assert {verdicts[name] for name in synthetic.CALIBRATED if name} == {"no data"}
+
+
+def test_a_disagreement_stands_on_the_first_screen(make: Make) -> None:
+    results = make(**SMALL)
+    values = synthetic.calibration(1.5)
+    shown = values["errata"][0]["shown"][0]
+    shown["printed"]["measured"] = shown["printed"]["expected"]
+    results = replace(results, calibration=calibrated.of(values))
+    text = "".join(checked(page.write(results, Mirror()).read_text(encoding="utf-8")).text)
+    assert "check-0" in text[: text.index("Models by their bound")]
+    assert "slip disagrees with what is known" in text[: text.index("Models by their bound")]
+
+
+def test_a_damaged_calibration_is_named(make: Make) -> None:
+    results = make(**SMALL)
+    path = collect.calibration_dir(results.study) / calibrated.FILE
+    for damage in ("[]", "{}", '{"checks": [{}]}', "nothing"):
+        path.write_text(damage)
+        with pytest.raises(DataError, match=r"calibration\.json"):
+            collect.load(results.study)

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from threetargets import grid, study
+from threetargets.digest import code_digest
 from threetargets.errors import UserError
 from threetargets.grid import Run
 
@@ -46,7 +47,8 @@ GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
 
 DATA = [grid.data_dir(STUDY) / name for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))]
 TRACKING = grid.results(STUDY) / "tracking.json"
-REPORT = [grid.reports(STUDY) / name for name in ("index.html", "report.md", "metrics.csv")]
+CALIBRATION = [grid.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")]
+REPORT = [grid.reports(STUDY) / name for name in ("index.html", "report.md", "metrics.csv", "calibration.html")]
 
 
 wildcard_constraints:

@@ -1,10 +1,11 @@
-# The report reads records, journals, samples and the MLflow runs that tracking.json names.
+# The report reads records, journals, samples, the calibration and the MLflow runs that tracking.json names.
 rule report:
     input:
         DATA,
         records(),
         sample_sets(),
         TRACKING,
+        CALIBRATION,
     output:
         REPORT,
     log:

@@ -218,7 +218,12 @@ def holes(results: Results) -> list[str]:
         elif status == "missing":
             missing.setdefault(place.run, []).append(_name(place))
     said = [f"{cell(run.cell)}, seed {run.seed}: {what}" for run, what in failed.items()]
-    return said + [f"{cell(run.cell)}, seed {run.seed}: missing {listing(what)}." for run, what in missing.items()]
+    said += [f"{cell(run.cell)}, seed {run.seed}: missing {listing(what)}." for run, what in missing.items()]
+    if results.calibration is None:
+        said.append("Calibration: missing; the claims that it decides have no data.")
+    elif results.calibration.disagreements:
+        said.append(f"Calibration: {listing(results.calibration.disagreements)} disagrees with what is known.")
+    return said
 
 
 def answer(results: Results) -> Answer:

@@ -13,6 +13,8 @@ from threetargets.errors import DataError
 from threetargets.files import read_json
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
+from threetargets.report import calibrated
+from threetargets.report.calibrated import Calibration
 from threetargets.study import Study
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
@@ -65,6 +67,11 @@ def places(study: Study) -> Iterator[Place]:
         yield Place("evaluate", run)
 
 
+def calibration_dir(study: Study) -> Path:
+    """Where `threetargets calibrate --out` writes for this study."""
+    return grid.results(study) / "calibration"
+
+
 def stage_of(metric: str) -> str:
     """The stage that measures a metric."""
     if metric in SAMPLES:
@@ -83,6 +90,7 @@ class Results:
     records: dict[Place, Record]
     manifest: dict[str, Any]
     tracking: dict[str, Any]
+    calibration: Calibration | None = None
 
     def status(self, place: Place) -> str:
         """ok, failed or missing. A stage after a failed training has failed with it."""
@@ -161,4 +169,11 @@ def load(study: Study) -> Results:
     found = {place: place.path(study) for place in places(study)}
     records = {place: _record(path) for place, path in found.items() if path.exists()}
     tracking = grid.results(study) / "tracking.json"
-    return Results(study, records, manifest, read_json(tracking) if tracking.exists() else {})
+    measured = calibration_dir(study) / calibrated.FILE
+    return Results(
+        study,
+        records,
+        manifest,
+        read_json(tracking) if tracking.exists() else {},
+        calibrated.load(measured) if measured.exists() else None,
+    )

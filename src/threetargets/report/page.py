@@ -7,17 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from threetargets import grid
-from threetargets.files import write_text
-from threetargets.report import claims, comparisons, costs, draws, figures, provenance, samples, tables, tidy
+from threetargets.files import need, write_text
+from threetargets.report import (
+    calibrated,
+    calibration_tables,
+    claims,
+    comparisons,
+    costs,
+    draws,
+    figures,
+    provenance,
+    samples,
+    tables,
+    tidy,
+)
 from threetargets.report.answer import Answer, answer
 from threetargets.report.captions import commands
-from threetargets.report.collect import Results
+from threetargets.report.collect import Results, calibration_dir
 from threetargets.report.comparisons import BOUND, FID
 from threetargets.report.drawing import Plot
 from threetargets.report.mirror import Mirror
 from threetargets.report.wording import Table, Text, cell
 
 TEMPLATES = Path(__file__).parent
+CALIBRATION = "calibration.html"
+"""The copy of the calibration's page beside the report."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class Section:
     plots: tuple[Plot, ...] = ()
     folded: tuple[Table, ...] = ()
     layout: str = ""
+    links: tuple[tuple[str, str], ...] = ()
 
 
 def claims_table(results: Results) -> Table:
@@ -63,6 +78,21 @@ def claims_table(results: Results) -> Table:
     head = ("claim", "verdict", "statement", "test and rule", "figure")
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table("claims", "Claims", head, tuple(rows), caption, made)
+
+
+def calibration_sections(results: Results) -> list[Section]:
+    """The estimators on known densities, and the errata of the notes; where they are missing it says so."""
+    found = results.calibration
+    if found is None:
+        command = f"threetargets calibrate --out {calibration_dir(results.study)}"
+        lost = [("calibration", "Calibration"), ("errata", "Errata of the lecture notes")]
+        return [Section(n, t, "", (calibration_tables.missing(n, t, command),)) for n, t in lost]
+    lead = "The estimators behind this report, run where the answer is known."
+    links = ((CALIBRATION, "Every row, expected and measured"),)
+    return [
+        Section("calibration", "Calibration", lead, (calibration_tables.overview(found),), links=links),
+        Section("errata", "Errata of the lecture notes", "", (calibration_tables.errata(found),)),
+    ]
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
@@ -104,6 +134,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         Section("training", "Training", "", (), (figures.training(results),)),
         Section("costs", "Costs and classifiers", "", (costs.costs(results), costs.classifiers(results))),
         Section("claims", "Claims", "", (claims_table(results),)),
+        *calibration_sections(results),
         Section("provenance", "Provenance", "", (provenance.table(results, mirror),)),
     ]
     return [s for s in found if s.tables or s.plots]
@@ -145,7 +176,10 @@ def _markdown(results: Results, first: Answer, body: list[Section]) -> str:
 
 
 def write(results: Results, mirror: Mirror) -> Path:
-    """Write reports/<study>/: figures and tables first, the page last. Returns the page. Raises CannotWrite."""
+    """Write reports/<study>/: figures and tables first, the page last. Returns the page.
+
+    Raises CannotWrite, and MissingInput where calibration.json has lost its page.
+    """
     folder = grid.reports(results.study)
     first, body = answer(results), sections(results, mirror)
     html, markdown = _html(results, first, body), _markdown(results, first, body)
@@ -162,6 +196,11 @@ def write(results: Results, mirror: Mirror) -> Path:
     for old in (folder / "figures").iterdir():
         if old.suffix in (".svg", ".csv") and old.name not in drawn:
             old.unlink()
+    if results.calibration is not None:
+        copied = need(calibration_dir(results.study) / calibrated.PAGE)
+        write_text(folder / CALIBRATION, copied.read_text(encoding="utf-8"))
+    else:
+        (folder / CALIBRATION).unlink(missing_ok=True)
     write_text(folder / "report.md", markdown)
     page = folder / "index.html"
     write_text(page, html)

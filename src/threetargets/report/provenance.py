@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from threetargets import grid
+from threetargets.digest import code_digest
 from threetargets.report.collect import Results, places
 from threetargets.report.mirror import Mirror
 from threetargets.report.wording import Table, Text, of
@@ -59,6 +60,16 @@ def tracking_state(results: Results, mirror: Mirror) -> Text:
     return Text(said, "" if state == "complete" and not mirror.absent else "holes")
 
 
+def calibration_state(results: Results) -> Text:
+    """Whether the calibration is of the present code."""
+    if results.calibration is None:
+        return Text("missing", "missing")
+    digest = str(results.calibration.provenance.get("code_digest", ""))
+    if digest != code_digest("calibrate"):
+        return Text(f"code {digest}, which is not the present code", "holes")
+    return Text(f"code {digest}")
+
+
 def table(results: Results, mirror: Mirror) -> Table:
     """The provenance, one fact a row."""
     study, manifest = results.study, results.manifest
@@ -100,6 +111,7 @@ def table(results: Results, mirror: Mirror) -> Table:
         ("device", _distinct(p.get("device") for p in sources)),
         ("threads of a job", _distinct(p.get("threads") for p in sources)),
         ("time in all stages", Text(f"{sum(r.seconds for r in results.records.values()):,.0f} s".replace(",", " "))),
+        ("calibration", calibration_state(results)),
         ("MLflow", tracking_state(results, mirror)),
     ]
     caption = (

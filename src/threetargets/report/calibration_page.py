@@ -1,0 +1,41 @@
+"""The page of the calibration: small, self-contained, in the look of the report, made of calibration.json alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from threetargets.report import calibration_tables
+from threetargets.report.calibrated import Calibration
+from threetargets.report.wording import listing, of
+
+TEMPLATES = Path(__file__).parent
+
+
+def headline(calibration: Calibration) -> str:
+    """How many rows agree, and which checks or errata do not."""
+    agreeing = sum(check.agreeing for check in calibration.checks)
+    said = f"{of(len(calibration.checks), 'check')}, {agreeing} of {of(calibration.rows, 'row')} agree"
+    said += f"; {len([e for e in calibration.errata if e.agrees])} of {len(calibration.errata)} errata shown."
+    bad = calibration.disagreements
+    return said + (f" Look at {listing(bad)}." if bad else "")
+
+
+def render(calibration: Calibration) -> str:
+    """The HTML. Everything that comes from the file is escaped."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("calibration.html").render(
+        calibration=calibration,
+        headline=headline(calibration),
+        tables=[calibration_tables.table_of(check) for check in calibration.checks],
+        errata=calibration_tables.errata(calibration),
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+    )

@@ -1,0 +1,66 @@
+"""The stage that runs the library's estimators on known densities: calibration.json and a page, of no study."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from threetargets.calibration.errata import ERRATA
+from threetargets.calibration.registry import CHECKS
+from threetargets.calibration.rows import RULE
+from threetargets.errors import Disagreement
+from threetargets.files import write_json, write_text
+from threetargets.records import provenance
+from threetargets.report import calibrated, calibration_page
+
+
+def _told(name: str, number: int, of: int, seconds: float) -> None:
+    print(f"calibrate {number}/{of}: {name}  {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def measure() -> dict[str, Any]:
+    """Every check and every erratum, as they go into calibration.json. The same code gives the same numbers."""
+    total, done = len(CHECKS) + len(ERRATA), 0
+    checks, errata = [], []
+    for check in CHECKS:
+        start = time.monotonic()
+        rows = [row.json() for row in check.rows()]
+        named = {"id": check.id, "what": check.what, "claim": check.claim, "source": check.source}
+        agrees = bool(rows) and all(row["agrees"] for row in rows)
+        checks.append({**named, "telling": list(check.telling), "agrees": agrees, "rows": rows})
+        done += 1
+        _told(check.id, done, total, time.monotonic() - start)
+    for entry in ERRATA:
+        start = time.monotonic()
+        shown = [s.json() for s in entry.shown()]
+        formulas = {"printed": entry.printed, "corrected": entry.corrected}
+        errata.append({"id": entry.id, "source": entry.source, "where": entry.where, **formulas, "shown": shown})
+        done += 1
+        _told(f"erratum {entry.id}", done, total, time.monotonic() - start)
+    return {"rule": RULE, "checks": checks, "errata": errata}
+
+
+def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:
+    """Write out/calibration.json and out/index.html, and say on stdout how it went.
+
+    No dates and no durations are written. Raises Disagreement, after both are written, where a row does not agree,
+    unless `keep_failed`; CannotWrite.
+    """
+    values = measure() | {
+        "command": f"threetargets calibrate --out {out} --threads {threads}",
+        "provenance": provenance("calibrate", "", "cpu", threads),
+    }
+    write_json(out / calibrated.FILE, values)
+    found = calibrated.load(out / calibrated.FILE)
+    write_text(out / calibrated.PAGE, calibration_page.render(found))
+    print(calibration_page.headline(found))
+    for check in found.checks:
+        for row in check.rows:
+            if not row.agrees:
+                print(f"  {check.id}: {row.quantity}: measured {row.measured:g}, {row.relation} {row.expected:g}")
+    print(f"The page: {out / calibrated.PAGE}")
+    if found.disagreements and not keep_failed:
+        said = ", ".join(found.disagreements)
+        raise Disagreement(f"{out / calibrated.FILE}: {said}: measured and known values disagree; the page shows which")
