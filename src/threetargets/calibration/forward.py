@@ -102,7 +102,7 @@ def posterior_constants() -> list[Row]:
     for high, low in ((4.0, 1.0), (1.0, -1.0), (-1.0, -2.0), (2.0, 1.8)):
         x0, x_t = 0.7, -0.4
         abar = [1 / (1 + math.exp(-v)) for v in (high, low)]
-        bayes = bayes_step(x0, x_t, *abar)
+        bayes = bayes_step(x0, x_t, abar[0], abar[1])
         q = posterior(tensor(high), tensor(low))
         where = f"log-SNR {written(high)} from {written(low)}"
         mean = q.A * x0 + q.B * x_t

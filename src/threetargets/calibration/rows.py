@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 SIGMAS = 4.0
 RELATIONS = ("=", "≥", ">", "≠")
@@ -82,8 +82,8 @@ def written(value: float) -> str:
 
 def exact(
     quantity: str,
-    expected: float,
-    measured: float,
+    expected: SupportsFloat,
+    measured: SupportsFloat,
     tolerance: float,
     why: str,
     *,
@@ -109,9 +109,9 @@ def exact(
 
 def drawn(
     quantity: str,
-    expected: float,
-    measured: float,
-    stderr: float,
+    expected: SupportsFloat,
+    measured: SupportsFloat,
+    stderr: SupportsFloat,
     over: str,
     *,
     n: int,

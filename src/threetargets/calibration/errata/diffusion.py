@@ -42,7 +42,11 @@ def tweedie() -> list[Shown]:
         corrected = TARGETS["score"].decode(score, x_t, a, s).x0
         errors = [float(((v - right) ** 2).mean().sqrt()) for v in (corrected, printed)]
         what = f"root mean square error of E[x₀ | xₜ], ᾱ = {float(a**2):.3g}"
-        found.append(known(what, 0.0, *errors, 1e-10, "rounding", n=5_000, origin="exact posterior mean of a mixture"))
+        found.append(
+            known(
+                what, 0.0, errors[0], errors[1], 1e-10, "rounding", n=5_000, origin="exact posterior mean of a mixture"
+            )
+        )
     return found
 
 
@@ -154,4 +158,8 @@ def consistency() -> list[Shown]:
         values.append((float(two.mean()), float((two - one).std()) / math.sqrt(n)))
     what = "bound without its decoder term, 12 cosine steps, exact predictor, data N(0, 0.1)"
     origin = "the bound over q(xₜ | x₀)"
-    return [simulated(what, float(one.mean()), *values, "examples, the difference", n=n, unit="nats", origin=origin)]
+    return [
+        simulated(
+            what, float(one.mean()), values[0], values[1], "examples, the difference", n=n, unit="nats", origin=origin
+        )
+    ]

@@ -44,7 +44,7 @@ def scale_of_z() -> list[Shown]:
     for scale in (std, std**2):
         spread = float((mean + scale * eps).std())
         values.append((spread, spread / math.sqrt(2 * n)))
-    deviation = simulated(f"standard deviation of z, σ = {std:g}", std, *values, "draws", n=n)
+    deviation = simulated(f"standard deviation of z, σ = {std:g}", std, values[0], values[1], "draws", n=n)
     bounds = [normal_mean(lambda z: _log_p(z) - norm.logpdf(z, mean, std), mean, scale) for scale in (std, std**2)]
     what = "ELBO estimated from these draws, x = 0.6, linear-Gaussian model"
     return [deviation, known(what, _elbo(), bounds[0], bounds[1], 1e-9, "quadrature", unit="nats")]
@@ -106,4 +106,6 @@ def phase_one() -> list[Shown]:
         values.append((float(nats.mean()), float(nats.std()) / math.sqrt(n)))
     what = "−E ln P_dec₂(z₁ | z₂) after training, linear-Gaussian chain"
     right = 0.5 * math.log(2 * math.pi * math.e * conditional)
-    return [simulated(what, right, *values, "draws", n=n, unit="nats", origin="conditional entropy H(z₁ | z₂)")]
+    return [
+        simulated(what, right, values[0], values[1], "draws", n=n, unit="nats", origin="conditional entropy H(z₁ | z₂)")
+    ]
