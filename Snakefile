@@ -33,6 +33,7 @@ rule all:
         REPORT,
         records(),  # named again, because a deleted one would go unnoticed behind a report that is there
         sample_sets(),
+        CALIBRATION,
 
 
 # Once, before anything runs in parallel; a file that trainings depend on would train them all again when it is lost.

@@ -64,7 +64,7 @@ def overview(calibration: Calibration) -> Table:
             Text(check.id),
             Text(f"{check.agreeing} of {len(check.rows)} agree", check.verdict.replace(" ", "-")),
             Text(check.what, "", check.source),
-            Text(";\n".join(said(row) for row in check.told)),
+            Text(f"under Claims: {check.claim}" if check.claim else ";\n".join(said(row) for row in check.told)),
         )
         for check in calibration.checks
     )

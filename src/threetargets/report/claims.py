@@ -46,8 +46,8 @@ def by_calibration(name: str) -> Callable[[Results], Finding]:
 
 
 CALIBRATED = (
-    "Reproduced: every row of the check agrees, exact ones within their stated tolerance, drawn ones within 4 standard "
-    "errors. Not reproduced: a row is refuted. Inconclusive: a difference that is claimed lies within its margin."
+    "Reproduced: every row of the check agrees (tolerance, or 4 standard errors). Not reproduced: a row is refuted. "
+    "Inconclusive: a difference that is claimed lies within its margin."
 )
 
 CLAIMS = (
