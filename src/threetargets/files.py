@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import math
 import os
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +23,11 @@ def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
     """Let `fill` write a temporary file beside `path`, then move it there in one step. Raises CannotWrite."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
+                _lock(handle)
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -37,6 +42,23 @@ def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
         raise CannotWrite(
             f"{path}: cannot be written ({error.strerror}); free space or choose another folder"
         ) from error
+
+
+def _lock(handle: int) -> bool:
+    """Whether this process now has the file; the lock ends with it, however it ends."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another has it, or the file system has no locks
+        return False
+    return True
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a writer of `path` that was killed has left beside it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), left.open("rb") as file:
+            if _lock(file.fileno()):
+                left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

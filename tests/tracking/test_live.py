@@ -72,7 +72,8 @@ def test_sync_fills_in_what_the_live_mirror_did_not_send(query: Query, quick: No
     assert query("select count(*) from tags where key = 'study.superseded'") == [(0,)]
 
 
-def test_a_resumed_training_does_not_mix_with_steps_that_were_taken_back(query: Query, quick: None) -> None:
+def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(query: Query, quick: None) -> None:
+    """Step 3 was sent and taken back: the interruption came before its checkpoint."""
     study = small_study(live_after=0.0)
     write_study(study)
     path = grid.run_dir(study, VAE) / "train.jsonl"
@@ -85,12 +86,31 @@ def test_a_resumed_training_does_not_mix_with_steps_that_were_taken_back(query: 
     truncate_after(path, 2)
     time.sleep(0.01)
     with Journal(path) as journal:
-        journal.log(3, 3, {"loss": 1.0})
+        for step in (3, 4):
+            journal.log(step, step, {"loss": 1.0})
         live = Live(study, VAE, identity, path)
-        assert until(lambda: query(LOSSES) == [(6,)])
+        assert until(lambda: query(LOSSES) == [(4,)])
         live.close(timeout=20)
     train = sync(study)["runs"]["vae/seed0"]["train"]
-    assert query(f"select count(*) from metrics where run_uuid = '{train}' and key = 'loss'") == [(4,)]
+    curve = query(f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step")
+    assert curve == [(1,), (2,), (3,), (4,), (4,)]  # the last is the final figure
+    assert query("select count(*) from tags where key = 'study.superseded'") == [(0,)]
+
+
+def test_a_live_run_with_steps_that_this_training_has_not_is_left_behind(query: Query, quick: None) -> None:
+    study = small_study(live_after=0.0)
+    write_study(study)
+    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path.unlink()
+    with Journal(path) as journal, Live(study, VAE, grid.identity(study, "train", VAE), path):
+        for step in (1, 2, 3):
+            journal.log(step, step, {"loss": 1.0})
+        assert until(lambda: query(LOSSES) == [(3,)])
+    path.unlink()
+    with Journal(path) as journal:
+        journal.log(4, 4, {"loss": 1.0})
+    train = sync(study)["runs"]["vae/seed0"]["train"]
+    assert query(f"select step from metrics where run_uuid = '{train}' and key = 'loss'") == [(4,), (4,)]
     assert query("select count(*) from tags where key = 'study.superseded'") == [(1,)]
 
 

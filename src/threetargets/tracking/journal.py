@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypedDict
@@ -82,11 +83,16 @@ class Journal:
         return CannotWrite(f"{self.path}: cannot be written ({error.strerror}); free space or choose another folder")
 
     def log(self, step: int, images: int, metrics: dict[str, float]) -> None:
-        """Append one entry and wait until it is on the disk."""
+        """Append one entry, whole or not at all, and wait until it is on the disk."""
+        line, before = _line(Entry(step=step, time=time.time(), images=images, metrics=metrics)), self._file.tell()
         try:
-            self._file.write(_line(Entry(step=step, time=time.time(), images=images, metrics=metrics)))
+            written = self._file.write(line)
+            if written != len(line):  # a disk that is almost full takes a part of it, without an error
+                self._file.write(line[written:])
             os.fsync(self._file.fileno())
         except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(before)
             raise self._cannot(error) from error
 
     def close(self) -> None:

@@ -6,12 +6,16 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from threetargets import grid
 from threetargets.study import Study
 from threetargets.tracking import store
 from threetargets.tracking.journal import Entry, read
 from threetargets.tracking.runs import Runs, flat, journal_metrics, milliseconds, model_key, model_tags
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MlflowRun
 
 EVERY_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0  # between attempts, once the store has failed
@@ -35,6 +39,7 @@ class Live:
             return
         runs: Runs | None = None
         run_id, sent, complained = "", 0, False
+        held: set[tuple[str, int]] = set()  # an interrupted attempt of the same training may have sent them
         while True:
             last = self._over.is_set()
             try:
@@ -42,10 +47,13 @@ class Live:
                 if runs is None:
                     runs = Runs.load(store.connect(self._study), only=model_key(self._study, self._run))
                 if not run_id and entries:
-                    run_id = self._open(runs, entries)
+                    opened = self._open(runs, entries)
+                    held, run_id = runs.held(opened), opened.info.run_id
                 if len(entries) > sent:
                     for first in range(sent, len(entries), 50):
-                        runs.store.client.log_batch(run_id, metrics=journal_metrics(entries[first : first + 50]))
+                        points = journal_metrics(entries[first : first + 50])
+                        news = [point for point in points if (point.key, point.step) not in held]
+                        runs.store.client.log_batch(run_id, metrics=news)
                         sent = min(first + 50, len(entries))
                 pause = EVERY_SECONDS
             except Exception as error:  # whatever it is, it must not reach the training
@@ -57,13 +65,13 @@ class Live:
                 return
             self._over.wait(pause)
 
-    def _open(self, runs: Runs, entries: list[Entry]) -> str:
+    def _open(self, runs: Runs, entries: list[Entry]) -> MlflowRun:
         study, run, start = self._study, self._run, milliseconds(entries[0]["time"])
         key, tags = model_key(study, run), model_tags(study, run)
         parent = runs.open(key, self._identity, {**tags, "stage": "model"}, start)
         runs.send(parent, [], flat(grid.identity_fields(study, "train", run)["run"]), {})
         stage = {**tags, "stage": "train"}
-        return runs.open(f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries).info.run_id
+        return runs.open(f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries)
 
     def close(self, timeout: float = 10.0) -> None:
         """Send what is left, for no longer than `timeout` seconds."""

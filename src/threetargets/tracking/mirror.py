@@ -132,7 +132,9 @@ def _mirror_stage(study: Study, runs: Runs, result: Result, record: Record, pare
         return run
     # A figure comes after the journal's last entry, so that it is the metric's latest value.
     when = milliseconds(entries[-1]["time"]) + 1 if entries else run.info.start_time
-    metrics = journal_metrics(entries) + _figures(record.figures, when, entries[-1]["step"] if entries else 0)
+    metrics = runs.unsent(run, journal_metrics(entries)) + _figures(
+        record.figures, when, entries[-1]["step"] if entries else 0
+    )
     runs.send(run, metrics, _params(study, record), {**tags, DIGEST: digest})
     with tempfile.TemporaryDirectory() as folder:
         _artifacts(study, result, Path(folder))

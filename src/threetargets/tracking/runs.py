@@ -129,13 +129,21 @@ class Runs:
             return False
         if DIGEST in tags or not parent:
             return tags.get(DIGEST, "") == digest
-        # A live mirror left it: it goes on only if it holds no step that an interrupted attempt took back.
-        names = {name for entry in journal for name in entry["metrics"]} & set(run.data.metrics)
-        if not names:
-            return not run.data.metrics
-        name = min(names)
-        written = {(milliseconds(entry["time"]), entry["step"]) for entry in journal if name in entry["metrics"]}
-        return {(m.timestamp, m.step) for m in self.store.client.get_metric_history(run.info.run_id, name)} <= written
+        # A live mirror left it. A resumed training says again what its interruption took back, with the same numbers:
+        # the run goes on unless it holds steps that this journal passed by.
+        held = {step for _, step in self.held(run)}
+        steps = {entry["step"] for entry in journal}
+        return {step for step in held if step <= max(steps)} <= steps if steps else not held
+
+    def held(self, run: Run) -> set[tuple[str, int]]:
+        """Metric and step of every point in the store."""
+        history = self.store.client.get_metric_history
+        return {(name, point.step) for name in run.data.metrics for point in history(run.info.run_id, name)}
+
+    def unsent(self, run: Run, journal: Iterable[Metric]) -> list[Metric]:
+        """The journal's points that the store lacks: a step is sent once, however often an interruption repeated it."""
+        held = self.held(run)
+        return [point for point in journal if (point.key, point.step) not in held]
 
     def _supersede(self, run: Run) -> None:
         nested = [r for r in self.known if r.data.tags.get(PARENT) == run.info.run_id]

@@ -122,8 +122,13 @@ def _open(study: Study, address: str) -> Store:
     if experiment is None:
         local = urlsplit(address).scheme not in ("http", "https")  # a server says itself where its artifacts lie
         place = (Path(ARTIFACTS).absolute() / study.study).as_uri() if local else None
-        made = client.create_experiment(study.study, artifact_location=place, tags={"mlflow.note.content": study.title})
-        return Store(client, str(made))
+        note = {"mlflow.note.content": study.title}
+        try:
+            return Store(client, str(client.create_experiment(study.study, artifact_location=place, tags=note)))
+        except MlflowException:  # another host, which the lock does not reach, was first
+            experiment = client.get_experiment_by_name(study.study)
+            if experiment is None:
+                raise
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return Store(client, str(experiment.experiment_id))
@@ -138,6 +143,8 @@ def connect(study: Study) -> Store:
     address = uri(study)
     _check(address)
     _prepare_environment()
+    import mlflow  # noqa: F401  takes seconds, for which no other process should have to wait
+
     lock = Path(f"{address.removeprefix(SQLITE)}.lock") if address.startswith(SQLITE) else Path("work", "mlflow.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

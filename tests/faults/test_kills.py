@@ -1,0 +1,325 @@
+"""A study killed 20 times at random moments ends with the numbers of one that was left alone, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from pipeline.conftest import BIN, ROOT, copy_of_the_pipeline, run_snakemake
+from safetensors.torch import load_file
+
+from threetargets import files, grid, study
+from threetargets.grid import Run
+from threetargets.tracking import read
+
+KILLS, SEED = 20, 4
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL)
+EVERY = 50  # steps between two checkpoints
+CALL = ("--cores", "2", "--configfile", "study.yaml")
+AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}  # test_outages.py has the stores
+CLOCK = ("seconds", "per_second")  # names of figures that measure the machine
+
+
+def parameters(steps: int = 800) -> dict:
+    values = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
+    values |= {"study": "killed", "seeds": [0], "device": "cpu"}
+    values["guidance"] = {**values["guidance"], "gammas": [0, 1]}
+    own = {"steps": steps, "log_every": 5, "checkpoint_every": EVERY}
+    values["training"] = {name: {**block, **own} for name, block in values["training"].items()}
+    return values
+
+
+ALONE = """
+import torch
+from threetargets import grid, study
+from threetargets.stages import evaluate, likelihood, prepare, report, sample, train
+torch.set_num_threads(1)
+chosen, more = study.load("study.yaml"), {"params": "study.yaml", "threads": 1}
+prepare.run(chosen, params="study.yaml")
+for run in grid.trained_runs(chosen):
+    train.run(chosen, run, **more)
+for run in grid.model_runs(chosen):
+    for guidance in grid.guidances(chosen, run):
+        sample.run(chosen, run, guidance, **more)
+    likelihood.run(chosen, run, **more)
+for run in grid.model_runs(chosen) + grid.floor_runs(chosen):
+    evaluate.run(chosen, run, **more)
+report.run(chosen)
+"""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study by one process that nobody disturbs: the stages in order, without Snakemake."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
+    environment = {**os.environ, **AWAY}
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+@dataclass
+class Kill:
+    """One attempt at the study, and how it ended."""
+
+    number: int
+    signal: str
+    after: float
+    running: list[str]
+    code: int = 0
+    resumed: dict[str, int] = field(default_factory=dict)
+
+    def line(self) -> str:
+        resumed = ", ".join(f"{name} after step {step}" for name, step in self.resumed.items())
+        what = ", ".join(self.running) or "snakemake alone"
+        return f"kill {self.number:2d}  {self.signal:7s} after {self.after:4.1f} s  exit {self.code:4d}  {what}" + (
+            f"  (had resumed {resumed})" if resumed else ""
+        )
+
+
+def jobs(group: int) -> list[str]:
+    """The stages that run in this process group, from their command lines."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+            if os.getpgid(int(folder.name)) != group or not any(w.endswith("/threetargets") for w in words[:2]):
+                continue
+        except (OSError, ValueError):
+            continue
+        values = {words[i]: words[i + 1] for i in range(len(words) - 1) if words[i].startswith("--")}
+        stage = next(i for i, w in enumerate(words) if w.endswith("/threetargets")) + 1
+        found.append("-".join([words[stage], *(values[k] for k in ("--cell", "--guidance") if k in values)]))
+    return sorted(found)
+
+
+def journals(folder: Path, chosen: study.Study) -> dict[str, int]:
+    """The last step in the journal of every training that has begun."""
+    steps = {}
+    for run in grid.trained_runs(chosen):
+        entries = read(folder / grid.work_dir(chosen, run) / "journal.jsonl")
+        steps[run.cell] = max((entry["step"] for entry in entries), default=0)
+    return steps
+
+
+def resumed(folder: Path, chosen: study.Study, since: float) -> dict[str, int]:
+    """What the training logs written after `since` say: cell, and the step after which it went on."""
+    found = {}
+    for run in grid.trained_runs(chosen):
+        log = folder / "logs" / chosen.study / "train" / f"{run.cell}-seed{run.seed}.log"
+        said = re.search(r"goes on after step (\d+)", log.read_text()) if log.exists() else None
+        if said and log.stat().st_mtime > since:
+            found[run.cell] = int(said[1])
+    return found
+
+
+def finished(folder: Path) -> int:
+    return sum(1 for path in (folder / "results").rglob("*.json"))
+
+
+def attempt(folder: Path, number: int, draw: random.Random) -> Kill:
+    """Start the study and kill its whole process group: some while after one or two more jobs have finished, or, one
+    time in four, at any moment of its start."""
+    chosen, number_of = draw.choice(SIGNALS), finished(folder)
+    early, wanted, later = draw.random() < 0.25, draw.choice((1, 1, 2)), draw.uniform(0.0, 2.5)
+    begun = time.monotonic()
+    end = begun + (draw.uniform(0.2, 5.0) if early else 60.0)
+    path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    with (folder / "snakemake.out").open("ab") as out:
+        running = subprocess.Popen(
+            ["snakemake", *CALL],
+            cwd=folder,
+            env={**os.environ, **AWAY, "PATH": path},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        while time.monotonic() < end and running.poll() is None:
+            if not early and finished(folder) >= number_of + wanted:
+                end = min(end, time.monotonic() + later)
+                early = True
+            time.sleep(0.02)
+        kill = Kill(number, chosen.name, time.monotonic() - begun, jobs(running.pid))
+        os.killpg(running.pid, chosen)
+        try:
+            kill.code = running.wait(timeout=60)
+        finally:
+            try:
+                os.killpg(running.pid, signal.SIGKILL)  # nothing of this attempt outlives it
+            except ProcessLookupError:
+                pass
+    return kill
+
+
+def plain(record: dict) -> dict:
+    """A record without what measures the machine or the moment."""
+    figures = [f for f in record["figures"] if not f["metric"].endswith(CLOCK)]
+    kept = ("stage", "study", "cell", "seed", "identity", "guidance", "status", "reason", "curves")
+    return {**{k: record[k] for k in kept}, "figures": figures}
+
+
+def rows(path: Path) -> list[str]:
+    import pandas as pd
+
+    table = pd.read_csv(path, dtype=str).drop(columns="run_id")
+    return sorted(map(str, table[~table["metric"].str.endswith(CLOCK)].fillna("").values.tolist()))
+
+
+def assert_same(one: Path, other: Path) -> dict[str, int]:
+    """Every figure, weight, sample and journal of two folders, bit for bit; how many of each were compared."""
+    counts = {"records": 0, "figures": 0, "weights": 0, "sample sets": 0, "journals": 0}
+    names = {str(p.relative_to(one)) for p in one.rglob("*") if p.is_file() and not p.name.startswith("tracking")}
+    assert names == {
+        str(p.relative_to(other)) for p in other.rglob("*") if p.is_file() and not p.name.startswith("tracking")
+    }
+    for name in sorted(names):
+        a, b = one / name, other / name
+        if name.endswith("manifest.json"):
+            assert a.read_bytes() == b.read_bytes()
+        elif name.endswith(".json"):
+            left, right = plain(json.loads(a.read_text())), plain(json.loads(b.read_text()))
+            assert left == right, name
+            counts["records"] += 1
+            counts["figures"] += len(left["figures"])
+        elif name.endswith(".safetensors"):
+            left, right = load_file(a), load_file(b)
+            assert left.keys() == right.keys()
+            assert all(left[k].numpy().tobytes() == right[k].numpy().tobytes() for k in left), name
+            counts["weights"] += 1
+        elif name.endswith(".npz"):
+            left, right = files.read_arrays(a), files.read_arrays(b)
+            assert left.keys() == right.keys()
+            assert all(left[k].tobytes() == right[k].tobytes() for k in left), name
+            counts["sample sets"] += "samples/" in name
+        elif name.endswith(".jsonl"):
+            left, right = ([(e["step"], e["images"], _losses(e["metrics"])) for e in read(p)] for p in (a, b))
+            assert left == right, name
+            counts["journals"] += 1
+        else:
+            raise AssertionError(f"nothing is known of {name}")
+    return counts
+
+
+def _losses(metrics: dict[str, float]) -> dict[str, float]:
+    return {k: v for k, v in metrics.items() if not k.endswith(CLOCK)}
+
+
+@pytest.mark.study
+def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
+    folder, draw = copy_of_the_pipeline(tmp_path / "killed_here"), random.Random(SEED)
+    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
+    chosen, kills, lost = study.load(folder / "study.yaml"), [], []
+    for number in range(1, KILLS + 1):
+        before, since = journals(folder, chosen), time.time()
+        kill = attempt(folder, number, draw)
+        kill.resumed = resumed(folder, chosen, since)
+        kills.append(kill)
+        print(kill.line(), flush=True)
+        assert kill.code != 0, "the study had ended before it could be killed"
+        for cell, step in kill.resumed.items():
+            lost.append(before[cell] - step)
+        if kill.signal == "SIGKILL":  # snakemake could not take its own lock away
+            unlocked = run_snakemake(folder, "--unlock", *CALL)
+            assert unlocked.returncode == 0, unlocked.stdout
+    before, since = journals(folder, chosen), time.time()
+    done = run_snakemake(folder, *CALL, **AWAY)
+    assert done.returncode == 0, done.stdout[-6000:]
+    last = resumed(folder, chosen, since)
+    lost += [before[cell] - step for cell, step in last.items()]
+    counts = assert_same(alone / "results", folder / "results")
+    assert rows(alone / "reports/killed/metrics.csv") == rows(folder / "reports/killed/metrics.csv")
+    assert list(folder.glob("results/**/.*")) == [], "files that a killed writer left"
+    print(f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint every {EVERY})")
+    print("identical: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+    assert len(kills) == KILLS and {kill.signal for kill in kills} == {s.name for s in SIGNALS}
+    assert max(lost, default=0) <= EVERY
+    assert counts["figures"] > 50 and counts["weights"] == 6 and counts["sample sets"] == 8
+
+
+TRAIN = ("train", "--params", "study.yaml", "--cell", "hvae", "--seed", "0")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(BIN / "threetargets"), *arguments],
+        cwd=folder,
+        env={**os.environ, **AWAY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_step(folder: Path, chosen: study.Study, step: int, process: subprocess.Popen[str]) -> None:
+    path = folder / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl"
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and max((e["step"] for e in read(path)), default=0) >= step:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"step {step} was not seen: {process.communicate()}")
+
+
+@pytest.fixture
+def prepared(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data of the study and nothing else, in the working directory."""
+    import shutil
+
+    shutil.copytree(alone / "results/killed/data", tmp_path / "results/killed/data")
+    shutil.copyfile(alone / "study.yaml", tmp_path / "study.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(prepared: Path, alone: Path) -> None:
+    chosen, draw, reached = study.load("study.yaml"), random.Random(SEED), 0
+    for low in (60, 260, 460):
+        training = start(prepared, *TRAIN)
+        wait_for_step(prepared, chosen, draw.randint(low, low + 150), training)
+        training.kill()
+        _, err = training.communicate()
+        assert training.returncode == -signal.SIGKILL
+        if reached:
+            step = int(re.search(r"goes on after step (\d+)", err)[1])
+            assert step % EVERY == 0 and 0 <= reached - step <= EVERY
+            assert "is stale; its holder is gone" in err
+        reached = max(
+            entry["step"] for entry in read(prepared / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
+        )
+    last = start(prepared, *TRAIN)
+    _, err = last.communicate()
+    assert last.returncode == 0
+    step = int(re.search(r"goes on after step (\d+)", err)[1])
+    assert 0 <= reached - step <= EVERY
+    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
+    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
+
+
+def test_a_second_live_copy_is_refused_by_name_and_a_signal_saves(prepared: Path) -> None:
+    chosen = study.load("study.yaml")
+    first = start(prepared, *TRAIN)
+    wait_for_step(prepared, chosen, 5, first)
+    os.kill(first.pid, signal.SIGSTOP)  # alive, and not done before the second has begun
+    second = start(prepared, *TRAIN)
+    _, err = second.communicate()
+    os.kill(first.pid, signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    _, first_err = first.communicate()
+    assert second.returncode == 5
+    (line,) = [line for line in err.splitlines() if line.startswith("threetargets: ")]
+    assert f'"pid": {first.pid}' in line and f'"host": "{os.uname().nodename}"' in line
+    assert "Traceback" not in err + first_err
+    assert first.returncode == 75 and "saved, the same command goes on" in first_err
