@@ -6,13 +6,22 @@ import errno
 import math
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from threetargets.errors import CannotWrite, UserError
 
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
+UNWRITABLE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -164,6 +173,14 @@ def track_sync(params: Params = "params.yaml") -> None:
     tracking.sync(study.load(params))
 
 
+def _say(line: str) -> None:
+    """One line on stderr, which may itself be on a full disk: then the exit code has to say it."""
+    try:
+        print(f"threetargets: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  the old one would fail again at the exit
+
+
 def main() -> None:
     try:
         app()
@@ -171,10 +188,10 @@ def main() -> None:
         from threetargets.training import launch
 
         if launch.first():
-            print(f"threetargets: {error}", file=sys.stderr)
+            _say(str(error))
         launch.leave(error.exit_code)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        print(f"threetargets: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        _say(f"{error.filename or 'file'}: {error.strerror or error}")
         sys.exit(CannotWrite.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -130,13 +131,16 @@ def finished(folder: Path) -> int:
     return sum(1 for path in (folder / "results").rglob("*.json"))
 
 
-def attempt(folder: Path, number: int, draw: random.Random) -> Kill:
-    """Start the study and kill its whole process group: some while after one or two more jobs have finished, or, one
-    time in four, at any moment of its start."""
-    chosen, number_of = draw.choice(SIGNALS), finished(folder)
-    early, wanted, later = draw.random() < 0.25, draw.choice((1, 1, 2)), draw.uniform(0.0, 2.5)
+def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study) -> Kill:
+    """Start the study and kill its whole process group: at any moment of its start; or some while after a training has
+    gone on; or after one or two more jobs have finished."""
+    fatal, before, ready = draw.choice(SIGNALS), finished(folder), journals(folder, chosen)
+    kind = draw.choice(("start", "training", "training", "jobs", "jobs"))
+    if all((folder / grid.run_dir(chosen, run) / "train.json").exists() for run in grid.trained_runs(chosen)):
+        kind = "jobs" if kind == "training" else kind
+    wanted, later = draw.choice((1, 1, 2)), draw.uniform(0.0, 1.0 if kind == "training" else 2.5)
     begun = time.monotonic()
-    end = begun + (draw.uniform(0.2, 5.0) if early else 60.0)
+    end = begun + (draw.uniform(0.2, 5.0) if kind == "start" else 60.0)
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     with (folder / "snakemake.out").open("ab") as out:
         running = subprocess.Popen(
@@ -148,19 +152,17 @@ def attempt(folder: Path, number: int, draw: random.Random) -> Kill:
             start_new_session=True,
         )
         while time.monotonic() < end and running.poll() is None:
-            if not early and finished(folder) >= number_of + wanted:
-                end = min(end, time.monotonic() + later)
-                early = True
+            grown = any(step > ready[cell] for cell, step in journals(folder, chosen).items())
+            if (kind == "training" and grown) or (kind == "jobs" and finished(folder) >= before + wanted):
+                end, kind = min(end, time.monotonic() + later), "now"
             time.sleep(0.02)
-        kill = Kill(number, chosen.name, time.monotonic() - begun, jobs(running.pid))
-        os.killpg(running.pid, chosen)
+        kill = Kill(number, fatal.name, time.monotonic() - begun, jobs(running.pid))
+        os.killpg(running.pid, fatal)
         try:
             kill.code = running.wait(timeout=60)
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)  # nothing of this attempt outlives it
-            except ProcessLookupError:
-                pass
     return kill
 
 
@@ -219,12 +221,12 @@ def _losses(metrics: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.study
 def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
-    folder, draw = copy_of_the_pipeline(tmp_path / "killed_here"), random.Random(SEED)
+    folder, draw = copy_of_the_pipeline(tmp_path), random.Random(SEED)
     (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
     chosen, kills, lost = study.load(folder / "study.yaml"), [], []
     for number in range(1, KILLS + 1):
         before, since = journals(folder, chosen), time.time()
-        kill = attempt(folder, number, draw)
+        kill = attempt(folder, number, draw, chosen)
         kill.resumed = resumed(folder, chosen, since)
         kills.append(kill)
         print(kill.line(), flush=True)
@@ -245,7 +247,7 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
     print(f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint every {EVERY})")
     print("identical: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     assert len(kills) == KILLS and {kill.signal for kill in kills} == {s.name for s in SIGNALS}
-    assert max(lost, default=0) <= EVERY
+    assert lost and max(lost) <= EVERY
     assert counts["figures"] > 50 and counts["weights"] == 6 and counts["sample sets"] == 8
 
 
@@ -323,3 +325,30 @@ def test_a_second_live_copy_is_refused_by_name_and_a_signal_saves(prepared: Path
     assert f'"pid": {first.pid}' in line and f'"host": "{os.uname().nodename}"' in line
     assert "Traceback" not in err + first_err
     assert first.returncode == 75 and "saved, the same command goes on" in first_err
+
+
+BUDGETED = """#!/bin/sh
+# The first attempt gets a time budget of nothing, as a job gets whose time limit is too short.
+if [ "$1" = train ] && [ ! -e first-attempt ]; then
+    touch first-attempt
+    exec {real} "$@" --budget-seconds 0
+fi
+exec {real} "$@"
+"""
+
+
+@pytest.mark.study
+def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepared: Path, alone: Path) -> None:
+    copy_of_the_pipeline(prepared)
+    (prepared / "bin").mkdir()
+    script = prepared / "bin" / "threetargets"
+    script.write_text(BUDGETED.format(real=BIN / "threetargets"))
+    script.chmod(0o755)
+    name = "results/killed/runs/hvae/seed0/weights.safetensors"
+    done = run_snakemake(prepared, *CALL, name, first=prepared / "bin", **AWAY)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "Trying to restart job" in done.stdout
+    assert "time budget of 0 s after step 1/" in done.stdout  # the log of the first attempt, shown by Snakemake
+    assert "goes on after step 1\n" in (prepared / "logs/killed/train/hvae-seed0.log").read_text()
+    mine, theirs = (load_file(folder / name) for folder in (prepared, alone))
+    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)

@@ -4,6 +4,7 @@ says for each the key that the error has to name and a word of what it has to sa
     python tests/malformed/generate.py
 """
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import json

@@ -78,6 +78,7 @@ def run(
             _publish(folder, {}, journal)
             clock.record.curves = curves(journal)
             write_json(folder / "train.json", clock.failed(str(error)).json())
+            journal.unlink(missing_ok=True)
             return
         finally:
             live.close(timeout=10)
@@ -98,7 +99,8 @@ def run(
                 figures.append(mean_figure(f"accuracy_{name}", hits, "images", reference=name))
         clock.record.curves = curves(journal)
         write_json(folder / "train.json", clock.done(figures).json())
-        (work / "checkpoint.safetensors").unlink(missing_ok=True)
+        for done in (work / "checkpoint.safetensors", journal):  # another training of this run begins anew
+            done.unlink(missing_ok=True)
 
 
 def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:

@@ -1,0 +1,331 @@
+"""The store goes away in mid-training: the training ends all the same and soon, and sync fills in the last row."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.servers import Server, postgres
+from tracking.synthetic import small_study
+
+from threetargets import grid, tracking
+from threetargets.errors import BudgetReached
+from threetargets.grid import Run
+from threetargets.stages import prepare, train
+from threetargets.study import Study
+from threetargets.tracking import Journal, live, read
+
+VAE = Run("vae", 0)
+STEPS, EVERY = 300, 50
+EXTRA_SECONDS = 25.0  # the bound: 10 s for the last points, and what a slow machine needs to import MLflow
+TABLE: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table() -> Iterator[None]:
+    yield
+    print("\nstore, outage: extra seconds; points in the journal = rows after sync", *TABLE, sep="\n")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds for minutes: the mirror looks, and tries again, more often than in a study."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(live, "PATIENCE_SECONDS", 0.5)
+
+
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    if request.param == "SQLite":
+        found = Server(folder, f"sqlite:///{folder}/store.db")
+        try:
+            found.start()
+            yield found
+        finally:
+            found.kill()
+        return
+    with postgres() as address:
+        found = Server(folder, address)
+        try:
+            found.start()
+            yield found
+        finally:
+            found.kill()
+
+
+def a_study(name: str, uri: str | None, live_after: float = 0.0) -> Study:
+    values = small_study().model_dump(mode="json")["training"]
+    values["vae"] |= {"steps": STEPS, "log_every": 5, "checkpoint_every": EVERY}
+    return small_study(uri, live_after, study=name, cells=["vae"], training=values, guidance=_unguided())
+
+
+def _unguided() -> dict[str, Any]:
+    return small_study().model_dump(mode="json")["guidance"] | {"cells": []}
+
+
+def train_with(
+    study: Study, monkeypatch: pytest.MonkeyPatch, at: dict[int, Callable[[], None]], budget: float = float("inf")
+) -> float:
+    """Train, doing something when the journal comes to a step. Returns the seconds that it took, less what was done."""
+    log, spent = Journal.log, [0.0]
+
+    def watched(self: Journal, step: int, images: int, metrics: dict[str, float]) -> None:
+        log(self, step, images, metrics)
+        if step in at and "loss" in metrics:
+            begun = time.monotonic()
+            at[step]()
+            spent[0] += time.monotonic() - begun
+
+    monkeypatch.setattr(Journal, "log", watched)
+    begun = time.monotonic()
+    try:
+        train.run(study, VAE, params="p.yaml", threads=1, budget=budget)
+    finally:
+        monkeypatch.setattr(Journal, "log", log)
+    return time.monotonic() - begun - spent[0]
+
+
+def points(study: Study) -> dict[str, list[tuple[int, float]]]:
+    """What the store has of the training that tracking.json names: for each metric of the journal, step and value."""
+    from mlflow import MlflowClient
+
+    state = tracking.sync(study)
+    client, train_id = MlflowClient(tracking_uri=state["uri"]), state["runs"]["vae/seed0"]["train"]
+    runs = client.search_runs([state["experiment_id"]], f"tags.`study.key` = '{study.study}/vae/seed0/train'")
+    assert [run.info.run_id for run in runs if "study.superseded" not in run.data.tags] == [train_id]
+    names = {name for entry in journal(study) for name in entry["metrics"]}
+    return {name: sorted((m.step, m.value) for m in client.get_metric_history(train_id, name)) for name in names}
+
+
+def journal(study: Study) -> list[Any]:
+    return list(read(grid.run_dir(study, VAE) / "train.jsonl"))
+
+
+def assert_whole(study: Study) -> int:
+    """Every point of the journal once, and beside them nothing but the final figures; the number of points."""
+    found, count = points(study), 0
+    for name, stored in found.items():
+        wanted = sorted((e["step"], e["metrics"][name]) for e in journal(study) if name in e["metrics"])
+        figure = [(STEPS, stored[-1][1])] if len(stored) == len(wanted) + 1 else []
+        if name == "images_per_second":  # of a resumed training: the rate of the first attempt at a step
+            assert [step for step, _ in stored] == [step for step, _ in wanted]
+        else:
+            assert sorted(stored) == sorted(wanted + figure), name
+            assert not figure or name == "validation_loss"
+        count += len(wanted)
+    return count
+
+
+def appear(study: Study, step: int) -> Callable[[], None]:
+    """Wait until the live mirror has brought that step to the store."""
+
+    def wait() -> None:
+        from mlflow import MlflowClient
+
+        client, end = MlflowClient(tracking_uri=str(study.tracking.uri)), time.monotonic() + 60
+        while time.monotonic() < end:
+            experiment = client.get_experiment_by_name(study.study)
+            key = f"tags.`study.key` = '{study.study}/vae/seed0/train'"
+            runs = client.search_runs([experiment.experiment_id], key) if experiment else []
+            if (
+                runs
+                and max((m.step for m in client.get_metric_history(runs[0].info.run_id, "loss")), default=0) >= step
+            ):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"step {step} did not come to the store")
+
+    return wait
+
+
+@pytest.fixture
+def plain_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The same training without a store, in a folder of its own; and the data for the other."""
+    monkeypatch.chdir(tmp_path)
+    study = a_study("plain", "http://127.0.0.1:9", live_after=1e6)
+    prepare.run(study)
+    return train_with(study, monkeypatch, {})
+
+
+@pytest.mark.parametrize("outage", ["killed and restarted", "killed for good", "frozen"])
+def test_an_outage_in_mid_training(
+    server: Server,
+    outage: str,
+    plain_seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    study = a_study(outage.replace(" ", "-"), server.uri)
+    prepare.run(study)
+    seen = appear(study, 100)
+
+    def begin() -> None:
+        seen()
+        server.signal(signal.SIGSTOP) if outage == "frozen" else server.kill()
+
+    def end() -> None:
+        time.sleep(1.0)  # the mirror notices
+        if outage == "killed and restarted":
+            server.start()
+            appear(study, 150)()
+
+    seconds = train_with(study, monkeypatch, {100: begin, 200: end})
+    extra = seconds - plain_seconds
+    said = capfd.readouterr().err
+    if outage == "killed for good":
+        assert "training goes on, track sync will fill it in" in said
+        assert tracking.sync(study)["state"] == "incomplete"
+        server.start()
+    elif outage == "frozen":
+        server.signal(signal.SIGCONT)
+        server.wait()
+    rows = assert_whole(study)
+    assert assert_whole(study) == rows  # a second sync adds nothing
+    store = "PostgreSQL" if server.backend.startswith("postgresql") else "SQLite"
+    TABLE.append(f"mlflow server on {store}, {outage}: {extra:.1f} s; {rows} points")
+    assert extra < EXTRA_SECONDS
+    assert (grid.run_dir(study, VAE) / "weights.safetensors").exists()
+
+
+def test_a_database_that_another_program_has_locked(
+    tmp_path: Path, plain_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = a_study("locked", f"sqlite:///{tmp_path}/own.db")
+    prepare.run(study)
+    tracking.init(study)
+    held: list[sqlite3.Connection] = []
+
+    def begin() -> None:
+        appear(study, 100)()
+        held.append(sqlite3.connect(tmp_path / "own.db"))
+        held[0].execute("begin exclusive")
+
+    extra = train_with(study, monkeypatch, {100: begin}) - plain_seconds
+    held[0].rollback()
+    held[0].close()
+    rows = assert_whole(study)
+    TABLE.append(f"SQLite file, locked by another: {extra:.1f} s; {rows} points")
+    assert extra < EXTRA_SECONDS
+
+
+def test_a_resumed_training_goes_on_in_its_mlflow_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended by its budget, then by a crash that takes back what the store has seen, then to the end."""
+    monkeypatch.chdir(tmp_path)
+    study = a_study("resumed", server.uri)
+    prepare.run(study)
+
+    class Crash(Exception):
+        pass
+
+    def crash() -> None:
+        appear(study, 190)()
+        raise Crash
+
+    def slow() -> None:
+        appear(study, 60)()
+
+    monkeypatch.setattr("threetargets.training.loop.time.monotonic", _jump(monkeypatch, study))
+    with pytest.raises(BudgetReached):
+        train_with(study, monkeypatch, {60: slow}, budget=1e6)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
+    first = _train_runs(study)
+    with pytest.raises(Crash):
+        train_with(study, monkeypatch, {190: crash})
+    train_with(study, monkeypatch, {})
+    assert_whole(study)
+    assert len(first) == 1 and _train_runs(study) == first
+
+
+def _jump(monkeypatch: pytest.MonkeyPatch, study: Study) -> Callable[[], float]:
+    """A clock that leaps past any budget once step 100 is in the journal."""
+    path, clock = grid.work_dir(study, VAE) / "journal.jsonl", time.monotonic
+
+    def now() -> float:
+        done = path.exists() and max((e["step"] for e in read(path)), default=0) >= 100
+        return clock() + (1e7 if done and threading.current_thread() is threading.main_thread() else 0.0)
+
+    return now
+
+
+def _train_runs(study: Study) -> list[str]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=str(study.tracking.uri))
+    experiment = client.get_experiment_by_name(study.study)
+    return sorted(
+        run.info.run_id
+        for run in client.search_runs([experiment.experiment_id])
+        if run.data.tags["study.key"].endswith("/train")
+    )
+
+
+TWELVE = """
+import os, sys, time
+import mlflow
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tracking.synthetic import small_study
+from threetargets import grid
+from threetargets.tracking import Journal, init, live
+live.EVERY_SECONDS = 0.2
+study = small_study(sys.argv[1], 0.0, study="twelve", cells=["vae"], seeds=list(range(12)),
+                    guidance=small_study().model_dump(mode="json")["guidance"] | {"cells": []})
+start, children = time.time() + 1, []
+for seed in study.seeds:
+    if not (child := os.fork()):
+        time.sleep(max(0.0, start - time.time()))
+        state = init(study)["state"]
+        run = grid.Run("vae", seed)
+        path = Path("journals") / f"{seed}.jsonl"
+        with Journal(path) as journal, live.Live(study, run, grid.identity(study, "train", run), path) as mirror:
+            for step in range(1, 21):
+                journal.log(step, step, {"loss": 1 / step})
+            mirror.close(timeout=60)
+        os._exit(state != "ready")
+    children.append(child)
+sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children))
+"""
+
+
+def test_twelve_processes_start_at_once_on_an_empty_file(tmp_path: Path) -> None:
+    twelve(tmp_path, f"sqlite:///{tmp_path}/empty.db")
+
+
+def test_twelve_processes_start_at_once_on_an_empty_server(server: Server, tmp_path: Path) -> None:
+    twelve(tmp_path, server.uri)
+
+
+def twelve(folder: Path, uri: str) -> None:
+    from mlflow import MlflowClient
+
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [sys.executable, "-c", TWELVE, uri, str(Path(__file__).parents[1])]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    client = MlflowClient(tracking_uri=uri)
+    experiments = [e for e in client.search_experiments() if e.name == "twelve"]
+    assert len(experiments) == 1
+    runs = client.search_runs([experiments[0].experiment_id])
+    keys = sorted(run.data.tags["study.key"] for run in runs)
+    assert keys == sorted(f"twelve/vae/seed{s}{stage}" for s in range(12) for stage in ("", "/train"))
+    for run in runs:
+        if run.data.tags["study.key"].endswith("/train"):
+            history = client.get_metric_history(run.info.run_id, "loss")
+            assert sorted((m.step, m.value) for m in history) == [(step, 1 / step) for step in range(1, 21)]
