@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -220,7 +221,8 @@ def _losses(metrics: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.study
-def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
+def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callable[[str], None]) -> None:
+    say("")
     folder, draw = copy_of_the_pipeline(tmp_path), random.Random(SEED)
     (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
     chosen, kills, lost = study.load(folder / "study.yaml"), [], []
@@ -229,7 +231,7 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
         kill = attempt(folder, number, draw, chosen)
         kill.resumed = resumed(folder, chosen, since)
         kills.append(kill)
-        print(kill.line(), flush=True)
+        say(kill.line())
         assert kill.code != 0, "the study had ended before it could be killed"
         for cell, step in kill.resumed.items():
             lost.append(before[cell] - step)
@@ -244,8 +246,8 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path) -> None:
     counts = assert_same(alone / "results", folder / "results")
     assert rows(alone / "reports/killed/metrics.csv") == rows(folder / "reports/killed/metrics.csv")
     assert list(folder.glob("results/**/.*")) == [], "files that a killed writer left"
-    print(f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint every {EVERY})")
-    print("identical: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
+    say(f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint every {EVERY})")
+    say("identical: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     assert len(kills) == KILLS and {kill.signal for kill in kills} == {s.name for s in SIGNALS}
     assert lost and max(lost) <= EVERY
     assert counts["figures"] > 50 and counts["weights"] == 6 and counts["sample sets"] == 8

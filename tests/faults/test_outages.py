@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from faults.servers import Server, postgres
+from pipeline.conftest import BIN
 from tracking.synthetic import small_study
 
 from threetargets import grid, tracking
@@ -31,9 +34,9 @@ TABLE: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def table() -> Iterator[None]:
+def table(say: Callable[[str], None]) -> Iterator[None]:
     yield
-    print("\nstore, outage: extra seconds; points in the journal = rows after sync", *TABLE, sep="\n")
+    say("\n".join(["\nstore, outage: extra seconds; points of the journal, each once in the store after sync", *TABLE]))
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +219,22 @@ def test_a_database_that_another_program_has_locked(
     held[0].close()
     rows = assert_whole(study)
     TABLE.append(f"SQLite file, locked by another: {extra:.1f} s; {rows} points")
+    assert extra < EXTRA_SECONDS
+
+
+def test_a_process_ends_though_the_store_takes_calls_and_never_answers(
+    tmp_path: Path, plain_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        study = a_study("silent", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        prepare.run(study)
+        Path("p.yaml").write_text(yaml.safe_dump(study.model_dump(mode="json")))
+        command = [str(BIN / "threetargets"), "train", "--cell", "vae", "--seed", "0", "--params", "p.yaml"]
+        begun = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        extra = time.monotonic() - begun - plain_seconds
+    assert done.returncode == 0, done.stderr
+    TABLE.append(f"a server that never answers: {extra:.1f} s with the start of the process")
     assert extra < EXTRA_SECONDS
 
 
