@@ -51,6 +51,7 @@ MODELS = {
     "ddpm elbo": lambda: ddpm("x0", "elbo"),
     "hvae": lambda: Vae((1, 2, 2), [3, 2], width=8, depth=1, decoder=DECODERS["categorical"], count=17),
     "guide": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, PROCESS),
+    "judge": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, None),
 }
 
 

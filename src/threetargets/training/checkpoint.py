@@ -37,14 +37,17 @@ def save(path: Path, state: State, model: nn.Module, ema: Ema, optimizer: torch.
     tensors |= {f"ema/{k}": v for k, v in ema.state.items()}
     for index, entry in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{k}": torch.as_tensor(v) for k, v in entry.items()}
-    write_tensors(path, tensors, {"state": json.dumps(asdict(state))})
+    # A parameter that no loss reaches (the judge sees no noise level) has no moments: the list says which have.
+    moments = sorted(optimizer.state_dict()["state"])
+    write_tensors(path, tensors, {"state": json.dumps(asdict(state)), "moments": json.dumps(moments)})
 
 
 def restore(path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> State:
     """Load the checkpoint. Raises DataError where it is damaged or of another identity."""
     try:
         with safe_open(path, framework="pt") as file:
-            state = State(**json.loads(file.metadata()["state"]))
+            metadata = file.metadata()
+            state, moments = State(**json.loads(metadata["state"])), set(json.loads(metadata["moments"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged checkpoint ({error}); delete it to start this training again") from None
     if state.identity != identity:
@@ -61,11 +64,11 @@ def restore(path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: to
         entries.setdefault(int(index), {})[key] = value
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     whole = all(
-        entries.get(index, {}).keys() == {"step", "exp_avg", "exp_avg_sq"}
-        and entries[index]["exp_avg"].shape == p.shape
-        for index, p in enumerate(parameters)
+        entry.keys() == {"step", "exp_avg", "exp_avg_sq"} and entry["exp_avg"].shape == parameters[index].shape
+        for index, entry in entries.items()
+        if index < len(parameters)
     )
-    if len(entries) != len(parameters) or not whole:
+    if not moments or entries.keys() != moments or max(moments) >= len(parameters) or not whole:
         raise DataError(
             f"{path}: damaged checkpoint (Adam's moments are missing); delete it to start this training again"
         )
