@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
