@@ -24,7 +24,7 @@ class DataError(UserError):
 
 
 class MissingInput(UserError):
-    """A file that an earlier stage writes is not there."""
+    """A file is not there: an earlier stage writes it, or it could not be downloaded."""
 
     exit_code = 4
 

@@ -10,13 +10,16 @@ import torch
 import yaml
 from sklearn.datasets import load_digits
 
-from threetargets import files
+from threetargets import files, streams
 from threetargets import study as studies
 from threetargets.data import sources, store
 from threetargets.errors import CannotWrite, ConfigError, DataError, MissingInput
 from threetargets.stages import prepare
+from threetargets.study import Split
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+
+DIGITS = sources.find("digits")
 
 
 def a_study(**split):
@@ -33,21 +36,21 @@ def study(tmp_path, monkeypatch):
 
 
 def test_every_image_is_in_exactly_one_split(study):
-    parts = store.split_indices("digits", 1797, study.data.split)
+    parts = store.split_indices(DIGITS, study.data.split)
     assert {k: len(v) for k, v in parts.items()} == {"train": 1097, "validation": 200, "test": 500}
     assert sorted(np.concatenate(list(parts.values()))) == list(range(1797))
 
 
 def test_smaller_training_split_keeps_test_and_validation():
-    whole = store.split_indices("digits", 1797, a_study().data.split)
-    fewer = store.split_indices("digits", 1797, a_study(train=600).data.split)
+    whole = store.split_indices(DIGITS, a_study().data.split)
+    fewer = store.split_indices(DIGITS, a_study(train=600).data.split)
     assert np.array_equal(whole["test"], fewer["test"]) and np.array_equal(whole["validation"], fewer["validation"])
     assert np.array_equal(whole["train"][:600], fewer["train"])
 
 
 def test_split_is_the_same_everywhere():
     """Written down once: another permutation, of another torch or another stream, would move images between splits."""
-    parts = store.split_indices("digits", 1797, a_study().data.split)
+    parts = store.split_indices(DIGITS, a_study().data.split)
     assert parts["test"][:5].tolist() == [480, 572, 994, 393, 1729] and parts["train"][-5:].tolist() == [
         812,
         1,
@@ -58,8 +61,74 @@ def test_split_is_the_same_everywhere():
 
 
 def test_data_sets_have_permutations_of_their_own():
-    a, b = (store.split_indices(name, 1797, a_study().data.split)["test"] for name in "ab")
+    a, b = (store.split_indices(replace(DIGITS, name=name), a_study().data.split)["test"] for name in "ab")
     assert not np.array_equal(a, b)
+
+
+OFFICIAL = replace(DIGITS, name="o", pools=((1000, ("validation", "train")), (797, ("test",))))
+THREE = replace(DIGITS, name="t", pools=((1000, ("train",)), (297, ("validation",)), (500, ("test",))))
+
+
+def test_official_test_images_stay_apart():
+    parts = store.split_indices(OFFICIAL, Split(train=700, validation=300, test=600))
+    assert sorted(np.concatenate([parts["train"], parts["validation"]])) == list(range(1000))
+    assert len(set(parts["test"])) == 600 and min(parts["test"]) >= 1000 and max(parts["test"]) < 1797
+    fewer = store.split_indices(OFFICIAL, Split(train=100, validation=300, test=10))
+    assert np.array_equal(fewer["validation"], parts["validation"])
+    assert np.array_equal(fewer["train"], parts["train"][:100]) and np.array_equal(fewer["test"], parts["test"][:10])
+
+
+def test_official_validation_images_stay_apart():
+    parts = store.split_indices(THREE, Split(train=1000, validation=297, test=500))
+    assert {k: (min(v), max(v), len(set(v))) for k, v in parts.items()} == {
+        "train": (0, 999, 1000),
+        "validation": (1000, 1296, 297),
+        "test": (1297, 1796, 500),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "sizes", "said"),
+    [
+        (OFFICIAL, (801, 200, 1), r"801 \+ 200 = 1001 images, but o has 1000 for train and validation"),
+        (OFFICIAL, (1, 1, 798), "798 images, but o has 797 for test"),
+        (THREE, (500, 298, 1), "298 images, but t has 297 for validation"),
+    ],
+)
+def test_splits_larger_than_their_pool(source, sizes, said):
+    with pytest.raises(ConfigError, match=said):
+        store.split_indices(source, Split(**dict(zip(("train", "validation", "test"), sizes, strict=True))))
+
+
+def test_dynamic_binarisation(study, monkeypatch):
+    """Validation and test are drawn once; training images stay grey, and look binary to all but the loop."""
+    grey = np.repeat(np.arange(256, dtype=np.uint8), 8)[:1797].reshape(1797, 1, 1, 1) * np.ones((1, 8, 8), np.uint8)
+    labels = DIGITS.read([])[1].astype(np.int64)
+    source = replace(
+        DIGITS, levels=2, resampled=True, read=lambda had: (grey, labels), digest=sources.arrays_digest(grey, labels)
+    )
+    monkeypatch.setitem(sources.SOURCES, "digits", source)
+    prepare.run(study)
+    assert store.load_manifest(study).levels == 2
+    index = store.split_indices(source, study.data.split)
+    for split in ("train", "validation", "test"):
+        images = store.load_split(study, split).images
+        assert images.dtype == torch.uint8 and set(images.unique().tolist()) == {0, 1}
+        assert torch.equal(images, store.load_split(study, split).images)
+        p = torch.from_numpy(grey[index[split]]).double() / 255
+        z = (images.double() - p).sum() / (p * (1 - p)).sum().sqrt()
+        assert abs(z) < 4
+    stored, resample = store.load_training(study)
+    assert np.array_equal(stored.images.numpy(), grey[index["train"]])
+    draws = [resample(stored.images, streams.generator(5, "binarise", step)) for step in (0, 1)]
+    assert not torch.equal(*draws) and set(draws[0].unique().tolist()) == {0, 1}
+    assert torch.equal(draws[0], resample(stored.images, streams.generator(5, "binarise", 0)))
+
+
+def test_other_data_are_trained_on_as_stored(study):
+    prepare.run(study)
+    stored, resample = store.load_training(study)
+    assert resample is None and torch.equal(stored.images, store.load_split(study, "train").images)
 
 
 def test_splits_larger_than_the_data(tmp_path, monkeypatch):
@@ -76,7 +145,7 @@ def test_what_is_written_is_what_is_read(study):
     assert (manifest.name, manifest.levels, manifest.shape, manifest.dims) == ("digits", 17, (1, 8, 8), 64)
     assert manifest.classes == 10 and manifest.class_names[7] == "7"
     assert manifest.source["command"] == "threetargets prepare --params p.yaml"
-    for split, index in store.split_indices("digits", 1797, study.data.split).items():
+    for split, index in store.split_indices(DIGITS, study.data.split).items():
         images = store.load_split(study, split)
         assert images.images.dtype == torch.uint8 and images.labels.dtype == torch.int64
         assert len(images) == manifest.splits[split].n

@@ -1,21 +1,30 @@
 """Where images come from: one entry for each data set, checked by digest.
 
-To add a data set, write a function that returns its `Arrays` and add one `Source` to `SOURCES`. A set that is
-downloaded takes its files from `mirror` where one is given (a folder or an http address, `data.mirror` of the study)
-and from its public addresses otherwise.
+To add a data set, add one `Source` to `SOURCES`: what is known of it, its files in the forms in which they are
+distributed (`layouts`), and a function that reads them. What can be read is in formats.py, how files are found, fetched
+and checked in fetch.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from threetargets.data import download, formats, listing
+from threetargets.data.download import PATIENCE, File, Patience
+from threetargets.data.fetch import obtain
+from threetargets.data.listing import Layout
 from threetargets.errors import ConfigError, DataError
+
+Had = Sequence[tuple[File, Path]]
+Splits = tuple[str, ...]
+WHOLE: Splits = ("test", "validation", "train")
+OFFICIAL: Splits = ("validation", "train")  # of the official training images; the official test images are apart
 
 
 class Arrays(NamedTuple):
@@ -28,18 +37,27 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is known of a data set before it is read; `digest` is `arrays_digest` of all its images and labels, in
-    the order of its files."""
+    """What is known of a data set before it is read.
+
+    `digest` is `arrays_digest` of all its images and labels, in the order of its files. `pools` says how many of them,
+    in that order, may go into which splits: the official test images into the test split and no other. Within a pool
+    the splits are cut in the order given, so that a study with fewer training images keeps the other splits.
+    """
 
     name: str
     shape: tuple[int, int, int]  # (C, H, W)
     levels: int  # K: grey levels are 0..K-1
-    classes: int
+    classes: int  # 1 where there are no labels; they are all 0 then
     class_names: tuple[str, ...]
+    pools: tuple[tuple[int, Splits], ...]
     digest: str
     licence: str
     citation: str
-    load: Callable[[str | None], Arrays]  # takes the mirror
+    home: str  # where it is described, or the package that ships it
+    installed: Callable[[], Path] | None = None  # its file, where a package ships it
+    layouts: tuple[Layout, ...] = ()  # else: the first one that can be had is read
+    read: Callable[[Had], tuple[np.ndarray, np.ndarray]]
+    resampled: bool = False  # read as 256 grey levels, the probabilities of levels 1: see binarise.py
 
 
 def arrays_digest(images: np.ndarray, labels: np.ndarray) -> str:
@@ -51,22 +69,47 @@ def arrays_digest(images: np.ndarray, labels: np.ndarray) -> str:
     return sha.hexdigest()
 
 
-def _digits(mirror: str | None) -> Arrays:
-    """The 8x8 digits, read from the file that scikit-learn installs; a mirror is not needed."""
+def _digits_file() -> Path:
     import sklearn.datasets
+
+    return Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
+
+
+def _digits(had: Had) -> tuple[np.ndarray, np.ndarray]:
+    """The 8x8 digits, read by scikit-learn from the file that it installs."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    file = Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
-    files = []
-    if file.exists():
-        sha = hashlib.sha256(file.read_bytes()).hexdigest()
-        files.append({"name": file.name, "sha256": sha, "from": "scikit-learn"})
     images = bunch.images.astype(np.uint8)[:, None]
     if not np.array_equal(images[:, 0], bunch.images):
         raise DataError("digits: expected whole grey levels 0..16; reinstall scikit-learn")
-    return Arrays(images, bunch.target.astype(np.int64), files)
+    return images, bunch.target
 
+
+def _idx(had: Had) -> tuple[np.ndarray, np.ndarray]:
+    """Training images and labels, test images and labels: the four files of MNIST and its kin."""
+    train, train_labels, test, test_labels = (formats.idx(path) for _, path in had)
+    return np.concatenate([train, test])[:, None], np.concatenate([train_labels, test_labels])
+
+
+def _amat(had: Had) -> tuple[np.ndarray, np.ndarray]:
+    """Training, validation and test images as text, without labels."""
+    images = np.concatenate([formats.amat(path, 28 * 28) for _, path in had]).reshape(-1, 1, 28, 28)
+    return images, np.zeros(len(images), np.int64)
+
+
+def _cifar(had: Had) -> tuple[np.ndarray, np.ndarray]:
+    """Five training batches and the test batch, from the archive or as six files."""
+    if len(had) == 1:
+        path = had[0][1]
+        parts = [formats.cifar(path, raw) for raw in formats.members(path, listing.CIFAR_MEMBERS)]
+    else:
+        parts = [formats.cifar(path, formats.unzipped(path)) for _, path in had]
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+DIGITS = tuple("0123456789")
+MNIST_CITATION = "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits, 1998"
 
 SOURCES: dict[str, Source] = {
     "digits": Source(
@@ -74,12 +117,92 @@ SOURCES: dict[str, Source] = {
         shape=(1, 8, 8),
         levels=17,
         classes=10,
-        class_names=tuple("0123456789"),
+        class_names=DIGITS,
+        pools=((1797, WHOLE),),
         digest="3bdcbf898d4e4ae2f3de959032fd61698f9cfd69ee85a8f024b3c115d56ec81a",
         licence="CC BY 4.0",
         citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (test set), UCI Machine"
         " Learning Repository, 1998, doi:10.24432/C50P49; the copy that scikit-learn ships",
-        load=_digits,
+        home="scikit-learn",
+        installed=_digits_file,
+        read=_digits,
+    ),
+    "mnist": Source(
+        name="mnist",
+        shape=(1, 28, 28),
+        levels=256,
+        classes=10,
+        class_names=DIGITS,
+        pools=((60000, OFFICIAL), (10000, ("test",))),
+        digest="c796fdc7928c3c94b2a6943b4a08cbd6d4d739dd06190a77a6d97acc4c963401",
+        licence="CC BY-SA 3.0",
+        citation=MNIST_CITATION,
+        home="http://yann.lecun.com/exdb/mnist",
+        layouts=(listing.MNIST,),
+        read=_idx,
+    ),
+    "mnist-dynamic": Source(
+        name="mnist-dynamic",
+        shape=(1, 28, 28),
+        levels=2,
+        classes=10,
+        class_names=DIGITS,
+        pools=((60000, OFFICIAL), (10000, ("test",))),
+        digest="c796fdc7928c3c94b2a6943b4a08cbd6d4d739dd06190a77a6d97acc4c963401",
+        licence="CC BY-SA 3.0",
+        citation=f"{MNIST_CITATION}; binarised at random, training images anew whenever they are seen (Burda, Grosse,"
+        " Salakhutdinov 2016, arXiv:1509.00519)",
+        home="http://yann.lecun.com/exdb/mnist",
+        layouts=(listing.MNIST,),
+        read=_idx,
+        resampled=True,
+    ),
+    "mnist-binarised": Source(
+        name="mnist-binarised",
+        shape=(1, 28, 28),
+        levels=2,
+        classes=1,
+        class_names=("digit",),
+        pools=((50000, ("train",)), (10000, ("validation",)), (10000, ("test",))),
+        digest="e56548534d2185c23b0c071cde24c4a0726f61bca217001f8ea307ffc1de7120",
+        licence="not stated; made from MNIST",
+        citation="H. Larochelle, I. Murray: The Neural Autoregressive Distribution Estimator, AISTATS 2011; binarised"
+        " at random, once, from MNIST as in R. Salakhutdinov, I. Murray: On the Quantitative Analysis of Deep Belief"
+        " Networks, ICML 2008",
+        home="https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist",
+        layouts=(listing.AMAT, listing.AMAT_GZ),
+        read=_amat,
+    ),
+    "fashion-mnist": Source(
+        name="fashion-mnist",
+        shape=(1, 28, 28),
+        levels=256,
+        classes=10,
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+        pools=((60000, OFFICIAL), (10000, ("test",))),
+        digest="6ba3a9b107a4185b23e5825bb5d5326e40a5e945a520b22e0bc0849360d67265",
+        licence="MIT",
+        citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, 2017, arXiv:1708.07747",
+        home="https://github.com/zalandoresearch/fashion-mnist",
+        layouts=(listing.FASHION,),
+        read=_idx,
+    ),
+    "cifar10": Source(
+        name="cifar10",
+        shape=(3, 32, 32),
+        levels=256,
+        classes=10,
+        class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        pools=((50000, OFFICIAL), (10000, ("test",))),
+        digest="848065edd20119ce71b9febcba2823bc628e0ce25208574cbdd21d6f401daae0",
+        licence="not stated; free to use with its citation",
+        citation="A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009",
+        home="https://www.cs.toronto.edu/~kriz/cifar.html",
+        layouts=(listing.CIFAR, listing.CIFAR_BATCHES),
+        read=_cifar,
     ),
 }
 
@@ -91,18 +214,32 @@ def find(name: str) -> Source:
     return SOURCES[name]
 
 
-def read(source: Source, mirror: str | None = None) -> Arrays:
-    """All images and labels of a source, checked. Raises DataError where they are not those that the entry
-    describes."""
-    arrays = source.load(mirror)
-    if arrays.images.shape[1:] != source.shape or arrays.labels.shape != arrays.images.shape[:1]:
-        expected = f"images (N, {', '.join(map(str, source.shape))}) and labels (N,)"
-        found = f"{arrays.images.shape} and {arrays.labels.shape}"
-        raise DataError(f"data set {source.name}: expected {expected}, found {found}")
-    digest = arrays_digest(arrays.images, arrays.labels)
+def read(source: Source, mirror: str | None = None, patience: Patience = PATIENCE) -> Arrays:
+    """All images and labels of a source, fetched where they are not here, and checked.
+
+    Raises MissingInput where its files are nowhere to be had, DataError where they are not those that the entry
+    describes, CannotWrite where the cache takes no more.
+    """
+    if source.installed:
+        path = source.installed()
+        had = [(File(path=path.name, size=path.stat().st_size, sha256=download.digest(path)), path)]
+    else:
+        had = obtain(source.name, source.layouts, mirror, patience)
+    images, labels = source.read(had)
+    labels = labels.astype(np.int64)
+    total = sum(count for count, _ in source.pools)
+    if images.shape != (total, *source.shape) or labels.shape != (total,):
+        expected = f"images {(total, *source.shape)} and labels ({total},)"
+        raise DataError(f"data set {source.name}: expected {expected}, found {images.shape} and {labels.shape}")
+    digest = arrays_digest(images, labels)
     if digest != source.digest:
         raise DataError(
             f"data set {source.name}: SHA-256 of its arrays is {digest[:16]}..., expected {source.digest[:16]}...;"
             " the files are not those that this study names: fetch or install them again"
         )
-    return arrays
+    # The public home, not the place that they were had from: a study prepared from a mirror is the same study.
+    files = [
+        {"name": Path(f.path).name, "sha256": f.sha256, "from": f.addresses[0] if f.addresses else source.home}
+        for f, _ in had
+    ]
+    return Arrays(images, labels, files)

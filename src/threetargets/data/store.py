@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ import torch
 from torch import Tensor
 
 from threetargets import files, grid, streams
+from threetargets.data import binarise
 from threetargets.data.sources import Source, arrays_digest
 from threetargets.errors import ConfigError, DataError
 from threetargets.study import Split, Study
 
-# The order in which the permutation is cut: a study with fewer training images keeps its test and validation images.
-CUT = ("test", "validation", "train")
+Resample = Callable[[Tensor, torch.Generator], Tensor]
 AGAIN = "run `threetargets prepare` again"
 
 
@@ -43,6 +44,7 @@ class Manifest:
     digest: str
     splits: dict[str, Stored]
     source: dict[str, Any]
+    resampled: bool = False  # the training split holds grey levels 0..255: see binarise.py
 
     @property
     def dims(self) -> int:
@@ -73,36 +75,47 @@ def manifest_path(study: Study) -> Path:
     return grid.data_dir(study) / "manifest.json"
 
 
-def split_indices(name: str, total: int, split: Split) -> dict[str, np.ndarray]:
-    """Indices of each split: a permutation drawn from the stream (0, "split/<name>"), cut into test, validation and
-    train.
+def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
+    """Indices of each split: a permutation of each pool, drawn from the stream (0, "split/<name>") or
+    (0, "split/<name>/<first of the pool's splits>") where there are several, and cut into the pool's splits.
 
     It depends on the data set alone, never on a run's seed. Raises ConfigError where the splits are larger than the
-    data.
+    pool that they come from.
     """
-    wanted = split.model_dump()
-    if sum(wanted.values()) > total:
-        sizes = " + ".join(str(wanted[part]) for part in grid.SPLITS)
-        asked = f"{sizes} = {sum(wanted.values())} images"
-        raise ConfigError(f"data.split: {asked}, but {name} has {total}; make the splits smaller")
-    order = torch.randperm(total, generator=streams.generator(0, f"split/{name}")).numpy()
-    ends = np.cumsum([wanted[part] for part in CUT])
-    return dict(zip(CUT, np.split(order, ends)[:-1], strict=True))
+    wanted, first = split.model_dump(), 0
+    found: dict[str, np.ndarray] = {}
+    for total, parts in source.pools:
+        if sum(wanted[part] for part in parts) > total:
+            sizes = " + ".join(str(wanted[part]) for part in grid.SPLITS if part in parts)
+            asked = f"{sizes} = {sum(wanted[part] for part in parts)}" if len(parts) > 1 else sizes
+            several = len(source.pools) > 1
+            has = f"{total} for {' and '.join(p for p in grid.SPLITS if p in parts)}" if several else str(total)
+            raise ConfigError(f"data.split: {asked} images, but {source.name} has {has}; make the splits smaller")
+        purpose = f"split/{source.name}" + (f"/{parts[0]}" if len(source.pools) > 1 else "")
+        order = first + torch.randperm(total, generator=streams.generator(0, purpose)).numpy()
+        ends = np.cumsum([wanted[part] for part in parts])
+        found |= dict(zip(parts, np.split(order, ends)[:-1], strict=True))
+        first += total
+    return found
 
 
 def write(study: Study, source: Source, images: np.ndarray, labels: np.ndarray, provenance: dict[str, Any]) -> Manifest:
     """Write the splits and, last, the manifest that names them. The same input gives the same bytes. Raises
     ConfigError, CannotWrite."""
     stored = {}
-    for split, index in split_indices(source.name, len(images), study.data.split).items():
-        files.write_arrays(split_path(study, split), images=images[index], labels=labels[index])
-        stored[split] = Stored(len(index), arrays_digest(images[index], labels[index]))
+    for split, index in split_indices(source, study.data.split).items():
+        levels = images[index]
+        if source.resampled and split != "train":  # training images stay grey: they are drawn anew in the loop
+            levels = _binarised(torch.from_numpy(levels), split).numpy()
+        files.write_arrays(split_path(study, split), images=levels, labels=labels[index])
+        stored[split] = Stored(len(index), arrays_digest(levels, labels[index]))
     manifest = Manifest(
         name=source.name,
         levels=source.levels,
         shape=source.shape,
         classes=source.classes,
         class_names=source.class_names,
+        resampled=source.resampled,
         digest="",
         splits={split: stored[split] for split in grid.SPLITS},
         source={"digest": source.digest, "licence": source.licence, "citation": source.citation} | provenance,
@@ -138,8 +151,26 @@ def load_manifest(study: Study) -> Manifest:
 
 
 def load_split(study: Study, split: str) -> Images:
-    """The images and labels of one split. Raises MissingInput, and DataError where the file is not the one that the
-    manifest names."""
+    """The images, as levels 0..K-1, and labels of one split. Training images that are stored grey are binarised once,
+    the same in every call.
+
+    Raises MissingInput, and DataError where the file is not the one that the manifest names.
+    """
+    manifest, found = load_manifest(study), _load(study, split)
+    return replace(found, images=_binarised(found.images, split)) if manifest.resampled and split == "train" else found
+
+
+def load_training(study: Study) -> tuple[Images, Resample | None]:
+    """The training split as it is stored, and how the loop draws levels from a batch of it, or None where it holds
+    levels. Raises as `load_split` does."""
+    return _load(study, "train"), binarise.draw if load_manifest(study).resampled else None
+
+
+def _binarised(grey: Tensor, split: str) -> Tensor:
+    return binarise.draw(grey, streams.generator(0, f"binarise/{split}"))
+
+
+def _load(study: Study, split: str) -> Images:
     wanted, path = load_manifest(study).splits[split].digest, split_path(study, split)
     arrays = files.read_arrays(path)
     if set(arrays) != {"images", "labels"} or arrays_digest(arrays["images"], arrays["labels"]) != wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threetargets.data import sources, store
+from threetargets.data.download import say
 from threetargets.study import Study
 
 
@@ -10,9 +11,13 @@ def run(study: Study, params: str = "params.yaml") -> None:
     """Write results/<study>/data/{train,validation,test}.npz and, last, manifest.json.
 
     The same study gives the same bytes, so that a second run changes nothing downstream: no dates and no versions
-    are written. Raises ConfigError (unknown name, splits too large), DataError (wrong digest), CannotWrite.
+    are written, and no trace of where the files were had from. Downloads tell their progress on stderr. Raises
+    ConfigError (unknown name, splits too large), DataError (wrong digest), MissingInput (nowhere to be had) and
+    CannotWrite.
     """
     source = sources.find(study.data.name)
+    store.split_indices(source, study.data.split)  # refused before anything is downloaded
     arrays = sources.read(source, study.data.mirror)
+    say(f"{source.name}: {len(arrays.images)} images, SHA-256 as expected; writing the splits")
     provenance = {"files": arrays.files, "command": f"threetargets prepare --params {params}"}
     store.write(study, source, arrays.images, arrays.labels, provenance)
