@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from threetargets.errors import CannotWrite, UserError
+from threetargets.errors import CannotWrite, MissingInput, UserError
 
 UNWRITABLE = (
     errno.EACCES,
@@ -155,6 +155,24 @@ def report(params: Params = "params.yaml") -> None:
     from threetargets.stages import report as stage
 
     stage.run(study.load(params))
+
+
+@app.command()
+def doctor(
+    params: Params = "params.yaml",
+    slurm: Annotated[bool, typer.Option("--slurm", help="the study is to run by the Slurm profile")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a check, for scripts")] = False,
+) -> None:
+    """Check machine, data, disk, MLflow and Slurm before the study starts; exit code 4 where something is missing."""
+    import json
+    from dataclasses import asdict
+
+    from threetargets import doctor, study
+
+    findings = doctor.examine(study.load(params), slurm)
+    print(json.dumps([asdict(one) for one in findings], indent=1) if as_json else doctor.table(findings))
+    if any(one.state == "failed" for one in findings):
+        raise typer.Exit(MissingInput.exit_code)
 
 
 @track.command("init")
