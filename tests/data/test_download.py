@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -175,3 +177,37 @@ def test_unwritable_cache(file, goal, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(CannotWrite, match="cache/set: cannot be written"):
         get(file, goal)
+
+
+MOUNTED = """
+import sys
+from pathlib import Path
+from threetargets.data.download import File, download
+from threetargets.errors import UserError
+path, size, sha256, address = sys.argv[1:]
+try:
+    download(File(path=path, size=int(size), sha256=sha256), [address], Path(path))
+except UserError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [("size=128k", "No space left on device"), ("size=1m,ro", "Read-only file system")]
+)
+def test_real_file_systems(file, tmp_path, options, said):
+    """A tmpfs that is too small, and one that is read-only, in a mount namespace of their own."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    mount = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs {folder} && exec "$@"', "sh"]
+    try:
+        subprocess.run([*mount, "true"], check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("no permission to mount a tmpfs")
+    inside = [sys.executable, "-c", MOUNTED, str(folder / "set/x"), str(file.size), file.sha256, file.addresses[0]]
+    listed = [*mount, "sh", "-c", f'"$@"; code=$?; find {folder} -type f -size +0; exit $code', "sh", *inside]
+    done = subprocess.run(listed, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5, done.stderr
+    (line,) = done.stdout.splitlines()  # and no file is left but empty ones
+    assert said in line and "THREETARGETS_CACHE" in line
