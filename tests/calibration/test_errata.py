@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from threetargets.calibration.errata import ERRATA, Shown, diffusion
-from threetargets.calibration.errata.entry import known
+from threetargets.calibration.misprint import known
 
 ERRATUM = {entry.id: entry for entry in ERRATA}
 MEAN, STD, X = 0.5, 0.6, 0.6  # q(z | x = 0.6) of the one-level model

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from threetargets import grid
-from threetargets.calibration.errata.entry import known
+from threetargets.calibration.misprint import known
 from threetargets.calibration.rows import drawn
 from threetargets.files import write_arrays, write_json, write_text
 from threetargets.grid import FLOOR, Run

@@ -14,7 +14,7 @@ from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS, Prediction
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import nearest
-from threetargets.likelihood.bound import diffusion_bound
+from threetargets.likelihood.bound import denoise
 from threetargets.streams import generator
 
 ROUNDING = "rounding in float64"
@@ -84,10 +84,10 @@ def equivalent() -> list[Row]:
         why = "1e-10 of its size"
         rows.append(exact(what, known, found, 1e-10 * known, why, n=400, unit="nats", origin="½ ΔSNR |x₀ − x̂₀|²"))
     levels = nearest(clean[:100], 17)
-    own = diffusion_bound([(slice(0, 100), imperfect)], process, levels, 17, "fixed-large", seed=0).nats.mean()
+    own = denoise([(slice(0, 100), imperfect)], process, levels, 17, seed=0).bound("fixed-large").nats.mean()
     for name in TARGETS:
         predictors = [(slice(0, 100), converted(name))]
-        nats = diffusion_bound(predictors, process, levels, 17, "fixed-large", seed=0).nats.mean()
+        nats = denoise(predictors, process, levels, 17, seed=0).bound("fixed-large").nats.mean()
         what = f"bound of the converted predictor, as {name}"
         why, origin = "rounding through the conversion", "the predictor as it is"
         rows.append(exact(what, own, nats, 1e-9 * float(own), why, n=100, unit="nats", origin=origin))

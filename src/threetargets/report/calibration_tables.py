@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threetargets.calibration.errata.entry import Shown
+from threetargets.calibration.misprint import Shown
 from threetargets.calibration.rows import Row, written
 from threetargets.report.calibrated import Calibration, Checked
 from threetargets.report.wording import Table, Text, count, decimals, number

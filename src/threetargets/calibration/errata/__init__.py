@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from threetargets.calibration.errata import diffusion, langevin, latent
-from threetargets.calibration.errata.entry import CHAPTER, DAI, KASY, MCALLESTER, POLYAKOV, Erratum, Shown
+from threetargets.calibration.misprint import CHAPTER, DAI, KASY, MCALLESTER, POLYAKOV, Erratum, Shown
 
 __all__ = ["ERRATA", "Erratum", "Shown"]
 

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from threetargets.calibration.densities import HUMPS, cosine, isotropic, tensor
-from threetargets.calibration.errata.entry import Shown, known, simulated
+from threetargets.calibration.misprint import Shown, known, simulated
 from threetargets.calibration.quadrature import abars, bayes_step, betas
 from threetargets.diffusion.guidance import of_eps
 from threetargets.diffusion.kernel import add_noise, posterior, signal_noise
@@ -17,7 +17,7 @@ from threetargets.diffusion.schedule import table_of_betas
 from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import centres, nearest
-from threetargets.likelihood.bound import diffusion_bound
+from threetargets.likelihood.bound import denoise
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.streams import generator
 
@@ -149,7 +149,7 @@ def consistency() -> list[Shown]:
     """Divergences of q(x_i | x_{i-1}) over q(x_{i-1}, x_{i+1} | x_0), where x_{i+1} has already seen x_i."""
     process, data, n = cosine(12, 5.0, -7.0), isotropic(0.0, 0.1), 20_000
     levels = nearest(data.draw(n, generator(0, "calibrate/errata", 9)), 256)
-    usual = diffusion_bound([(slice(0, n), data.predict)], process, levels, 256, "fixed-large", seed=5)
+    usual = denoise([(slice(0, n), data.predict)], process, levels, 256, seed=5).bound("fixed-large")
     other = two_sided_terms(data.predict, process, centres(levels, 256).double(), "fixed-large", seed=6)
     one = usual.prior + usual.denoising.sum(1)
     values = []

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from threetargets.calibration.errata.entry import Shown, simulated
+from threetargets.calibration.misprint import Shown, simulated
 from threetargets.oracles import Gaussian
 from threetargets.streams import generator
 

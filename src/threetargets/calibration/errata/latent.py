@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from threetargets.calibration.densities import ONE_LEVEL, SEEN
-from threetargets.calibration.errata.entry import Shown, known, simulated
+from threetargets.calibration.misprint import Shown, known, simulated
 from threetargets.calibration.quadrature import Array, normal_mean
 from threetargets.streams import generator
 
