@@ -12,7 +12,7 @@ from threetargets.calibration.registry import CHECKS
 from threetargets.grid import Run
 from threetargets.metrics.statistics import welch_reference
 from threetargets.records import Figure
-from threetargets.report import calibrated, claims, guided, page
+from threetargets.report import calibrated, claims, guided, sections
 from threetargets.report.collect import Place, Results
 
 Make = Callable[..., Results]
@@ -219,7 +219,7 @@ def test_a_missing_curve_keeps_a_claim_open(have: Make) -> None:
 
 
 def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
-    table = page.claims_table(have(missing=Run("vae", 0)))
+    table = sections.claims_table(have(missing=Run("vae", 0)))
     names = [row[0].text.split(" (")[0] for row in table.rows]
     assert len(set(names)) == 19  # as many as the study's list has
     assert sum(row[1].text == "no data" for row in table.rows) == len(claims.ELSEWHERE)

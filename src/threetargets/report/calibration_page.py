@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from threetargets.report import calibration_tables
 from threetargets.report.calibrated import Calibration
+from threetargets.report.templates import environment, style
 from threetargets.report.wording import listing, of
-
-TEMPLATES = Path(__file__).parent
 
 
 def headline(calibration: Calibration) -> str:
@@ -22,20 +19,14 @@ def headline(calibration: Calibration) -> str:
 
 def render(calibration: Calibration) -> str:
     """The HTML. Everything that comes from the file is escaped."""
-    import jinja2
-    from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("calibration.html").render(
-        calibration=calibration,
-        headline=headline(calibration),
-        tables=[calibration_tables.table_of(check) for check in calibration.checks],
-        errata=calibration_tables.errata(calibration),
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+    return (
+        environment(escape=True)
+        .get_template("calibration.html")
+        .render(
+            calibration=calibration,
+            headline=headline(calibration),
+            tables=[calibration_tables.table_of(check) for check in calibration.checks],
+            errata=calibration_tables.errata(calibration),
+            style=style(),
+        )
     )

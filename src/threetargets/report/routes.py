@@ -114,9 +114,7 @@ def lengths(results: Results) -> Plot:
                     continue
                 mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
                 line = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1, "marker": "o"}
-                band(
-                    panel, steps, (mean, low, high), marker="o", markersize=3, label=target(Run(name, 0).target), **line
-                )
+                band(panel, steps, (mean, low, high), markersize=3, label=target(Run(name, 0).target), **line)
                 rows += [
                     {"cell": name, "T": t, "mean": m, "low": lo, "high": hi, "seeds": len(seeds)}
                     for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
