@@ -290,3 +290,44 @@ def test_signals_are_as_they_were_before(tmp_path):
     with pytest.raises(BudgetReached, match=f"signal {int(signal.SIGTERM)}"):
         train(Interrupted(make("ddpm"), 2, tell_to_end), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_images_are_drawn_anew_at_every_step_and_a_resumed_run_draws_the_same(tmp_path):
+    """The draw of step k is a function of (seed, k): what the model saw after a resume is what it would have seen."""
+    seen = {}
+
+    class Watching(nn.Module):
+        def __init__(self, model, name):
+            super().__init__()
+            self.model, self.name = model, name
+
+        def forward(self, images, labels, generator, *share):
+            if self.training:
+                seen.setdefault(self.name, []).append(images.clone())
+            return self.model(images, labels, generator, *share)
+
+    def run(name, folder, budget=float("inf")):
+        model = Watching(make("ddpm"), name)
+        draw = lambda grey, source: (torch.rand(grey.shape, generator=source) * 17 < grey).to(torch.uint8)  # noqa: E731
+        loop.train(
+            model,
+            IMAGES,
+            LABELS,
+            settings(),
+            name="a",
+            seed=0,
+            identity="x",
+            folder=folder,
+            validate=lambda m: 0.0,
+            accelerator=Accelerator(cpu=True),
+            resample=draw,
+            budget=budget,
+        )
+
+    run("whole", tmp_path / "whole")
+    with pytest.raises(BudgetReached):
+        run("parts", tmp_path / "parts", budget=0.0)
+    run("parts", tmp_path / "parts")
+    assert len(seen["whole"]) == len(seen["parts"]) == 10
+    assert all(torch.equal(a, b) for a, b in zip(seen["whole"], seen["parts"], strict=True))
+    assert all(image.max() == 1 for image in seen["whole"]) and not torch.equal(seen["whole"][0], seen["whole"][1])

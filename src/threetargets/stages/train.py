@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from threetargets.data.store import load_manifest, load_split
+from threetargets.data.store import load_manifest, load_split, load_training
 from threetargets.errors import Diverged
 from threetargets.files import write, write_json
 from threetargets.grid import Run, run_dir, work_dir
@@ -36,7 +36,7 @@ def run(
     manifest = load_manifest(study)
     clock = Clock("train", study, run, params, manifest, threads)
     folder, work = run_dir(study, run), work_dir(study, run)
-    data, validation = load_split(study, "train"), load_split(study, "validation")
+    (data, resample), validation = load_training(study), load_split(study, "validation")
     model = build(study, manifest, run)
     if study.precision == "bf16" and isinstance(model, Ddpm):
         model.autocast = torch.bfloat16
@@ -58,6 +58,7 @@ def run(
             folder=work,
             validate=validate,
             accelerator=accelerator,
+            resample=resample,
             budget=budget,
         )
 

@@ -25,6 +25,8 @@ from threetargets.training import checkpoint
 from threetargets.training.ema import Ema
 
 Validate = Callable[[nn.Module], float]
+Resample = Callable[[Tensor, torch.Generator], Tensor]
+"""Draws levels anew from the stored images of a batch, where a data set is a distribution (dynamic binarisation)."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def train(
     folder: Path,
     validate: Validate,
     accelerator: Accelerator,
+    resample: Resample | None = None,
     budget: float = math.inf,
 ) -> Trained:
     """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint in `folder` if
@@ -120,7 +123,10 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, step)
             rows = batch_indices(seed, step, settings.batch, len(images)).to(device)
-            loss = model(images[rows], labels[rows], generator(seed, "train", step, device=device), share)
+            batch = images[rows]
+            if resample:
+                batch = resample(batch, generator(seed, "binarise", step, device=device))
+            loss = model(batch, labels[rows], generator(seed, "train", step, device=device), share)
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
