@@ -8,7 +8,9 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-TRACKING = f"{PACKAGE.name}.tracking"
+NO_NUMBERS = ("tracking", "study", "values", "mapping", "complaint", "registry", "grid", "errors")
+"""Left out of every digest but the report's: the mirror of what was measured, the reading of parameters, whose values
+are in the identity themselves, the names of files, and messages."""
 
 
 def _file(module: str) -> Path | None:
@@ -29,11 +31,14 @@ def _imports(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == PACKAGE.name}
 
 
+def _counts(module: str) -> bool:
+    return module.split(".")[1:2] not in [[name] for name in NO_NUMBERS]
+
+
 @functools.cache
 def modules(stage: str) -> tuple[str, ...]:
     """The files, relative to the package, that `stages/<stage>.py` imports directly or through others, itself
-    included; and the templates that lie beside them. Tracking is left out where it cannot change a number: it is in
-    the report's."""
+    included; and the templates that lie beside them; less NO_NUMBERS where they cannot change one."""
     todo = [f"{PACKAGE.name}.stages.{stage}"]
     files: set[Path] = set()
     while todo:
@@ -41,7 +46,7 @@ def modules(stage: str) -> tuple[str, ...]:
         if path is None or path in files or not path.exists():
             continue
         files.add(path)
-        todo.extend(name for name in _imports(path) if stage == "report" or not name.startswith(TRACKING))
+        todo.extend(name for name in _imports(path) if stage == "report" or _counts(name))
     templates = {t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")}
     return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files | templates))
 

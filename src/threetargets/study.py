@@ -222,6 +222,7 @@ class Study(Section):
     tracking: Tracking
     device: Literal["auto", "cpu", "cuda"]
     processes: Positive
+    compile: bool
     precision: Literal["fp32", "bf16"]
 
     @model_validator(mode="after")

@@ -41,6 +41,8 @@ def run(
     if study.precision == "bf16" and isinstance(model, Ddpm):
         model.autocast = torch.bfloat16
     accelerator = Accelerator(cpu=device_of(study).type == "cpu")
+    if study.compile and isinstance(model, Ddpm) and accelerator.device.type == "cuda":
+        model.net.compile()
     size = parameters(model)
 
     def validate(average: nn.Module) -> float:
