@@ -350,12 +350,13 @@ exec {real} "$@"
 @pytest.mark.study
 def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepared: Path, alone: Path) -> None:
     copy_of_the_pipeline(prepared)
+    (prepared / "study.yaml").write_text(yaml.safe_dump(parameters()))
     (prepared / "bin").mkdir()
     script = prepared / "bin" / "threetargets"
     script.write_text(BUDGETED.format(real=BIN / "threetargets"))
     script.chmod(0o755)
     name = "results/killed/runs/hvae/seed0/weights.safetensors"
-    done = run_snakemake(prepared, *CALL, name, first=prepared / "bin", **AWAY)
+    done = run_snakemake(prepared, name, *CALL, first=prepared / "bin", **AWAY)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "Trying to restart job" in done.stdout
     assert "time budget of 0 s after step 1/" in done.stdout  # the log of the first attempt, shown by Snakemake

@@ -50,6 +50,7 @@ MODELS = {
     "ddpm": ddpm,
     "ddpm elbo": lambda: ddpm("x0", "elbo"),
     "hvae": lambda: Vae((1, 2, 2), [3, 2], width=8, depth=1, decoder=DECODERS["categorical"], count=17),
+    "vae": lambda: Vae((1, 2, 2), [3], width=8, depth=1, decoder=DECODERS["logistic"], count=17),
     "guide": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, PROCESS),
     "judge": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, None),
 }
@@ -173,10 +174,11 @@ def test_a_crash_goes_back_to_the_last_checkpoint(name, tmp_path, optimizers):
     compare(name, tmp_path, optimizers, (8, crash))
 
 
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("stop", [4, 5, 7])
-def test_the_journal_is_the_same_where_the_stop_falls_between_two_entries(stop, tmp_path, optimizers):
+def test_the_journal_is_the_same_where_the_stop_falls_between_two_entries(name, stop, tmp_path, optimizers):
     """An entry is the mean loss since the last one, also of the steps before the interruption."""
-    compare("ddpm", tmp_path, optimizers, (stop, tell_to_end), log_every=3)
+    compare(name, tmp_path, optimizers, (stop, tell_to_end), log_every=3)
 
 
 def test_a_budget_of_nothing_still_gets_there_one_step_at_a_time(tmp_path):

@@ -105,11 +105,13 @@ def train(
     plain = accelerator.unwrap_model(model)
     ema = Ema(plain, settings.ema_halflife_images)
     saved = folder / "checkpoint.safetensors"
-    first, spent, running, since = 0, 0.0, torch.zeros((), device=device), 0
+    # The sum of the losses since the last entry is float64, as some losses are: a checkpoint keeps all its digits.
+    nothing = torch.zeros((), dtype=torch.float64, device=device)
+    first, spent, running, since = 0, 0.0, nothing, 0
     if saved.exists():
         state = checkpoint.restore(saved, identity, plain, ema, optimizer)
         first, spent, since = state.step, state.seconds, state.since
-        running = torch.tensor(state.running, device=device)
+        running = torch.tensor(state.running, dtype=torch.float64, device=device)
     if main:
         if first:
             print(f"{name}: goes on after step {first}", file=sys.stderr)
@@ -143,7 +145,7 @@ def train(
                     raise Diverged(
                         f"{name}: loss is {mean} at step {done}; lower training learning_rate or lengthen warmup_steps"
                     )
-                running, since = torch.zeros((), device=device), 0
+                running, since = nothing, 0
                 now = time.monotonic()
                 rate = (done - first) * settings.batch / (now - start)
                 if journal:
