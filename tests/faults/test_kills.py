@@ -18,10 +18,12 @@ from pathlib import Path
 import pytest
 import yaml
 from pipeline.conftest import BIN, ROOT, copy_of_the_pipeline, run_snakemake
+from report.synthetic import calibration
 from safetensors.torch import load_file
 
 from threetargets import files, grid, study
 from threetargets.grid import Run
+from threetargets.report import calibrated, calibration_page
 from threetargets.tracking import read
 
 KILLS, SEED = 20, 4
@@ -39,6 +41,15 @@ def parameters(steps: int = 800) -> dict:
     own = {"steps": steps, "log_every": 5, "checkpoint_every": EVERY}
     values["training"] = {name: {**block, **own} for name, block in values["training"].items()}
     return values
+
+
+def beginning(folder: Path) -> Path:
+    """The parameters; and a calibration, which is of no study and would take the time of all the rest."""
+    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
+    place, made = folder / "results/killed/calibration", calibration()
+    files.write_json(place / calibrated.FILE, made)
+    files.write_text(place / calibrated.PAGE, calibration_page.render(calibrated.of(made)))
+    return folder
 
 
 ALONE = """
@@ -63,8 +74,7 @@ report.run(chosen)
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study by one process that nobody disturbs: the stages in order, without Snakemake."""
-    folder = tmp_path_factory.mktemp("alone")
-    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
+    folder = beginning(tmp_path_factory.mktemp("alone"))
     environment = {**os.environ, **AWAY}
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -188,7 +198,6 @@ def assert_same(one: Path, other: Path) -> dict[str, int]:
         {
             str(p.relative_to(folder))
             for p in folder.rglob("*")
-            # The calibration is of no study; the mirror has tests of its own.
             if p.is_file() and p.parent.name != "calibration" and not p.name.startswith("tracking")
         }
         for folder in (one, other)
@@ -229,8 +238,7 @@ def _losses(metrics: dict[str, float]) -> dict[str, float]:
 @pytest.mark.study
 def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callable[[str], None]) -> None:
     say("")
-    folder, draw = copy_of_the_pipeline(tmp_path), random.Random(SEED)
-    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
+    folder, draw = beginning(copy_of_the_pipeline(tmp_path)), random.Random(SEED)
     chosen, kills, lost = study.load(folder / "study.yaml"), [], []
     for number in range(1, KILLS + 1):
         before, since = journals(folder, chosen), time.time()
