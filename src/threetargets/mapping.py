@@ -35,3 +35,5 @@ def read_mapping(path: Path) -> object:
         return yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not a parameter file: nested too deeply") from None

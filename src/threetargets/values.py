@@ -11,8 +11,8 @@ from threetargets.registry import names, one_of
 
 TARGETS = names("diffusion/target.py", "TARGETS")
 WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0, le=10**12)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

@@ -58,7 +58,7 @@ MISTAKES = (
     Mistake("number-for-a-list", "seeds: [0, 1, 2]", "seeds: 3", "seeds", "3"),
     Mistake("list-for-a-section", "network: {name: mlp, width: 256, depth: 3}", "network: [mlp, 256, 3]", "network"),
     Mistake("text-in-a-list", "latents: [24, 8]", "latents: [24, eight]", "hvae.latents.1", "'eight'"),
-    Mistake("exponent-without-a-point", "learning_rate: 0.001", "learning_rate: 1e-3", "training.ddpm.learning_rate", "1e-3"),
+    Mistake("exponent-without-a-point", "learning_rate: 0.001", "learning_rate: 1e-3", "training.ddpm.learning_rate", "1.0e-3"),
     Mistake("comma-for-a-point", "  alpha: 0.05  ", "  alpha: 0,05  ", "comparison.alpha", "'0,05'"),
     # values out of range
     Mistake("negative-gamma", "gammas: [0, ", "gammas: [-1, 0, ", "guidance.gammas.0", "not negative"),
@@ -94,6 +94,7 @@ MISTAKES = (
     Mistake("alias-of-nothing", "guide: {<<: *ddpm,", "guide: {<<: *dpm,", "dpm", "not valid YAML"),
 )  # fmt: skip
 WHOLE = (  # name, content, key, said
+    ("nested-without-end", b"study: " + b"[" * 3000 + b"\n", "nested too deeply", ""),
     ("empty", b"", "mapping", "expected a mapping"),
     ("list-at-the-top", b"- study: digits\n- seeds: [0]\n", "mapping", "found list"),
     ("not-utf-8", 'study: digits\ntitle: "Chiffres \xe9crits"\n'.encode("latin-1"), "UTF-8", "not a text file"),

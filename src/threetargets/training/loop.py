@@ -172,7 +172,8 @@ def train(
                     state = checkpoint.State(identity, done, spent + elapsed, total, since)
                     checkpoint.save(saved, state, plain, ema, optimizer)
             if stop and not last:
-                why = f"signal {caught[0]}" if caught else f"time budget of {budget:.0f} s"
+                spent_up = f"time budget of {budget:.0f} s" if elapsed > budget else "another process was told to end,"
+                why = f"signal {caught[0]}" if caught else spent_up
                 raise BudgetReached(
                     f"{name}: {why} after step {done}/{settings.steps}; saved, the same command goes on from there"
                 )
