@@ -35,14 +35,11 @@ def asked_labels(count: int, classes: int) -> Tensor:
 
 def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> None:
     """Write gamma<g>.npz for every gamma of the guidance, and sample.json. Of a failed run: files without images."""
-    if guidance not in guidances(study, run):
-        raise ConfigError(f"--guidance {guidance}: {run.cell} has {', '.join(guidances(study, run))}")
+    check(study, run, guidance)
     manifest = load_manifest(study)
     clock = Clock("sample", study, run, params, manifest, threads, guidance)
     folder = sample_dir(study, run, guidance)
-    reason = failure_of(study, run)
-    if not reason and guidance == "classifier":
-        reason = failure_of(study, Run("guide", run.seed))
+    reason = why_none(study, run, guidance)
     if reason:
         for gamma in gammas(study, guidance):
             empty = np.zeros((0, *manifest.shape), np.uint8)
@@ -50,24 +47,53 @@ def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> 
         write_json(folder / "sample.json", clock.failed(reason).json())
         return
     device = device_of(study)
-    model = load(study, manifest, run, device)
-    guide = load(study, manifest, Run("guide", run.seed), device) if guidance == "classifier" else None
+    model, guide = load_with_guide(study, manifest, run, guidance, device)
     figures = []
     for gamma in gammas(study, guidance):
         start = time.monotonic()
         levels = draw(study, manifest, run, model, guide, guidance, float(gamma), device)
         seconds = time.monotonic() - start
         count = study.sampling.images
-        labels = asked_labels(count, manifest.classes) if isinstance(model, Ddpm) else torch.full((count,), -1)
+        labels = labels_of(run, range(count), manifest.classes)
         write_arrays(folder / f"gamma{gamma}.npz", levels=levels.numpy(), labels=labels.numpy())
         print(
             f"{run.cell} seed {run.seed}: {guidance} gamma {gamma}: {count} images, {count / seconds:.0f}/s",
             file=sys.stderr,
         )
-        label = gamma if isinstance(model, Ddpm) else ""
-        figures.append(Figure("sample_seconds", seconds, n=count, guidance=guidance, gamma=label))
-        figures.append(Figure("sample_images_per_second", count / seconds, n=count, guidance=guidance, gamma=label))
+        figures += speed(run, guidance, gamma, count, seconds)
     write_json(folder / "sample.json", clock.done(figures).json())
+
+
+def check(study: Study, run: Run, guidance: str) -> None:
+    """Raises ConfigError where the run has no such guidance."""
+    if guidance not in guidances(study, run):
+        raise ConfigError(f"--guidance {guidance}: {run.cell} has {', '.join(guidances(study, run))}")
+
+
+def why_none(study: Study, run: Run, guidance: str) -> str:
+    """Why there is nothing to sample: the training of the model, or of its guide, failed. Else an empty string."""
+    return failure_of(study, run) or (failure_of(study, Run("guide", run.seed)) if guidance == "classifier" else "")
+
+
+def load_with_guide(
+    study: Study, manifest: Manifest, run: Run, guidance: str, device: torch.device
+) -> tuple[nn.Module, nn.Module | None]:
+    guide = load(study, manifest, Run("guide", run.seed), device) if guidance == "classifier" else None
+    return load(study, manifest, run, device), guide
+
+
+def labels_of(run: Run, indices: range, classes: int) -> Tensor:
+    """The classes that these samples are asked for; -1 from a model that knows none."""
+    asked = run.model == "ddpm"
+    return asked_labels(indices.stop, classes)[indices.start :] if asked else torch.full((len(indices),), -1)
+
+
+def speed(run: Run, guidance: str, gamma: str, count: int, seconds: float) -> list[Figure]:
+    label = gamma if run.model == "ddpm" else ""
+    return [
+        Figure("sample_seconds", seconds, n=count, guidance=guidance, gamma=label),
+        Figure("sample_images_per_second", count / seconds, n=count, guidance=guidance, gamma=label),
+    ]
 
 
 def draw(
@@ -79,11 +105,17 @@ def draw(
     guidance: str,
     gamma: float,
     device: torch.device,
+    images: range | None = None,
 ) -> Tensor:
-    """Levels, uint8 (N, C, H, W). Sample j depends on (seed, j) alone, however many are drawn at a time."""
+    """Levels, uint8 (N, C, H, W), of the samples `images`, all of them unless said.
+
+    The noise of sample j depends on (seed, j) alone, however many are drawn at a time; float32 sums may depend on the
+    batch that j is in, so a range that starts at a whole batch gives the bits that all in one go would.
+    """
+    images = range(study.sampling.images) if images is None else images
     parts = []
-    for start in range(0, study.sampling.images, study.sampling.batch):
-        indices = range(start, min(start + study.sampling.batch, study.sampling.images))
+    for start in images[:: study.sampling.batch]:
+        indices = range(start, min(start + study.sampling.batch, images.stop))
         streams = PerSample(run.seed, "sample", indices, device)
         if isinstance(model, Vae):
             parts.append(model.sample(streams).cpu())
