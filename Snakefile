@@ -6,7 +6,7 @@
 #     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json         likelihood, evaluate
 #     results/<study>/tracking.json                                              track
 #     results/<study>/calibration/calibration.json, index.html                   calibrate
-#     reports/<study>/index.html, report.md, metrics.csv, calibration.html       report
+#     reports/<study>/index.html, report.md, metrics.{csv,json}, calibration.html  report
 #     logs/<study>/<stage>/...log                                                one log a job, with its progress
 #
 # A cell is vae, hvae, ddpm_<target>_<weighting>, guide, judge, or data: the floor, real images in the place of samples.
@@ -37,8 +37,10 @@ rule all:
 
 
 # Once, before anything runs in parallel; a file that trainings depend on would train them all again when it is lost.
+# The identities are written for DVC alone, which takes them as inputs.
 onstart:
     shell(f"threetargets track init --params {FILE}")
+    shell(f"threetargets identities --params {FILE}")
 
 
 onsuccess:

@@ -12,6 +12,8 @@ import typer
 
 from threetargets.errors import CannotWrite, MissingInput, UserError
 
+# Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts, are told not to.
+SILENCE = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
 UNWRITABLE = (
     errno.EACCES,
     errno.EPERM,
@@ -149,6 +151,15 @@ def calibrate(
 
 
 @app.command()
+def identities(params: Params = "params.yaml") -> None:
+    """Write down what the numbers of each job depend on; DVC compares these files (Snakemake runs it by the way)."""
+    from threetargets import study
+    from threetargets.stages import identities as stage
+
+    stage.run(study.load(params))
+
+
+@app.command()
 def report(params: Params = "params.yaml") -> None:
     """Write the report from the records of the study."""
     from threetargets import study
@@ -200,6 +211,8 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
+    for variable, value in SILENCE.items():
+        os.environ.setdefault(variable, value)
     try:
         app()
     except UserError as error:

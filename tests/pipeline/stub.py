@@ -1,22 +1,26 @@
 """Stands in for the command line: writes the files that grid.py names for a stage, with its identity as content.
 
-STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang.
+STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang, STUB_LOG=<file>
+gets a line for each call.
 """
 
 import argparse
+import json
 import os
+import sys
 import time
 from pathlib import Path
 
 from threetargets import grid, study
 from threetargets.grid import Run
+from threetargets.stages import identities
 
 parser = argparse.ArgumentParser()
 parser.add_argument("stage")
 parser.add_argument("action", nargs="?")
 parser.add_argument("--params")
 parser.add_argument("--out", default="")
-parser.add_argument("--cell", default="data")
+parser.add_argument("--cell", default="")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--guidance", default="")
 parser.add_argument("--threads")
@@ -25,6 +29,9 @@ call = parser.parse_args()
 run = Run(call.cell, call.seed)
 name = f"{call.stage}/{call.cell}/{call.seed}"
 
+if os.environ.get("STUB_LOG"):
+    with Path(os.environ["STUB_LOG"]).open("a") as log:
+        print(*sys.argv[1:], file=log)
 if os.environ.get("STUB_FAIL") == name:
     raise SystemExit(f"{name} was told to fail")
 if os.environ.get("STUB_WAIT") == name:
@@ -39,6 +46,11 @@ if call.stage == "calibrate":  # of no study
 chosen = study.load(call.params)
 folder = grid.run_dir(chosen, run)
 outputs: list[Path] = []
+identity = ""
+if call.stage == "identities":
+    identities.run(chosen)
+elif call.stage != "track":
+    identity = grid.identity(chosen, call.stage, run if call.cell else None, call.guidance)
 if call.stage == "prepare":
     outputs = [grid.data_dir(chosen) / file for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")]
 elif call.stage == "train":
@@ -51,7 +63,10 @@ elif call.stage in ("likelihood", "evaluate"):
 elif call.stage == "track":
     outputs = [grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")]
 elif call.stage == "report":
-    outputs = [grid.reports(chosen) / file for file in ("index.html", "report.md", "metrics.csv", "calibration.html")]
+    outputs = [
+        grid.reports(chosen) / file
+        for file in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
+    ]
 for path in outputs:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('{"state": "complete", "reason": ""}')
+    path.write_text(json.dumps({"state": "complete", "reason": "", "identity": identity}))

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 from threetargets import grid
-from threetargets.files import need, write_text
+from threetargets.files import need, write_json, write_text
 from threetargets.report import calibrated, tidy
 from threetargets.report.answer import Answer, answer
 from threetargets.report.collect import Results, calibration_dir
+from threetargets.report.headlines import headlines
 from threetargets.report.mirror import Mirror
 from threetargets.report.sections import CALIBRATION, Section, sections
 from threetargets.report.templates import environment, style
@@ -43,6 +44,7 @@ def write(results: Results, mirror: Mirror) -> Path:
     first, body = answer(results), sections(results, mirror)
     html, markdown = _html(results, first, body), _markdown(results, first, body)
     write_text(folder / "metrics.csv", tidy.as_csv(tidy.rows(results)))
+    write_json(folder / "metrics.json", headlines(results))
     drawn: dict[str, str] = {}
     for section in body:
         for plot in section.plots:

@@ -1,0 +1,30 @@
+"""metrics.json: the few figures that one compares between two states of the study, for `dvc metrics`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from threetargets import grid
+from threetargets.report.collect import FAILED, MISSING, Results, places
+from threetargets.report.comparisons import BOUND, FID, Measure
+
+
+def _mean(results: Results, cell: str, measure: Measure) -> float | None:
+    """The mean over the seeds of a complete cell; None where one failed or is missing."""
+    seen = results.observe(cell, measure.metric, measure.guidance, measure.gamma)
+    return sum(seen.values.values()) / len(seen.values) if seen.complete else None
+
+
+def headlines(results: Results) -> dict[str, Any]:
+    """Means over seeds by cell: the bound in bits/dim and FID, with the floor as cell `data`; and how many records
+    failed or are missing."""
+    cells = results.study.cells
+    floor = [results.figure(run, FID.metric) for run in grid.floor_runs(results.study)]
+    values = [f.value for f in floor if f is not None and f.value is not None]
+    states = [results.status(place) for place in places(results.study)]
+    return {
+        BOUND.metric: {cell: _mean(results, cell, BOUND) for cell in cells},
+        FID.metric: {cell: _mean(results, cell, FID) for cell in cells}
+        | {grid.FLOOR: sum(values) / len(values) if len(values) == len(floor) else None},
+        "records": {"failed": states.count(FAILED), "missing": states.count(MISSING)},
+    }
