@@ -1,0 +1,115 @@
+"""dvc.yaml and the Snakefile name the same jobs: stage, command, inputs and outputs, compared as sets.
+
+What differs, and is left out of the comparison or stated in it:
+- Snakemake sends each command's output to a log file.
+- DVC has the stages `identities` and `track_init`, which Snakemake runs at the start (`onstart`), and takes each job's
+  identity file as an input where Snakemake has the parameter `identity`; `track` comes after `track_init`, and reads
+  the one parameter that Snakemake gives it, `tracking.uri`, from params.yaml.
+- Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample sets, the runs.
+- DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from dvc.repo import Repo
+from engines.conftest import LOGGED, Clone, clone
+from pipeline.conftest import ROOT
+
+from threetargets import study
+from threetargets.stages import identities
+
+STUDIES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")])
+RULES = {
+    "train_guide": "train",
+    "train_judge": "train",
+    "sample_classifier": "sample_guided",
+    "sample_classifier_free": "sample_guided",
+    "evaluate_floor": "evaluate",
+}
+AT_START = {"identities": "threetargets identities", "track_init": "threetargets track init"}
+
+
+class Job(NamedTuple):
+    stage: str
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+
+
+def snakemake_jobs(folder: Path) -> dict[str, Job]:
+    """By command, from `snakemake -n --forceall` without the rules' messages, which hide the files."""
+    for path in (folder / "workflow/rules").glob("*.smk"):
+        path.write_text(re.sub(r"^    message:\n.*\n", "", path.read_text(), flags=re.MULTILINE))
+    text = Clone(folder).run("snakemake", "-n", "--forceall")
+    jobs = {}
+    for block in text.split("\n\n"):
+        rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
+        command = re.search(r"^Shell command: (.*)$", block, re.MULTILINE)
+        if rule and command and rule[1] != "all":
+            files = {name: re.search(rf"^    {name}: (.*)$", block, re.MULTILINE) for name in ("input", "output")}
+            sets = {name: frozenset(found[1].split(", ") if found else ()) for name, found in files.items()}
+            jobs[LOGGED.sub("", command[1])] = Job(rule[1], sets["input"], sets["output"])
+    return jobs
+
+
+def dvc_jobs(folder: Path) -> dict[str, Job]:
+    """By command, from DVC's own index."""
+    jobs = {}
+    with Repo(str(folder)) as repo:
+        for stage in repo.index.stages:
+            inputs = frozenset(str(Path(d.fs_path).relative_to(folder)) for d in stage.deps)
+            outputs = frozenset(str(Path(o.fs_path).relative_to(folder)) for o in stage.outs)
+            jobs[stage.cmd] = Job(stage.name.split("@")[0], inputs, outputs)
+    return jobs
+
+
+def within(files: frozenset[str], places: frozenset[str]) -> frozenset[str]:
+    """Each file, or the folder among `places` that it lies in."""
+    return frozenset(next((p for p in places if f == p or f.startswith(f"{p}/")), f) for f in files)
+
+
+@pytest.mark.parametrize("file", STUDIES)
+def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
+    tree = clone(tmp_path / "tree").folder
+    shutil.copyfile(ROOT / file, tree / "params.yaml")  # how DVC runs another study
+    chosen = study.load(tree / "params.yaml")
+    ours, theirs = snakemake_jobs(tree), dvc_jobs(tree)
+    assert len(ours) > 10
+
+    for stage, command in AT_START.items():
+        (found,) = [c for c, job in theirs.items() if job.stage == stage]
+        assert found == f"{command} --params params.yaml"
+        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
+        del theirs[found]
+    unused = {"classifier", "classifier-free"} - set(chosen.guidance.kinds)
+    theirs = {c: j for c, j in theirs.items() if not any(f"--guidance {kind} " in c for kind in unused)}
+    if "classifier" in unused or not chosen.guidance.cells:
+        theirs = {c: j for c, j in theirs.items() if j.stage != "train_guide"}
+
+    assert set(theirs) == set(ours)
+    identity_files = {str(identities.path(chosen, *job)) for job in identities.jobs(chosen)}
+    seen = set()
+    for command, job in theirs.items():
+        other = ours[command]
+        assert RULES.get(job.stage, job.stage) == other.stage, command
+        assert within(other.outputs, job.outputs) == job.outputs, command
+        own = job.inputs & identity_files
+        assert len(own) == (other.stage != "track"), command
+        seen |= own
+        after = {f"results/{chosen.study}/tracking-init.json", "params.yaml"} if other.stage == "track" else set()
+        inputs = job.inputs - own - after
+        assert within(other.inputs, inputs) == inputs, command
+    assert seen == identity_files
+
+
+def test_no_parameter_is_written_down_twice() -> None:
+    """dvc.yaml names no cell, seed, gamma or study: it reads them."""
+    chosen = study.load(ROOT / "params.yaml")
+    text = "\n".join(line for line in (ROOT / "dvc.yaml").read_text().splitlines() if "#" not in line)
+    for name in (*chosen.cells, chosen.study, str(chosen.classifiers.judge_seed)):
+        assert not re.search(rf"\b{re.escape(name)}\b", text), name
