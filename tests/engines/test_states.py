@@ -77,9 +77,9 @@ def test_a_fresh_clone_with_pulled_results_runs_nothing(reproduced: Clone, tmp_p
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("src/threetargets/stages/likelihood.py", '"""', '"""Edited. ', {"likelihood", "track", "report"}),
+        ("src/threetargets/stages/likelihood/__init__.py", '"""', '"""Edited. ', {"likelihood", "track", "report"}),
         ("src/threetargets/metrics/fidelity.py", '"""', '"""Edited. ', {"evaluate", "track", "report"}),
-        ("src/threetargets/report/wording.py", '"""', '"""Edited. ', {"report"}),
+        ("src/threetargets/report/wording.py", '"""', '"""Edited. ', {"calibrate", "report"}),
         (
             "src/threetargets/training/ema.py",
             '"""',

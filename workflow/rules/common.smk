@@ -48,7 +48,10 @@ GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
 DATA = [grid.data_dir(STUDY) / name for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))]
 TRACKING = grid.results(STUDY) / "tracking.json"
 CALIBRATION = [grid.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")]
-REPORT = [grid.reports(STUDY) / name for name in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")]
+REPORT = [
+    grid.reports(STUDY) / name
+    for name in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
+]
 
 
 wildcard_constraints:
