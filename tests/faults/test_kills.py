@@ -371,3 +371,22 @@ def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepar
     assert "goes on after step 1\n" in (prepared / "logs/killed/train/hvae-seed0.log").read_text()
     mine, theirs = (load_file(folder / name) for folder in (prepared, alone))
     assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
+
+
+def test_a_result_that_is_lost_after_its_training_ended_costs_one_checkpoint_interval(
+    prepared: Path, alone: Path
+) -> None:
+    """An engine that is killed before it has noted the end of a job deletes the job's outputs."""
+    import shutil
+
+    first = start(prepared, *TRAIN)
+    _, err = first.communicate()
+    assert first.returncode == 0, err
+    shutil.rmtree(prepared / "results/killed/runs")
+    again = start(prepared, *TRAIN)
+    _, err = again.communicate()
+    assert again.returncode == 0, err
+    steps = study.load("study.yaml").training.hvae.steps
+    assert steps - EVERY <= int(re.search(r"goes on after step (\d+)", err)[1]) < steps
+    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
+    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)

@@ -127,6 +127,11 @@ def test_records_say_with_what_they_can_be_made_again(smoke: Done) -> None:
     assert record["provenance"]["data_digest"] == manifest["digest"]
 
 
+def test_the_report_leaves_no_checkpoint_behind(smoke: Done) -> None:
+    assert list((smoke.folder / "work").iterdir())
+    assert not [*(smoke.folder / "work").rglob("checkpoint.*"), *(smoke.folder / "work").rglob("journal.*")]
+
+
 def test_a_second_run_does_nothing(smoke: Done) -> None:
     again = run_snakemake(smoke.folder, *CALL)
     assert again.returncode == 0

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from threetargets.grid import Run
-from threetargets.likelihood.bound import VARIANCES
+from threetargets.registry import names
 from threetargets.report.captions import commands, over_images, spread
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import is_ddpm
@@ -15,7 +15,7 @@ from threetargets.report.tables import measured
 from threetargets.report.wording import Table, Text, cell, target
 from threetargets.values import WEIGHTINGS
 
-REPORTED = (*VARIANCES, "learned-interpolation")
+REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
 ODE, DEQUANTISED, HALVED = "ode_decoder_bpd", "ode_bpd", "ode_half_steps_difference_bpd"
 DIFFERENCE, ONE, TWO = "two_sided_difference_bpd", "one_sided_draw_variance", "two_sided_draw_variance"
 GRADIENTS = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from threetargets.grid import work_dir
 from threetargets.report import collect, mirror, page
 from threetargets.report.mirror import Mirror
 from threetargets.study import Study
 from threetargets.tracking import figure_key, store
+from threetargets.training import finished
 
 FETCH_SECONDS = 120.0
 
@@ -38,4 +40,13 @@ def run(study: Study) -> Path:
     hold different numbers, CannotWrite. Missing and failed runs are shown, they stop nothing.
     """
     results = collect.load(study)
-    return page.write(results, _mirror(results))
+    written = page.write(results, _mirror(results))
+    _release(results)
+    return written
+
+
+def _release(results: collect.Results) -> None:
+    """Remove the checkpoints of the trainings that are in the report: what runs again from here begins anew."""
+    for place, record in results.records.items():
+        if place.stage == "train" and record.identity == (work := work_dir(results.study, place.run)).name:
+            finished.clear(work)

@@ -32,7 +32,11 @@ def run(
     study: Study, run: Run, *, params: str, threads: int, keep_failed: bool = False, budget: float = math.inf
 ) -> None:
     """Train the run and publish it. A diverging model raises Diverged; with `keep_failed` its failed record is the
-    result."""
+    result.
+
+    The last checkpoint stays until the report is written: an engine that is killed before it has noted the end of this
+    job deletes its outputs, and then the last interval is trained again, not the whole.
+    """
     manifest = load_manifest(study)
     clock = Clock("train", study, run, params, manifest, threads)
     folder, work = run_dir(study, run), work_dir(study, run)
@@ -102,8 +106,6 @@ def run(
                 figures.append(mean_figure(f"accuracy_{name}", hits, "images", reference=name))
         clock.record.curves = curves(journal)
         write_json(folder / "train.json", clock.done(figures).json())
-        for done in (work / "checkpoint.safetensors", journal):  # another training of this run begins anew
-            done.unlink(missing_ok=True)
 
 
 def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:
