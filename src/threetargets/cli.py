@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from threetargets.errors import CannotWrite, MissingInput, UserError
+from threetargets.errors import CannotWrite, ConfigError, MissingInput, UserError
 
 # Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts, are told not to.
 SILENCE = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -92,16 +92,41 @@ def sample(
     guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
     params: Params = "params.yaml",
     threads: Threads = 1,
+    gamma: Annotated[str, typer.Option(help="this gamma alone, as a shard that `gather` puts in its place")] = "",
+    shard: Annotated[str, typer.Option(help="K/N: the K-th of N shards of that gamma")] = "",
 ) -> None:
-    """Draw the samples of one model under one guidance, for every gamma."""
+    """Draw the samples of one model under one guidance, for every gamma; or one shard of one gamma."""
     from threetargets import grid, study
 
     chosen = study.load(params)
     run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen))
+    if shard and not gamma:
+        raise ConfigError(f"--shard {shard}: a shard is of one gamma; name it with --gamma")
     _limit_threads(threads)
     from threetargets.stages import sample as stage
+    from threetargets.stages import scatter
 
-    stage.run(chosen, run, guidance, params=params, threads=threads)
+    if gamma:
+        number, shards = scatter.parse(shard or "1/1")
+        scatter.shard(chosen, run, guidance, gamma, number, shards, params=params, threads=threads)
+    else:
+        stage.run(chosen, run, guidance, params=params, threads=threads)
+
+
+@app.command()
+def gather(
+    cell: Cell,
+    seed: Seed,
+    shards: Annotated[int, typer.Option(min=1, help="N of the --shard K/N that were drawn")],
+    guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
+    params: Params = "params.yaml",
+) -> None:
+    """Put the shards of every gamma together: the files that one `sample` would have written."""
+    from threetargets import grid, study
+    from threetargets.stages import scatter
+
+    chosen = study.load(params)
+    scatter.gather(chosen, grid.find_run(chosen, cell, seed, grid.model_runs(chosen)), guidance, shards)
 
 
 @app.command()

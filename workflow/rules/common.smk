@@ -35,15 +35,32 @@ STUDY = load_study(PARAMS)
 FILE = shlex.quote(PARAMS).replace("{", "{{").replace("}", "}}")  # for shell commands
 LOGS = Path("logs", STUDY.study)
 
-GPU = int(STUDY.device == "cuda" or (STUDY.device == "auto" and os.path.exists(os.path.join(os.sep, "dev", "nvidia0"))))
+# Whether jobs run on other machines than this one: only there do they have a time limit, and a GPU that this one lacks.
+IN_CLUSTER_JOB = workflow.remote_exec
+CLUSTER = IN_CLUSTER_JOB or workflow.resource_settings.nodes is not None
+GPU_HERE = os.path.exists(os.path.join(os.sep, "dev", "nvidia0"))
+GPU = int(STUDY.device == "cuda" or (STUDY.device == "auto" and (GPU_HERE or CLUSTER)))
 THREADS = 4 if GPU else 1  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
+
+# Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would die of it at once, and
+# Snakemake and the job with it, before the training has saved; so there is none.
+EXEC = "exec " if IN_CLUSTER_JOB else ""
+
+# Training ends itself after nine tenths of its job's time limit, saved, and the next attempt goes on.
+BUDGET = " --budget-seconds $(({resources.runtime} * 54))" if IN_CLUSTER_JOB else ""
+
+# --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for all.
+SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 
 # Runs with wildcards in the place of a cell and a seed, so that grid.py alone knows the paths.
 RUN = Run("{cell}", "{seed}")
 RUN_DIR = grid.run_dir(STUDY, RUN)
 NONE_DIR = grid.sample_dir(STUDY, RUN, "none")
 GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
+
+SHARD = str(GUIDED_DIR / "shards" / "gamma{gamma}-{scatteritem}")
+SHARD_ENDS = (".npz", ".json")
 
 DATA = [grid.data_dir(STUDY) / name for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))]
 TRACKING = grid.results(STUDY) / "tracking.json"
@@ -82,6 +99,18 @@ def samples(run, guidance):
 def guide(wildcards):
     """Classifier guidance needs the noise-aware classifier of the same seed."""
     return trained(Run("guide", int(wildcards.seed))) if wildcards.guidance == "classifier" else []
+
+
+def shard(wildcards):
+    """2-of-3 as the command line names it: 2/3."""
+    return wildcards.scatteritem.replace("-of-", "/")
+
+
+def shards(folder, guidance):
+    """The shards of every gamma, images and records, one pattern each: gather.sweep expands only the first of several."""
+    return [
+        f"{folder}/shards/gamma{g}-{{scatteritem}}{end}" for g in grid.gammas(STUDY, guidance) for end in SHARD_ENDS
+    ]
 
 
 def samples_to_evaluate(wildcards):

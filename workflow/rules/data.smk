@@ -4,6 +4,7 @@ rule prepare:
         DATA,
     log:
         LOGS / "prepare.log",
+    localrule: True
     conda:
         "../envs/threetargets.yaml"
     threads: 1

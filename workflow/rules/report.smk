@@ -10,6 +10,7 @@ rule report:
         REPORT,
     log:
         LOGS / "report.log",
+    localrule: True
     conda:
         "../envs/threetargets.yaml"
     threads: 1

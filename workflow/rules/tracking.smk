@@ -7,6 +7,7 @@ rule track:
         TRACKING,
     log:
         LOGS / "track.log",
+    localrule: True
     conda:
         "../envs/threetargets.yaml"
     threads: 1

@@ -24,5 +24,5 @@ rule train:
     message:
         "train {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:
-        f"threetargets train --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
-        " --threads {threads} --keep-failed > {log} 2>&1"
+        f"{EXEC}threetargets train --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        f" --threads {{threads}} --keep-failed{BUDGET} > {{log}} 2>&1"
