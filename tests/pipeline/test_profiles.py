@@ -10,7 +10,8 @@ from pipeline.conftest import ROOT, run_snakemake
 from snakemake.cli import get_argument_parser
 
 PROFILES = sorted((ROOT / "workflow" / "profiles").glob("*/*.yaml"))
-NESTED = {"resources", "default-resources", "set-resources", "set-threads", "groups", "group-components"}
+NESTED = {"resources", "default-resources", "set-resources", "set-resource-scopes", "set-threads"}
+NESTED |= {"groups", "group-components"}
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
@@ -32,3 +33,23 @@ def test_the_default_profile_runs_one_gpu_job_at_a_time_and_goes_on_after_failur
     assert values["resources"] == {"gpu": 1}
     assert values["keep-going"] and values["rerun-incomplete"]
     assert set(values["rerun-triggers"]) == {"mtime", "params", "input"}
+
+
+def test_the_slurm_profile_agrees_with_the_default_one_where_both_speak() -> None:
+    """It replaces the default profile; another trigger would train everything again."""
+    local, slurm = (
+        yaml.safe_load((ROOT / f"workflow/profiles/{name}/profile.yaml").read_text()) for name in ("default", "slurm")
+    )
+    assert {key: slurm.get(key) for key in local} == local
+
+
+def test_every_rule_that_the_slurm_profile_names_is_a_rule() -> None:
+    values = yaml.safe_load((ROOT / "workflow/profiles/slurm/profile.yaml").read_text())
+    rules = {
+        line.split()[1].rstrip(":")
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for line in path.read_text().splitlines()
+        if line.startswith("rule ")
+    }
+    assert set(values["set-resources"]) | set(values["groups"]) <= rules
+    assert set(values["group-components"]) == set(values["groups"].values())
