@@ -50,6 +50,9 @@ EXEC = "exec " if IN_CLUSTER_JOB else ""
 # Training ends itself after nine tenths of its job's time limit, saved, and the next attempt goes on.
 BUDGET = " --budget-seconds $(({resources.runtime} * 54))" if IN_CLUSTER_JOB else ""
 
+# In a job of a cluster a training is not begun again: its time is up. Snakemake submits the next attempt.
+RETRIES = 0 if IN_CLUSTER_JOB else max(2, workflow.execution_settings.retries)
+
 # --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for all.
 SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 

@@ -14,7 +14,7 @@ rule train:
     conda:
         "../envs/threetargets.yaml"
     threads: THREADS * STUDY.processes
-    retries: 2  # a training that a signal or its time budget ended (exit code 75) goes on from its checkpoint
+    retries: RETRIES  # a training that a signal or its time budget ended (exit code 75) goes on from its checkpoint
     resources:
         gpu=GPU * STUDY.processes,
         mem_mb=MEMORY,
