@@ -50,8 +50,8 @@ EXEC = "exec " if IN_CLUSTER_JOB else ""
 # Training ends itself after nine tenths of its job's time limit, saved, and the next attempt goes on.
 BUDGET = " --budget-seconds $(({resources.runtime} * 54))" if IN_CLUSTER_JOB else ""
 
-# In a job of a cluster a training is not begun again: its time is up. Snakemake submits the next attempt.
-RETRIES = 0 if IN_CLUSTER_JOB else max(2, workflow.execution_settings.retries)
+# On a cluster the profile says how often; a job whose time is up does not begin again in what is left of it.
+RETRIES = None if CLUSTER else 2
 
 # --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for all.
 SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter

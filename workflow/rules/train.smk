@@ -11,10 +11,10 @@ rule train:
         LOGS / "train" / "{cell}-seed{seed}.log",
     benchmark:
         LOGS / "train" / "{cell}-seed{seed}.benchmark.tsv"
+    retries: RETRIES  # a training that a signal or its time budget ended (exit code 75) goes on from its checkpoint
     conda:
         "../envs/threetargets.yaml"
     threads: THREADS * STUDY.processes
-    retries: RETRIES  # a training that a signal or its time budget ended (exit code 75) goes on from its checkpoint
     resources:
         gpu=GPU * STUDY.processes,
         mem_mb=MEMORY,
