@@ -90,7 +90,17 @@ MUTATIONS = [
     ("likelihood/ode.py", "0.5 * (s**2 * x - s * eps)", "0.5 * (s**2 * x + s * eps)"),
     ("likelihood/ode.py", "return prior + gained", "return prior - gained"),
     ("likelihood/ode.py", "dims * math.log(a * 2.0 / count)", "dims * math.log(2.0 * a / (count - 1))"),
-    ("likelihood/two_sided.py", "predictor(after, table.log_snr[i + 1])", "predictor(here, table.log_snr[i])"),
+    ("likelihood/two_sided.py", "predictor(after, table.log_snr[i + 1])", "predictor(before, table.log_snr[i])"),
+    ("likelihood/two_sided.py", "(dims * (std**2 - 1 - 2 * std.log())", "(dims * (std**2 - 1 - std.log())"),
+    ("likelihood/two_sided.py", "last = 0.5 * (", "last = 0.25 * ("),
+    (
+        "likelihood/two_sided.py",
+        "kl_isotropic(total((mean - guess) ** 2)",
+        "kl_isotropic(0.5 * total((mean - guess) ** 2)",
+    ),
+    ("likelihood/two_sided.py", "(1.0 - step).sqrt() * after", "(1.0 - step) * after"),
+    ("likelihood/ode.py", "x = a * dequantised", "x = dequantised"),
+    ("diffusion/times.py", "torch.cat([width[:1], width])", "torch.cat([width[-1:], width])"),
     ("likelihood/gradients.py", "(len(values) - 1)", "len(values)"),
     ("models/vae.py", "below = mean + torch.exp(log_std) * eps", "below = mean + torch.exp(2 * log_std) * eps"),
     (

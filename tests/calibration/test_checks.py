@@ -102,11 +102,11 @@ BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
         lambda p: p.setattr(type(TARGETS["x0"]), "eps_scale", lambda self, a, s: torch.ones_like(a)),
     ),
     "divergences for log ratios": ("two-elbos", lambda p: p.setattr(bounds, "two_sided_terms", _divergences)),
-    "posterior variance": ("bound-excess", lambda p: p.setattr(bounds, "posterior", _wide)),
+    "posterior variance": ("bound-excess", lambda p: p.setattr(bounds.bound, "posterior", _wide)),
     "fixed-large for all": (
         "bound-excess",
         lambda p: p.setattr(
-            bounds, "reverse_variance", lambda t, i, v, mse=None: REAL_VARIANCE(t.log_snr[i - 1], t.log_snr[i])
+            bounds.bound, "reverse_variance", lambda t, i, v, mse=None: REAL_VARIANCE(t.log_snr[i - 1], t.log_snr[i])
         ),
     ),
     "too few steps": (

@@ -40,6 +40,15 @@ def test_weighted_sum_over_the_proposal_is_the_mean(name, schedule, steps):
     assert float((p * weight).sum()) == pytest.approx(1.0, abs=1e-12)
 
 
+def test_the_first_level_has_the_share_that_is_documented():
+    process = table(SCHEDULES["cosine"](9.0, -9.0), 20)
+    by_width, with_decoder = proposal(process, "log-snr"), proposal(process, "log-snr-decoder")
+    assert float(by_width[0]) == float(by_width[1]) and float(by_width[1]) != pytest.approx(
+        float(by_width[-1]), rel=0.01
+    )
+    assert float(with_decoder[0]) == 0.25
+
+
 @pytest.mark.parametrize("name", PROPOSALS)
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 49, 98, 103, 512])
 def test_a_stratified_batch_is_unbiased(name, batch):

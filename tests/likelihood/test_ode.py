@@ -131,6 +131,16 @@ def test_the_density_through_the_decoder_is_exact_for_every_draw():
         assert (found - expected).abs().max() < 2e-3
 
 
+def test_probabilities_of_all_levels_add_up_to_one_at_a_noisy_start():
+    """Of narrow data, far from the ends: E_u of exp of the bound's integrand, summed over levels, is the density's
+    integral, whatever the noise of the level at which the flow starts."""
+    data = Gaussian(torch.zeros(1, dtype=torch.float64), 0.01 * torch.eye(1, dtype=torch.float64))
+    u = (torch.arange(20, dtype=torch.float64) + 0.5) / 20
+    levels = torch.arange(17).repeat_interleave(20)[:, None]
+    found = level_log_prob(data.predict, levels, u.repeat(17)[:, None], 17, 4.0, LOW, 100)
+    assert float(found.exp().sum() / 20) == pytest.approx(1.0, abs=1e-4)
+
+
 @pytest.mark.parametrize("count", [2, 17, 256])
 def test_dequantised_stays_in_its_bin(count):
     levels = torch.arange(count)

@@ -150,8 +150,9 @@ def _routes(study: Study, run: Run) -> dict[str, float]:
     total, rng = bound(run), _rng("routes", run.cell, run.seed)
     found = {f"bound_{v}_bpd": total + shift for v, shift in zip(REPORTED, (2.0, 0.0, 2.1, -0.02), strict=True)}
     found |= {f"bound_T{t}_bpd": total + 3.0 / t + 1e-4 * rng.normal() for t in study.likelihood.lengths.steps}
+    found |= {f"bound_T{t}_fitted_bpd": total + 1.0 / t + 1e-4 * rng.normal() for t in study.likelihood.lengths.steps}
     found |= {ODE: total - 0.04, DEQUANTISED: total + 0.8, HALVED: 0.003}
-    found |= {DIFFERENCE: 0.05 * rng.normal(), ONE: 1.1, TWO: 16000.0 * math.exp(0.01 * rng.normal())}
+    found |= {DIFFERENCE: 0.01 * rng.normal(), ONE: 1.1, TWO: 16000.0 * math.exp(0.01 * rng.normal())}
     return found | {"two_sided_printed_difference_bpd": 350.0}
 
 

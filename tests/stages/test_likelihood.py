@@ -9,13 +9,14 @@ import torch
 
 from threetargets import models, study
 from threetargets.diffusion.schedule import table
+from threetargets.diffusion.target import Prediction
 from threetargets.grid import Run
-from threetargets.likelihood.bound import VARIANCES
+from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.likelihood.ode import dequantised
 from threetargets.models import process, refined
 from threetargets.oracles import Gaussian
-from threetargets.stages.likelihood.ddpm import ddpm_figures
-from threetargets.stages.likelihood.vae import gradient_figures
+from threetargets.stages.likelihood.ddpm import _with_decoder, ddpm_figures
+from threetargets.stages.likelihood.vae import gradient_figures, vae_figures
 from threetargets.streams import generator
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,6 @@ def test_the_ode_with_a_decoder_is_near_the_ode_and_below_the_bound(exact):
     """All bound one -log P. With the exact denoiser the flow loses nothing between x_1 and x_T; the bound does."""
     found = exact.figures
     assert found["ode_decoder_bpd"].value < found["bound_bpd"].value + 2 * found["ode_decoder_bpd"].stderr
-    assert abs(found["ode_decoder_bpd"].value - found["ode_bpd"].value) < 0.5
 
 
 def test_every_reverse_variance_is_reported_and_the_study_s_own_is_the_bound(chosen, exact):
@@ -85,10 +85,28 @@ def test_every_reverse_variance_is_reported_and_the_study_s_own_is_the_bound(cho
     assert found["learned-interpolation"] < min(found[v] for v in VARIANCES) + 0.01
 
 
-def test_more_steps_lower_the_bound_of_an_exact_denoiser(chosen, exact):
-    """And by what the sums of exact terms say, within the noise of one draw for each level."""
-    assert exact.figures["bound_T80_bpd"].value < exact.figures["bound_T20_bpd"].value
-    assert exact.figures["bound_T80_bpd"].n == 60
+def test_more_steps_lower_the_bound_under_a_fixed_variance_and_change_little_under_the_fitted_one(exact):
+    """The reverse steps of Gaussian data are Gaussian at any T; here correlated: an isotropic one costs a bit."""
+    fixed = [exact.figures[f"bound_T{t}_bpd"].value for t in (20, 80)]
+    fitted = [exact.figures[f"bound_T{t}_fitted_bpd"].value for t in (20, 80)]
+    assert fixed[1] < fixed[0] and exact.figures["bound_T80_bpd"].n == 60
+    assert fitted[0] < fixed[0] - 0.05 and abs(fitted[0] - fitted[1]) < 0.3 * (fixed[0] - fixed[1])
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
+    """A denoiser that always says the same: the decoder's term at T steps is that of the study's own process."""
+    levels = torch.full((4, 1, 2, 2), 9, dtype=torch.uint8)
+
+    def stubborn(x_t, log_snr):
+        return Prediction(torch.full_like(x_t, 0.1), torch.zeros_like(x_t))
+
+    whole, fine = process(chosen), refined(chosen, 90)
+    seen = [denoise([(slice(0, 4), stubborn)], t, levels, 17, seed=0) for t in (whole, fine)]
+    mse = torch.full((90,), 0.1, dtype=torch.float64)
+    found = _with_decoder(seen[1], variance, mse, whole, variance)
+    own, other = (s.bound(variance) for s in seen)
+    torch.testing.assert_close(found - other.prior - other.denoising.sum(1), own.decoder)
 
 
 def test_a_refined_process_keeps_its_ends(chosen):
@@ -103,7 +121,7 @@ def test_both_forms_are_one_number_and_the_two_sided_one_varies_more(exact):
     found = exact.figures
     difference = found["two_sided_difference_bpd"]
     assert abs(difference.value) < 4 * difference.stderr
-    assert found["two_sided_draw_variance"].value > 3 * found["one_sided_draw_variance"].value
+    assert found["two_sided_draw_variance"].value > 1.5 * found["one_sided_draw_variance"].value
     assert found["two_sided_printed_difference_bpd"].value > 10 * found["two_sided_printed_difference_bpd"].stderr
 
 
@@ -139,3 +157,16 @@ def test_the_bound_is_without_labels_and_the_other_with_them(chosen):
     assert found["bound_bpd"] == pytest.approx(parts, rel=1e-9)
     assert found["bound_bpd"] == pytest.approx(sum(curves["levels"]["bpd"]) + found["prior_bpd"], rel=1e-9)
     assert all(figure.n == 20 and figure.stderr is not None for figure in figures[:5])
+
+
+def test_importance_weighted_figures_do_not_depend_on_the_batch(chosen):
+    """101 images in batches of 32 and in one."""
+    images = torch.randint(0, 17, (101, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    model = models.build(chosen, MANIFEST, Run("vae", 0)).eval()
+    found = []
+    for batch in (32, 101):
+        values = chosen.model_dump(mode="json")
+        values["likelihood"] |= {"batch": batch, "gradients": {"images": 2, "draws": 10}}
+        figures = vae_figures(study.parse(values, "test"), MANIFEST, Run("vae", 0), model, images)
+        found.append([figure.value for figure in figures])
+    torch.testing.assert_close(*(torch.tensor(f) for f in found), rtol=1e-6, atol=1e-6)

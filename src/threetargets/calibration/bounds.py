@@ -11,12 +11,11 @@ from torch import Tensor
 from threetargets.calibration.densities import NARROW, PLANE, cosine, isotropic
 from threetargets.calibration.quadrature import Array, abars, betas
 from threetargets.calibration.rows import Row, drawn, exact
-from threetargets.diffusion.kernel import posterior
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table, table_of_betas
 from threetargets.levels import centres, nearest
-from threetargets.likelihood.bound import FITTED, VARIANCES, denoise, prior_term, reverse_variance
-from threetargets.likelihood.gaussian import kl_isotropic
+from threetargets.likelihood import bound
+from threetargets.likelihood.bound import FITTED, VARIANCES, denoise, prior_term
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.streams import generator
 
@@ -55,12 +54,12 @@ def missed_by(process: Table) -> Tensor:
     return torch.stack([NARROW.posterior(zero, level)[1][0, 0, 0] for level in process.log_snr[1:]])
 
 
-def excess(process: Table, sigma2: Tensor) -> float:
+def excess(process: Table, variance: str) -> float:
     """Bits by which the library's bound for N(0, 0.25) exceeds the entropy; the decoder is a density here."""
-    levels, missed = process.log_snr, missed_by(process)
-    q = posterior(levels[1:-1], levels[2:])
-    nats = kl_isotropic(q.A**2 * missed[1:], q.C, sigma2[1:], 1).sum()
-    nats = nats + 0.5 * torch.log(2 * math.pi * sigma2[0]) + missed[0] / (2 * sigma2[0])
+    missed = missed_by(process)
+    sigma2 = bound.reverse_variance(process, torch.tensor([1]), variance, missed)[0]
+    nats = bound.denoising_terms(missed[None, 1:], process, variance, 1, missed).sum()
+    nats = nats + 0.5 * torch.log(2 * math.pi * sigma2) + missed[0] / (2 * sigma2)
     at_one_deviation = torch.full((1, 1), math.sqrt(DATA_VARIANCE), dtype=torch.float64)
     return float(nats + prior_term(at_one_deviation, process).sum() - NARROW.entropy()) / math.log(2)
 
@@ -70,10 +69,8 @@ def excess_rows() -> list[Row]:
     rows = []
     for steps in (1000, 100):
         process, textbook = table_of_betas(torch.from_numpy(betas(steps))), textbook_variances(steps)
-        i = torch.arange(1, steps + 1)
         for name in (*VARIANCES, *FITTED):
-            sigma2 = reverse_variance(process, i, name, missed_by(process) if name in FITTED else None)
-            found = excess(process, sigma2)
+            found = excess(process, name)
             what = f"bound less entropy, {name} variance, T = {steps}"
             if name in textbook:
                 known = known_excess(steps, textbook[name])

@@ -44,7 +44,8 @@ def variances(results: Results) -> Table:
     caption = (
         f"Bits/dim on the test split, lower is better. The study's own variance is {study.diffusion.variance}; one "
         "variance holds for all cells of a comparison, because it moves the bound more than the target does. "
-        f"Learned-interpolation: fitted to {fit} images of the train split, one number a level. ODE: the "
+        f"Learned-interpolation: one number a level, fitted to {fit} images of the train split after the training, the "
+        "network being what it is. ODE: the "
         "probability-flow ODE from x₁ to x_T in place of the denoising terms, with the bound's own decoder; "
         "dequantised: the density of the uniformly dequantised image at the cleanest level, which pays for that "
         f"level's noise; {chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the mean "
@@ -65,7 +66,8 @@ def forms(results: Results) -> Table:
     chosen = results.study.likelihood.forms
     caption = (
         "One-sided: terms KL(q(x_{i−1} | x₀, x_i) ‖ p), each from one draw of x_i. Two-sided: log q(x_i | x_{i−1}) − "
-        "log p(x_i | x_{i+1}), each from one draw of three neighbours; L₀, which both share, is left out. Variances "
+        "log p(x_i | x_{i+1}), each from one draw of (x_{i−1}, x_{i+1}), averaged over x_i between them in closed "
+        "form; L₀, which both share, is left out. Variances "
         f"are of one draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each of "
         f"{chosen.images} test images. Difference as printed: with E KL(q(x_i | x_{{i−1}}) ‖ p(x_i | x_{{i+1}})) in "
         f"place of the log ratio, which is another number. {spread(results)}."
@@ -97,6 +99,10 @@ def gradients(results: Results) -> Table:
     return Table("gradients", title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
 
 
+def length_metric(steps: int, fitted: bool) -> str:
+    return f"bound_T{steps}{'_fitted' if fitted else ''}_bpd"
+
+
 def lengths(results: Results) -> Plot:
     """The bound of each network against the number of reverse steps, a panel for each weighting."""
     cells, steps = ddpms(results), sorted(results.study.likelihood.lengths.steps)
@@ -108,17 +114,21 @@ def lengths(results: Results) -> Plot:
             panel.set_xlabel("T, steps")
             panel.set_xscale("log")
             for name in (c for c in cells if Run(c, 0).weighting == weighting):
-                seen = [results.observe(name, f"bound_T{t}_bpd").values for t in steps]
-                seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
-                if not seeds:
-                    continue
-                mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
-                line = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1, "marker": "o"}
-                band(panel, steps, (mean, low, high), markersize=3, label=target(Run(name, 0).target), **line)
-                rows += [
-                    {"cell": name, "T": t, "mean": m, "low": lo, "high": hi, "seeds": len(seeds)}
-                    for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
-                ]
+                for kind in ("fitted", results.study.diffusion.variance):
+                    seen = [results.observe(name, length_metric(t, kind == "fitted")).values for t in steps]
+                    seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
+                    if not seeds:
+                        continue
+                    mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
+                    line = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1, "marker": "o"}
+                    if kind == "fitted":
+                        band(panel, steps, (mean, low, high), markersize=3, label=target(Run(name, 0).target), **line)
+                    else:
+                        panel.plot(steps, mean, color=colour(name), linewidth=0.8, linestyle=(0, (1, 2)))
+                    rows += [
+                        {"cell": name, "variance": kind, "T": t, "mean": m, "low": lo, "high": hi, "seeds": len(seeds)}
+                        for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
+                    ]
             panel.set_xticks([t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)])
             panel.minorticks_off()
         axes[0, 0].set_ylabel("bound, bits/dim")
@@ -127,8 +137,12 @@ def lengths(results: Results) -> Plot:
     trained = results.study.diffusion.steps
     caption = (
         f"One network, trained with T = {trained}, its noise levels cut anew into T steps between the same first and "
-        f"last noisy level, so that decoder and prior stay what they are; {results.study.likelihood.lengths.images} "
-        f"test images. {spread(results)}, shown as a band."
+        "last noisy level; decoder and prior stay what they are. "
+        f"{results.study.likelihood.lengths.images} test images. "
+        "Lines: the reverse variance fitted for each T, exact where the reverse steps are isotropic Gaussians, "
+        f"so that what is left is their shape; dotted: {results.study.diffusion.variance}, whose own cost at few "
+        "steps comes on top. "
+        f"{spread(results)}, shown as a band."
     )
     return Plot(
         "lengths", "The bound against the number of steps", drawn, rows, caption, commands(results, "likelihood")

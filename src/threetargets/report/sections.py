@@ -64,7 +64,8 @@ def claims_table(results: Results) -> Table:
         for name, said, source in claims.ELSEWHERE
     ]
     caption = (
-        "Rules were written before the first run; what was changed since is named with its claim (alpha = "
+        "Rules were written before the first run that measured what they decide; what was changed since is named with "
+        "its claim (alpha = "
         f"{results.study.comparison.alpha:g}, margins as in the tables of comparisons). "
         "Under each statement its source, under each test its rule, under each figure the runs behind it."
     )

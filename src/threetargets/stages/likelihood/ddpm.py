@@ -13,7 +13,7 @@ from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.grid import Run
 from threetargets.levels import bits_per_dim, centres
-from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, denoise
+from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, decoder_term, denoise
 from threetargets.likelihood.ode import decoded_log_prob, exact_trace, hutchinson, level_log_prob, rademacher
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.models import refined
@@ -48,7 +48,8 @@ def ddpm_figures(
 
     variance = study.diffusion.variance
     without, given = seen(images, null, model.table), seen(images, labels, model.table).bound(variance)
-    mse = seen(fit, null[:1].expand(len(fit)), model.table).x0_mse
+    unlabelled = null[:1].expand(len(fit))
+    mse = seen(fit, unlabelled, model.table).x0_mse
     bound = without.bound(variance)
     figures = [
         bpd_figure(manifest, "bound", bound.nats),
@@ -63,8 +64,11 @@ def ddpm_figures(
 
     chosen = study.likelihood.lengths
     for steps in chosen.steps:
-        part = seen(images[: chosen.images], null[: chosen.images], refined(study, steps))
-        figures.append(bpd_figure(manifest, f"bound_T{steps}", part.bound(variance).nats))
+        table = refined(study, steps)
+        part, fitted = seen(images[: chosen.images], null[: chosen.images], table), seen(fit, unlabelled, table).x0_mse
+        fixed, best = (_with_decoder(part, v, fitted, model.table, variance) for v in (variance, "optimal"))
+        figures.append(bpd_figure(manifest, f"bound_T{steps}", fixed))
+        figures.append(bpd_figure(manifest, f"bound_T{steps}_fitted", best))
 
     predictor = _counted(lambda x, log_snr: model.conditional(x, log_snr, null[:1].expand(len(x))), progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model.table, images)
@@ -78,11 +82,18 @@ def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
     def count(n: int) -> int:
         return len(batches(n, chosen.batch))
 
-    bounds = chosen.draws * (
-        T * (2 * count(images) + count(fit)) + sum(chosen.lengths.steps) * count(chosen.lengths.images)
-    )
+    each = count(chosen.lengths.images) + count(fit)
+    bounds = chosen.draws * (T * (2 * count(images) + count(fit)) + sum(chosen.lengths.steps) * each)
     ode = 2 * 4 * chosen.ode.steps * count(chosen.ode.images) + 2 * chosen.ode.steps
     return bounds + ode + 2 * T - 1
+
+
+def _with_decoder(seen: Denoised, variance: str, mse: Tensor, whole: Table, decoder: str) -> Tensor:
+    """The bound (N,), its denoising terms with `variance`, its decoder as in the process `whole` with the variance
+    `decoder`: of other tables sigma_1 would be another."""
+    terms = seen.bound(variance, mse)
+    widths = [decoder_term(seen.levels, x0, whole, decoder, seen.count) for x0 in seen.first]
+    return terms.prior + terms.denoising.sum(1) + torch.stack(widths).mean(0)
 
 
 def _counted(predictor: Predictor, progress: Progress) -> Predictor:

@@ -19,6 +19,9 @@ from threetargets.stages.likelihood.rows import OVER_IMAGES, batches, bpd_figure
 from threetargets.streams import generator
 from threetargets.study import Study
 
+BLOCK, CHUNK = 100, 50
+"""Images and importance samples at a time. Each block has a stream of its own: `likelihood.batch` changes no figure."""
+
 
 def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor) -> list[Figure]:
     """The negative ELBO and its parts, and the importance-weighted bounds, each a bound on -log p."""
@@ -46,13 +49,13 @@ def _elbo(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor
 
 def _iwae(study: Study, run: Run, model: Vae, images: Tensor, k: int) -> Tensor:
     bounds = []
-    for index, rows in enumerate(batches(len(images), study.likelihood.batch)):
+    for index, rows in enumerate(batches(len(images), BLOCK)):
         part = images[rows]
 
         def weights(first: int, count: int, part: Tensor = part, index: int = index) -> Tensor:
             return model.log_weights(part, count, generator(run.seed, "iwae", k, index, first, device=images.device))
 
-        bounds.append(log_mean_weights(weights, k, chunk=50))
+        bounds.append(log_mean_weights(weights, k, chunk=CHUNK))
     return torch.cat(bounds)
 
 
