@@ -156,6 +156,27 @@ def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Th
 
 
 @app.command()
+def fidelity(
+    first: Annotated[str, typer.Argument(metavar="IMAGES", help="SOURCE:train, SOURCE:test or an .npz file")],
+    second: Annotated[str, typer.Argument(metavar="REFERENCE", help="likewise; for example cifar10:test")],
+    images: Annotated[int, typer.Option("--images", min=0, help="drawn at random from each set; 0: all")] = 0,
+    levels: Annotated[int, typer.Option("--levels", min=2, max=256, help="grey levels of an .npz file")] = 256,
+    inception: Annotated[str | None, typer.Option("--inception", help="file of Inception's weights")] = None,
+    mirror: Annotated[str | None, typer.Option("--mirror", help="folder or http address of data and weights")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda")] = "auto",
+    threads: Threads = 1,
+) -> None:
+    """FID, KID, precision and recall of two sets of images on Inception's features, without a study."""
+    _limit_threads(threads)
+    from threetargets.stages import compare as stage
+
+    for figure in stage.run(first, second, images, levels, inception, mirror, device):
+        error = "" if figure.stderr is None else f" ± {figure.stderr:.2g}"
+        value = "none" if figure.value is None else f"{figure.value:.4f}"
+        print(f"{figure.metric:13} {value}{error}  n = {figure.n}  {figure.extractor}  {figure.reference}  ({figure.spread})")
+
+
+@app.command()
 def calibrate(
     out: Annotated[str, typer.Option("--out", help="folder for calibration.json and index.html")] = (
         "reports/calibration"

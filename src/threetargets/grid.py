@@ -163,7 +163,7 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
         fields |= {"likelihood": values["likelihood"]}
     elif stage == "evaluate":
         fields |= {
-            "evaluation": values["evaluation"],
+            "evaluation": {k: v for k, v in values["evaluation"].items() if k != "inception"},  # checked by digest
             "sampling": values["sampling"],
             "cell": run.cell,
             "seed": run.seed,

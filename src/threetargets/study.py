@@ -185,6 +185,18 @@ class Evaluation(Section):
     kid_subsets: Positive
     neighbours: Positive
     bootstrap: Annotated[int, Field(ge=2)]
+    extractors: Annotated[list[Literal["judge", "inception"]], Field(min_length=1), AfterValidator(no_repeats)] = [
+        "judge"
+    ]
+    inception: str | None = None
+    fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = [1, 2, 3]
+    fid_partitions: Positive = 4
+
+    @model_validator(mode="after")
+    def _a_line(self) -> Evaluation:
+        if len(self.fid_parts) == 1:
+            raise ValueError(f"fid_parts is {self.fid_parts}: a line in 1/N takes two numbers of parts, or [] for none")
+        return self
 
 
 class Tracking(Section):

@@ -16,6 +16,11 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def kind_of(extractor: str) -> str:
+    """`judge` of judge-0123456789abcdef: what an extractor is, without the digest of its weights."""
+    return extractor.rpartition("-")[0]
+
+
 def no_repeats(values: list) -> list:
     if len(set(values)) != len(values):
         raise ValueError(f"has a repeated entry in {values}")

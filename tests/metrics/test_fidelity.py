@@ -236,7 +236,7 @@ def test_sets_too_small_have_no_figures_and_say_why(n, measured):
 def test_figures_say_what_they_are():
     rng = np.random.default_rng(8)
     found = figures(normal(rng, 100), normal(rng, 120))
-    assert list(found) == ["fid", "kid", "precision", "recall"]
+    assert list(found) == ["fid", "fid_infinity", "kid", "precision", "recall"]
     assert all(figure.n == 100 and figure.spread for figure in found.values())
     assert "torch-fidelity's std over 30 subsets of 50" in found["kid"].spread
     assert fidelity.Reference(normal(rng, 120), "test").label == "test (n=120)"

@@ -97,7 +97,7 @@ def test_every_set_of_a_guided_run(study):
     assert sets == {("none", "1"), *((kind, g) for kind in ("classifier", "classifier-free") for g in ("0", "2"))}
     for one in sets:
         metrics = [f.metric for f in record.figures if (f.guidance, f.gamma) == one]
-        assert metrics == ["fid", "kid", "precision", "recall", "accuracy", "entropy"]
+        assert metrics == ["fid", "fid_infinity", "kid", "precision", "recall", "accuracy", "entropy"]
     for figure in record.figures:
         assert figure.n == N and figure.reference == "test (n=500)" and figure.extractor == "judge-ba7816bf8f01cfea"
         assert figure.value is not None and figure.stderr is not None and math.isfinite(figure.value)
@@ -111,7 +111,7 @@ def test_models_without_labels_have_no_accuracy(study):
     write_samples(study, run, labelled=False)
     evaluate.run(study, run, params="p.yaml", threads=1)
     figures = result(study, run).figures
-    assert [f.metric for f in figures] == ["fid", "kid", "precision", "recall", "entropy"]
+    assert [f.metric for f in figures] == ["fid", "fid_infinity", "kid", "precision", "recall", "entropy"]
     assert {(f.guidance, f.gamma) for f in figures} == {("none", "")}
 
 
@@ -125,7 +125,7 @@ def test_floor_is_of_training_images_drawn_by_seed(study):
         # The judge has seen the training images: what it makes of real ones is measured on the test split.
         assert {f.n for f in record.figures if f.metric in ("accuracy", "entropy")} == {study.data.split.test}
         found.append({f.metric: f.value for f in record.figures})
-    assert set(found[0]) == {"fid", "kid", "precision", "recall", "accuracy", "entropy"}
+    assert set(found[0]) == {"fid", "fid_infinity", "kid", "precision", "recall", "accuracy", "entropy"}
     assert found[0]["fid"] != found[1]["fid"]
     assert found[0]["accuracy"] == found[1]["accuracy"]
     assert found[0]["accuracy"] > 0.8 and found[0]["precision"] > 0.5

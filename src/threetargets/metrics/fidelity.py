@@ -5,7 +5,8 @@ is too small for is None, and its `spread` says why; a collapsed generator (ever
 any other.
 
 Sources: FID Heusel et al. 2017, arXiv:1706.08500; KID Binkowski et al. 2018, arXiv:1801.01401; precision and recall
-Kynkaanniemi et al. 2019, arXiv:1904.06991; delete-d jackknife Shao and Wu 1989, Annals of Statistics 17(3).
+Kynkaanniemi et al. 2019, arXiv:1904.06991; delete-d jackknife Shao and Wu 1989, Annals of Statistics 17(3); FID at
+infinite N Chong and Forsyth 2020, arXiv:1911.07023.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from threetargets import streams
+from threetargets.metrics import frechet
 from threetargets.records import Figure
 from threetargets.study import Evaluation
 
@@ -31,10 +33,13 @@ PRC_BATCH = 1000  # rows of the distance matrix held at once; does not change a 
 
 @dataclass(frozen=True)
 class Reference:
-    """What generated images are compared with: features float64 (M, F), and the name of the split."""
+    """What generated images are compared with: features float64 (M, F), and the name of the split; their mean `mu` and
+    covariance `sigma`, where they are known already; and where distances to it are computed."""
 
     features: Tensor
     name: str
+    known: dict[str, Any] | None = None
+    device: torch.device | str = "cpu"
 
     def __len__(self) -> int:
         return len(self.features)
@@ -45,18 +50,28 @@ class Reference:
 
     @cached_property
     def moments(self) -> dict[str, Any]:
-        return fid_features_to_statistics(self.features)
+        return self.known or fid_features_to_statistics(self.features)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """The square root of the covariance, where `device` is."""
+        return frechet.root(torch.from_numpy(self.moments["sigma"]).to(self.device))
+
+    def distances(self, generated: Tensor) -> frechet.Distances:
+        mean, covariance = (torch.from_numpy(self.moments[key]).to(self.device) for key in ("mu", "sigma"))
+        return frechet.Distances(generated.to(self.device), mean, covariance, self.root)
 
 
 def fidelity(
     generated: Tensor, reference: Reference, evaluation: Evaluation, seed: int, asked: Tensor | None = None
 ) -> list[Figure]:
-    """The figures fid, kid, precision and recall of features float64 (N, F) against the reference.
+    """The figures fid, fid_infinity (where the evaluation has `fid_parts`), kid, precision and recall of features
+    float64 (N, F) against the reference.
 
     `seed` is that of the bootstrap; `asked` int64 (N,) are the classes that were asked for, where that was by design.
     """
     return [
-        _fid(generated, reference, evaluation.bootstrap, seed, asked),
+        *_fid(generated, reference, evaluation, seed, asked),
         _kid(generated, reference, evaluation.kid_subsets, evaluation.kid_subset_size),
         *_precision_recall(generated, reference, evaluation.neighbours),
     ]
@@ -80,20 +95,45 @@ def resample(n: int, asked: Tensor | None, generator: torch.Generator) -> Tensor
     return drawn
 
 
-def _fid(generated: Tensor, reference: Reference, resamples: int, seed: int, asked: Tensor | None) -> Figure:
+def _fid(
+    generated: Tensor, reference: Reference, evaluation: Evaluation, seed: int, asked: Tensor | None
+) -> list[Figure]:
     """FID; its standard error is the standard deviation over resamples of the generated images, the reference held
-    fixed.
+    fixed. And its limit, see below.
 
     The value is that of the whole set, not the mean of the resamples: drawing with replacement adds to FID's bias.
     """
-    n = len(generated)
+    n, resamples = len(generated), evaluation.bootstrap
     if min(n, len(reference)) < 2:
-        return Figure("fid", None, n=n, spread="too few images: a covariance takes 2")
+        why = "too few images: a covariance takes 2"
+        return [Figure(m, None, n=n, spread=why) for m in ("fid", "fid_infinity")[: 1 + bool(evaluation.fid_parts)]]
+    distances = reference.distances(generated)
     streams_of = (streams.generator(seed, "evaluate/bootstrap", b) for b in range(resamples))
-    resampled = [frechet_distance(generated[resample(n, asked, g)], reference) for g in streams_of]
+    stderr = statistics.stdev(distances.of(resample(n, asked, g)) for g in streams_of)
     within = "" if asked is None else " within the class asked for"
     spread = f"bootstrap over generated images{within}, {resamples} resamples"
-    return Figure("fid", frechet_distance(generated, reference), statistics.stdev(resampled), n, spread=spread)
+    value = frechet_distance(generated, reference)
+    limit = [_limit(distances, evaluation, stderr, seed, asked, n)] if evaluation.fid_parts else []
+    return [Figure("fid", value, stderr, n, spread=spread), *limit]
+
+
+def _limit(
+    distances: frechet.Distances, evaluation: Evaluation, stderr: float, seed: int, asked: Tensor | None, n: int
+) -> Figure:
+    """FID at infinite N against the same reference, which is held fixed with the bias that its own size leaves.
+
+    Its standard error is that of FID at N, whose sampling error it shares (frechet.limit), and of the partitions.
+    """
+    parts, features = evaluation.fid_parts, distances.shifted.shape[1]
+    smallest = n // max(parts)
+    if smallest < 2:
+        return Figure("fid_infinity", None, n=n, spread=f"too few images: {max(parts)} parts take {2 * max(parts)}")
+    found = frechet.limit(distances, parts, evaluation.fid_partitions, n, asked, seed)
+    said = f"line in 1/n through parts of {n}/{', /'.join(map(str, parts))} images, {evaluation.fid_partitions} "
+    said += "partitions; the bootstrap's and the partitions' errors"
+    if smallest <= features:
+        said += f"; an indication: parts of {smallest} images have singular covariances of {features} features"
+    return Figure("fid_infinity", found.value, math.hypot(stderr, found.stderr), n, spread=said)
 
 
 def _kid(generated: Tensor, reference: Reference, subsets: int, size: int) -> Figure:

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from threetargets import grid
-from threetargets.errors import DataError
+from threetargets.errors import DataError, Disagreement
 from threetargets.files import read_json
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
 from threetargets.report import calibrated
 from threetargets.report.calibrated import Calibration
 from threetargets.study import Study
+from threetargets.values import kind_of
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
-SAMPLES = ("fid", "kid", "precision", "recall", "accuracy", "entropy")
+FIDELITY = ("fid", "fid_infinity", "kid", "precision", "recall")
+"""Measured by each extractor of the study."""
+SAMPLES = (*FIDELITY, "accuracy", "entropy")
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,16 @@ def calibration_dir(study: Study) -> Path:
     return grid.results(study) / "calibration"
 
 
+def by(study: Study, metric: str, extractor: str) -> str:
+    """The name under which the report finds a metric of an extractor, of which only the kind counts: that of the metric
+    for the study's first extractor, else with the kind, as fid-inception."""
+    kind = kind_of(extractor) or extractor
+    return metric if metric not in FIDELITY or kind in ("", study.evaluation.extractors[0]) else f"{metric}-{kind}"
+
+
 def stage_of(metric: str) -> str:
     """The stage that measures a metric."""
-    if metric in SAMPLES:
+    if metric.split("-")[0] in SAMPLES:
         return "evaluate"
     if metric.startswith("sample_"):
         return "sample"
@@ -109,7 +119,7 @@ class Results:
         return status
 
     def _measured(self, run: Run, guidance: str) -> bool:
-        return any(key[0] == run and key[1] in SAMPLES and key[2] == guidance for key in self._figures)
+        return any(key[0] == run and key[1].split("-")[0] in SAMPLES and key[2] == guidance for key in self._figures)
 
     @cached_property
     def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
@@ -117,11 +127,12 @@ class Results:
         for place, record in self.records.items():
             for figure in record.figures:
                 guidance = figure.guidance or place.guidance
-                found[place.run, figure.metric, guidance, figure.gamma] = figure
+                metric = by(self.study, figure.metric, figure.extractor)
+                found[place.run, metric, guidance, figure.gamma] = figure
                 if guidance == "none":  # a model without labels has no gamma; it is asked for beside those that have
-                    found[place.run, figure.metric, guidance, "1"] = figure
+                    found[place.run, metric, guidance, "1"] = figure
                 if place.run.cell == FLOOR:
-                    found[place.run, figure.metric, "", ""] = figure
+                    found[place.run, metric, "", ""] = figure
         return found
 
     def figure(self, run: Run, metric: str, guidance: str = "", gamma: str = "") -> Figure | None:
@@ -163,11 +174,26 @@ def _record(path: Path) -> Record:
         raise DataError(f"{path}: not a record of a stage; delete it and run its stage again") from None
 
 
+def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
+    """Figures by two judges, or by two files of Inception's weights, do not stand in one column."""
+    known: dict[str, tuple[str, Place]] = {}
+    for place, record in records.items():
+        for name in dict.fromkeys(f.extractor for f in record.figures if kind_of(f.extractor)):
+            first, where = known.setdefault(kind_of(name), (name, place))
+            if first != name:
+                raise Disagreement(
+                    f"{place.path(study)}: measured by {name}, but {where.path(study)} by {first}; different "
+                    "extractors do not compare: run `threetargets evaluate` of the older one again"
+                )
+
+
 def load(study: Study) -> Results:
-    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a damaged file."""
+    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a damaged file,
+    Disagreement where records were measured by different extractors of one kind."""
     manifest = read_json(grid.data_dir(study) / "manifest.json")
     found = {place: place.path(study) for place in places(study)}
     records = {place: _record(path) for place, path in found.items() if path.exists()}
+    _one_of_each_kind(study, records)
     tracking = grid.results(study) / "tracking.json"
     measured = calibration_dir(study) / calibrated.FILE
     return Results(

@@ -70,9 +70,15 @@ def classifiers(results: Results) -> Table:
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
     caption = (
         "Accuracy ± binomial standard error over the images of the split. The guide is trained on noisy images, one "
-        "for each seed. The judge sees clean images, never guides, and is the extractor of FID, KID, precision and "
-        "recall. It was trained on the training split, from which the floor of those four is drawn."
+        "for each seed. The judge sees clean images, never guides, "
     )
+    if "judge" in results.study.evaluation.extractors:
+        caption += (
+            "and is the extractor of FID, KID, precision and recall. It was trained on the training split, from which "
+            "the floor of those four is drawn."
+        )
+    else:
+        caption += "and measures accuracy and entropy."
     made = commands(results, "train")
     head = ("classifier", "seed", "validation", "test")
     return Table("classifiers", "The classifiers", head, tuple(rows), caption, made, frozenset({1, 2, 3}))

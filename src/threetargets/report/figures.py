@@ -153,7 +153,8 @@ def along_gamma(results: Results, metric: str) -> Plot:
         caption += "the judge on the test split, which does not depend on the seed." if fixed else "real images."
     else:
         caption += f"the same figure of real training images over {real.n} draws of them." if real.n else "no floor."
-        caption += " The judge, whose features these are, was trained on the images that the floor is drawn from."
+        if study.evaluation.extractors[0] == "judge":
+            caption += " The judge, whose features these are, was trained on the images that the floor is drawn from."
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
     return Plot(f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False)

@@ -10,6 +10,7 @@ from threetargets.report import (
     comparisons,
     costs,
     draws,
+    extractors,
     figures,
     provenance,
     routes,
@@ -106,6 +107,14 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
             "error is weighted differ.",
             (tables.target_grid(results, BOUND), tables.target_grid(results, FID)),
         ),
+        Section(
+            "fidelity",
+            "FID and its kin",
+            "Tables, figures and comparisons of FID elsewhere are by the first extractor."
+            if len(study.evaluation.extractors) > 1
+            else "",
+            extractors.tables(results),
+        ),
         Section("comparisons", "Paired comparisons", "", tuple(t for t in paired if t.rows)),
     ]
     if swept:
@@ -115,7 +124,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
             tables.along_gamma(results, m, f"{label.split(',')[0]} at every γ")
             for m, label in figures.GAMMA_METRICS.items()
         )
-        found.append(Section("guidance", "Guidance", lead, (), plots, folded))
+        found.append(Section("guidance", "Guidance", lead, (), plots, (*folded, *extractors.further(results))))
         shown = [samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells]
         lead = (
             "Rows are γ, columns are classes: the first sample of each, with the same noise in every "

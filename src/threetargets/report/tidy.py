@@ -10,7 +10,7 @@ from typing import Any
 from threetargets import grid
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure
-from threetargets.report.collect import FAILED, OK, SAMPLES, Place, Results, places
+from threetargets.report.collect import FAILED, FIDELITY, OK, SAMPLES, Place, Results, by, places
 from threetargets.study import Study
 
 COLUMNS = (
@@ -32,25 +32,35 @@ COLUMNS = (
 )
 
 
-def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str]]:
-    """The headline figures (metric, guidance, gamma) that a record has to hold."""
+def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
+    """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing to be accurate
+    about."""
+    fidelity = [m for m in FIDELITY if m != "fid_infinity" or study.evaluation.fid_parts]
+    others = [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")]
+    return [
+        *((m, "") for m in (*fidelity, *others)),
+        *((m, kind) for kind in study.evaluation.extractors[1:] for m in fidelity),
+    ]
+
+
+def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
+    """The headline figures (metric, guidance, gamma, kind of a further extractor) that a record has to hold."""
     run = place.run
     if place.stage == "train":
-        yield from (("parameters", "", ""), ("train_seconds", "", ""))
+        yield from (("parameters", "", "", ""), ("train_seconds", "", "", ""))
         if run.model in grid.CLASSIFIERS:
-            yield "accuracy_test", "", ""
+            yield "accuracy_test", "", "", ""
     elif place.stage == "likelihood":
-        yield "bound_bpd", "", ""
+        yield "bound_bpd", "", "", ""
         if run.model in ("vae", "hvae"):
-            yield from ((f"iwae_{k}_bpd", "", "") for k in study.likelihood.iwae)
+            yield from ((f"iwae_{k}_bpd", "", "", "") for k in study.likelihood.iwae)
     elif place.stage == "evaluate" and run.cell == FLOOR:
-        yield from ((metric, "", "") for metric in SAMPLES)
+        yield from ((metric, "", "", kind) for metric, kind in _measured(study, labelled=True))
     elif place.stage == "evaluate":
-        # Without labels there is nothing to be accurate about.
-        metrics = [m for m in SAMPLES if m != "accuracy" or run.model == "ddpm"]
+        metrics = _measured(study, labelled=run.model == "ddpm")
         for guidance in grid.guidances(study, run):
             for gamma in grid.gammas(study, guidance):
-                yield from ((metric, guidance, gamma) for metric in metrics)
+                yield from ((metric, guidance, gamma, kind) for metric, kind in metrics)
 
 
 def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[str, Any]:
@@ -82,10 +92,10 @@ def rows(results: Results) -> list[dict[str, Any]]:
         record = results.records.get(place)
         for figure in record.figures if record else []:
             table.append(_row(results, place, figure, OK if status == OK and figure.value is not None else FAILED))
-        for metric, guidance, gamma in expected(results.study, place):
-            known = record is not None and results.figure(place.run, metric, guidance, gamma) is not None
-            if not known:
-                empty = Figure(metric=metric, value=None, guidance=guidance, gamma=gamma)
+        for metric, guidance, gamma, kind in expected(results.study, place):
+            name = by(results.study, metric, kind)
+            if record is None or results.figure(place.run, name, guidance, gamma) is None:
+                empty = Figure(metric=metric, value=None, guidance=guidance, gamma=gamma, extractor=kind)
                 table.append(
                     _row(results, place, empty, FAILED if results.status_of(place, guidance) == FAILED else "missing")
                 )

@@ -1,8 +1,9 @@
-"""Measure every sample set of a run against the test split: FID, KID, precision, recall, accuracy and entropy."""
+"""Measure every sample set of a run against the test split: FID, KID, precision and recall by each extractor of the
+study; accuracy and entropy by the judge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +13,7 @@ from threetargets import files, grid, models, streams
 from threetargets.data import store
 from threetargets.errors import DataError, Diverged
 from threetargets.grid import Run
-from threetargets.metrics import accuracy, extractor, fidelity
+from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
 from threetargets.records import Figure, Record
 from threetargets.stages.common import Clock, device_of
 from threetargets.stages.progress import Progress
@@ -121,6 +122,27 @@ def _read_set(study: Study, run: Run, guidance: str, gamma: str, manifest: store
     return SampleSet(guidance, gamma, torch.from_numpy(levels), torch.from_numpy(labels))
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """An extractor by its name, the reference split in its features, and how it sees images: features (N, F)."""
+
+    name: str
+    reference: fidelity.Reference
+    see: Callable[[Tensor], Tensor]
+
+
+def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: torch.device) -> Measuring:
+    """Inception, and the reference split as it sees it, kept between runs: its weights and the images do not change."""
+    name = inception.register(inception.obtain(study.evaluation.inception, study.data.mirror))
+
+    def see(levels: Tensor) -> Tensor:
+        return inception.see(name, levels, manifest.levels, device)
+
+    data = f"{manifest.splits[REFERENCE].digest}, {manifest.levels} levels"
+    reference = remembered.reference(data, name, REFERENCE, len(images), lambda: see(images), device)
+    return Measuring(name, reference, lambda levels: see(levels).double())
+
+
 def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest) -> list[Figure]:
     judge, device = grid.judge_run(study), device_of(study)
     module = models.load(study, manifest, judge, device)
@@ -128,20 +150,27 @@ def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Mani
     split = store.load_split(study, REFERENCE)
     test = extractor.see(name, split.images, manifest.levels, device)
     reference = fidelity.Reference(test.features, REFERENCE)
+    chosen = study.evaluation.extractors
+    other = _inception(study, manifest, split.images, device) if "inception" in chosen else None
     figures = []
     progress = Progress(f"{run.cell} seed {run.seed}: sample sets", len(sets), every=0)
     for one in sets:
         seen = extractor.see(name, one.levels, manifest.levels, device)
         asked = one.labels if (one.labels >= 0).all() else None
-        found = fidelity.fidelity(seen.features, reference, study.evaluation, run.seed, asked)
+        judged = []
+        if "judge" in chosen:
+            judged = fidelity.fidelity(seen.features, reference, study.evaluation, run.seed, asked)
         # The judge was trained on the images of the floor: how well it knows real ones, the test split says.
         logits, labels = (test.logits, split.labels) if run.model == grid.FLOOR else (seen.logits, asked)
         if labels is not None:
-            found.append(accuracy.accuracy(logits, labels))
-        found.append(accuracy.entropy(logits))
-        for figure in found:
-            named = replace(figure, reference=reference.label, extractor=name)
-            gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
-            figures.append(replace(named, guidance=one.guidance, gamma=gamma))
+            judged.append(accuracy.accuracy(logits, labels))
+        judged.append(accuracy.entropy(logits))
+        found = [replace(figure, reference=reference.label, extractor=name) for figure in judged]
+        if other is not None:
+            features = other.see(one.levels)
+            measured = fidelity.fidelity(features, other.reference, study.evaluation, run.seed, asked)
+            found += [replace(figure, reference=other.reference.label, extractor=other.name) for figure in measured]
+        gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
+        figures += [replace(figure, guidance=one.guidance, gamma=gamma) for figure in found]
         progress.step()
     return figures

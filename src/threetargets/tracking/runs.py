@@ -16,6 +16,7 @@ from threetargets.records import Figure
 from threetargets.study import Study
 from threetargets.tracking.journal import Entry
 from threetargets.tracking.store import Store
+from threetargets.values import kind_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -33,11 +34,14 @@ LONGEST_PARAM = 6000  # MLflow cuts what is longer, and says nothing
 def figure_key(figure: Figure) -> str:
     """The MLflow name of a figure: `<metric>`, `<metric>/gamma_<g>` or `<metric>/<guidance>/gamma_<g>`.
 
-    The model as trained (guidance `none`) goes by the bare name of the metric.
+    The model as trained (guidance `none`) goes by the bare name of the metric. A figure of another extractor than the
+    judge has its kind in the metric's name: `fid-inception`.
     """
+    kind = kind_of(figure.extractor)
+    metric = figure.metric if kind in ("", "judge") else f"{figure.metric}-{kind}"
     if not figure.gamma or figure.guidance == "none":
-        return figure.metric
-    return "/".join([figure.metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"])
+        return metric
+    return "/".join([metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"])
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
