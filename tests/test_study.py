@@ -153,6 +153,32 @@ def test_identity_keeps_with_what_changes_none(path):
     assert grid.identity(ours, "train", RUN) == grid.identity(theirs, "train", RUN)
 
 
+def test_extractors_change_the_evaluation_alone_and_the_place_of_their_weights_nothing():
+    ours = study.parse(DEFAULT, "a")
+    both = study.parse(changed(evaluation__extractors=["judge", "inception"]), "b")
+    placed = study.parse(changed(evaluation__inception="/a/place.pth"), "c")
+    for stage in ("train", "sample", "likelihood"):
+        assert grid.identity(ours, stage, RUN) == grid.identity(both, stage, RUN)
+    for run in (RUN, grid.Run("data", 0)):
+        assert grid.identity(ours, "evaluate", run) != grid.identity(both, "evaluate", run)
+        assert grid.identity(ours, "evaluate", run) == grid.identity(placed, "evaluate", run)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("evaluation__extractors", [], "extractors"),
+        ("evaluation__extractors", ["judge", "vgg"], "extractors"),
+        ("evaluation__extractors", ["judge", "judge"], "repeated"),
+        ("evaluation__fid_parts", [2], "two numbers of parts"),
+        ("evaluation__fid_parts", [1, 0], "fid_parts"),
+    ],
+)
+def test_evaluations_that_cannot_be(path, value, said):
+    with pytest.raises(ConfigError, match=said):
+        study.parse(changed(**{path: value}), "a")
+
+
 def test_every_run_of_the_grid_has_its_own_identity_and_folder():
     chosen = study.load(ROOT / "params.yaml")
     runs = grid.trained_runs(chosen)

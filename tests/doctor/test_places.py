@@ -13,7 +13,7 @@ from doctor.conftest import a_study
 
 from threetargets import doctor
 from threetargets.cli import main
-from threetargets.data import download, sources
+from threetargets.data import download, pretrained, sources
 from threetargets.data.download import File
 from threetargets.doctor import places
 from threetargets.stages import prepare
@@ -149,3 +149,23 @@ def test_table_says_what_to_do():
         "               -> mend it",
         "1 failed, 0 warnings: the study cannot run so",
     ]
+
+
+def test_inception_is_looked_for_where_the_study_measures_by_it(mnist, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "LAYOUTS", source.layouts)
+    assert places.weights(mnist) == []
+    both = mnist.model_copy(
+        update={"evaluation": mnist.evaluation.model_copy(update={"extractors": ["judge", "inception"]})}
+    )
+    (found,) = places.weights(both)
+    assert found.state == "ok" and "can be downloaded" in found.found and not (tmp_path / "cache").exists()
+    monkeypatch.setenv(pretrained.VARIABLE, str(tmp_path / "here"))
+    (found,) = places.weights(both)
+    assert found.state == "ok" and "SHA-256 as expected" in found.found
+    (tmp_path / "here").write_bytes(b"another")
+    (found,) = places.weights(both)
+    assert found.state == "failed" and "has SHA-256" in found.found and found.todo
+    monkeypatch.delenv(pretrained.VARIABLE)
+    (tmp_path / "web/mnist/x").unlink()
+    (found,) = places.weights(both)
+    assert found.state == "failed" and "cannot be downloaded" in found.found and pretrained.VARIABLE in found.todo

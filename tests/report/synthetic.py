@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from threetargets.files import write_arrays, write_json, write_text
 from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
 from threetargets.report import calibrated, calibration_page
-from threetargets.report.collect import SAMPLES, Place, Results, calibration_dir, places
+from threetargets.report.collect import FIDELITY, SAMPLES, Place, Results, calibration_dir, places
 from threetargets.report.routes import DEQUANTISED, DIFFERENCE, GRADIENTS, HALVED, ODE, ONE, REPORTED, TWO
 from threetargets.study import Study, parse
 
 FAILED = Run("ddpm_raw-score_native", 1)
 MISSING = Run("ddpm_x0_elbo", 2)
 EXTRACTOR = "judge-0123456789abcdef"
+INCEPTION = "inception-fedcba9876543210"
+LARGER = 50.0  # figures by Inception
 SHAPE, LEVELS, CLASSES = (1, 8, 8), 17, 10
 PROVENANCE = {
     "commit": "0" * 40,
@@ -91,6 +94,17 @@ def _curve(metric: str, gamma: float, run: Run, guidance: str) -> tuple[float, f
 
 
 def _evaluate(study: Study, run: Run) -> list[Figure]:
+    """By the judge, and the same figures times LARGER by Inception, for the extractors of the study."""
+    judged, chosen = _judged(study, run), study.evaluation.extractors
+    found = [f for f in judged if "judge" in chosen or f.metric not in FIDELITY]
+    if "inception" in chosen:
+        found += [
+            replace(f, value=LARGER * (f.value or 0.0), extractor=INCEPTION) for f in judged if f.metric in FIDELITY
+        ]
+    return found
+
+
+def _judged(study: Study, run: Run) -> list[Figure]:
     n = study.sampling.images
     facts: dict[str, Any] = {"n": n, "spread": "images", "reference": f"test, {n} images", "extractor": EXTRACTOR}
     if run.cell == FLOOR:

@@ -25,6 +25,7 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
         machine.threads(),
         *machine.disk(study, source, to_download),
         places.data(study, source),
+        *places.weights(study),
         places.mlflow(study),
         *slurm.check(by_slurm, study.device == "cuda"),
     ]

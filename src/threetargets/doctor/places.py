@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from threetargets.data import fetch, store
+from threetargets.data import fetch, pretrained, store
 from threetargets.data.download import File, is_whole
 from threetargets.data.sources import Source
 from threetargets.doctor.finding import Finding
@@ -59,6 +60,27 @@ def data(study: Study, source: Source) -> Finding:
         f"{source.name} is not here and cannot be downloaded: {why}",
         f"{todo} of a machine that has it",
     )
+
+
+def weights(study: Study) -> list[Finding]:
+    """Inception's weights, where the study measures by it: named, in the cache or in a mirror folder, or served."""
+    if "inception" not in study.evaluation.extractors:
+        return []
+    mirror = fetch.mirror_of(study.data.mirror)
+    here = study.evaluation.inception or os.environ.get(pretrained.VARIABLE)
+    here = here or (mirror and not fetch.is_address(mirror))
+    if here or any(is_whole(file, fetch.cache() / file.path) for (file,) in pretrained.LAYOUTS):
+        try:
+            path = pretrained.obtain(study.evaluation.inception, study.data.mirror)
+        except UserError as error:
+            return [Finding("inception", "failed", str(error), "copy the file there, or name another place")]
+        return [Finding("inception", "ok", f"{path}, SHA-256 as expected")]
+    files = [file for (file,) in pretrained.LAYOUTS if fetch.addresses(file, mirror)]
+    problems = [_unserved(file, fetch.addresses(file, mirror)) for file in files]
+    if not all(problems):
+        return [Finding("inception", "ok", f"can be downloaded ({mirror or 'public addresses'})")]
+    todo = f"connect to the internet, or name the file in evaluation.inception or {pretrained.VARIABLE}"
+    return [Finding("inception", "failed", f"Inception's weights cannot be downloaded: {problems[0]}", todo)]
 
 
 def _unserved(file: File, addresses: tuple[str, ...]) -> str:

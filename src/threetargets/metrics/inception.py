@@ -9,7 +9,6 @@ and its kin do not use: the Inception Score does, and is refused with it. Nothin
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from functools import cache
 from pathlib import Path
@@ -19,29 +18,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from torch_fidelity import register_feature_extractor
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
-from threetargets.data import download, fetch
-from threetargets.data.download import File
-from threetargets.errors import ConfigError, DataError, MissingInput
+from threetargets.data import download, pretrained
+from threetargets.errors import ConfigError, DataError
 
-VARIABLE = "THREETARGETS_INCEPTION"
 LAYER = "2048"
 BATCH = {"cpu": 32, "cuda": 256}  # images at a time, 3x299x299 each
-PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
-STANDARD = File(
-    path="inception/weights-inception-2015-12-05-6726825d.pth",
-    size=95628359,
-    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    addresses=(URL_INCEPTION_V3, f"{PYTORCH_FID}/pt_inception-2015-12-05-6726825d.pth"),  # the same file
-)
-FEATURES_ONLY = File(  # as mirrors keep it: the layer behind the features is zero
-    path="inception/inception-2015-12-05-features.pth",
-    size=95728827,
-    sha256="30eec4d9c00795fcdccd940789e6d3492a2299d57a8b0e587e110303eb6a66d7",
-)
 
 
 class ByteImages(Dataset[Tensor]):
@@ -61,29 +46,6 @@ class ByteImages(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         return self.bytes[self.images[index].long()].expand(3, -1, -1)
-
-
-def obtain(named: str | None, mirror: str | None = None) -> Path:
-    """The weights' file, checked: the one that `named` (`evaluation.inception`) or THREETARGETS_INCEPTION names, else
-    one from the mirror, the cache or the public address, as data files are had.
-
-    Raises MissingInput, and DataError where it is neither of the two files that are known.
-    """
-    chosen = named or os.environ.get(VARIABLE)
-    if not chosen:
-        return fetch.obtain("inception (weights)", [(STANDARD,), (FEATURES_ONLY,)], mirror)[0][1]
-    path = Path(chosen).expanduser()
-    try:
-        found = download.digest(path)
-    except OSError as error:
-        raise MissingInput(
-            f"{path}: Inception's weights cannot be read ({error.strerror}); correct evaluation.inception or {VARIABLE}"
-        ) from None
-    known = {file.sha256: file for file in (STANDARD, FEATURES_ONLY)}
-    if found not in known:
-        wanted = " or ".join(f"{file.sha256[:16]}... ({Path(file.path).name})" for file in known.values())
-        raise DataError(f"{path}: has SHA-256 {found[:16]}..., expected {wanted}; copy it again")
-    return path
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -119,7 +81,7 @@ def register(path: Path) -> str:
             if not scored and any(layer.startswith("logits") for layer in features_list):
                 raise ConfigError(
                     f"{path}: has zero logits, and the Inception Score is made of them; it serves FID, KID, precision "
-                    f"and recall, for the score take {Path(STANDARD.path).name}"
+                    f"and recall, for the score take {Path(pretrained.STANDARD.path).name}"
                 )
             memory = io.BytesIO()
             torch.save(state, memory)

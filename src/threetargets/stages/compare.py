@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from threetargets import files, streams
+from threetargets.data import pretrained
 from threetargets.data.sources import SOURCES, arrays_digest, read
 from threetargets.errors import ConfigError, DataError
 from threetargets.metrics import fidelity, inception, remembered
@@ -32,7 +33,7 @@ def run(
     Of each set `images` are drawn at random, all of them where 0. Raises ConfigError, MissingInput, DataError.
     """
     where = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
-    name = inception.register(inception.obtain(weights, mirror))
+    name = inception.register(pretrained.obtain(weights, mirror))
     (one, k), (other, m) = (_read(text, levels, mirror) for text in (first, second))
     if one.shape[1:] != other.shape[1:]:
         raise ConfigError(f"{first} holds images {tuple(one.shape[1:])}, {second} {tuple(other.shape[1:])}")
@@ -66,7 +67,9 @@ def _read(text: str, levels: int, mirror: str | None) -> tuple[Tensor, int]:
         return torch.from_numpy(found), levels
     known = re.fullmatch(r"(.+):(train|test)", text)
     if not known or known[1] not in SOURCES:
-        raise ConfigError(f"{text}: expected SOURCE:train or SOURCE:test, SOURCE of {', '.join(SOURCES)}, or an .npz file")
+        raise ConfigError(
+            f"{text}: expected SOURCE:train or SOURCE:test, SOURCE of {', '.join(SOURCES)}, or an .npz file"
+        )
     source = SOURCES[known[1]]
     if ("test",) not in [parts for _, parts in source.pools]:
         raise ConfigError(f"{text}: {source.name} has no official test images")

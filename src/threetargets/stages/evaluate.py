@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from threetargets import files, grid, models, streams
-from threetargets.data import store
+from threetargets.data import pretrained, store
 from threetargets.errors import DataError, Diverged
 from threetargets.grid import Run
 from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
@@ -133,7 +133,7 @@ class Measuring:
 
 def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: torch.device) -> Measuring:
     """Inception, and the reference split as it sees it, kept between runs: its weights and the images do not change."""
-    name = inception.register(inception.obtain(study.evaluation.inception, study.data.mirror))
+    name = inception.register(pretrained.obtain(study.evaluation.inception, study.data.mirror))
 
     def see(levels: Tensor) -> Tensor:
         return inception.see(name, levels, manifest.levels, device)

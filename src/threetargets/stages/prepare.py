@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threetargets.data import sources, store
+from threetargets.data import pretrained, sources, store
 from threetargets.data.download import say
 from threetargets.study import Study
 
@@ -17,6 +17,8 @@ def run(study: Study, params: str = "params.yaml") -> None:
     """
     source = sources.find(study.data.name)
     store.split_indices(source, study.data.split)  # refused before anything is downloaded
+    if "inception" in study.evaluation.extractors:  # evaluated hours later, perhaps where there is no internet
+        pretrained.obtain(study.evaluation.inception, study.data.mirror)
     arrays = sources.read(source, study.data.mirror)
     say(f"{source.name}: {len(arrays.images)} images, SHA-256 as expected; writing the splits")
     provenance = {"files": arrays.files, "command": f"threetargets prepare --params {params}"}
