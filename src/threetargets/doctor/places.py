@@ -67,9 +67,9 @@ def weights(study: Study) -> list[Finding]:
     if "inception" not in study.evaluation.extractors:
         return []
     mirror = fetch.mirror_of(study.data.mirror)
-    here = study.evaluation.inception or os.environ.get(pretrained.VARIABLE)
-    here = here or (mirror and not fetch.is_address(mirror))
-    if here or any(is_whole(file, fetch.cache() / file.path) for (file,) in pretrained.LAYOUTS):
+    named = study.evaluation.inception or os.environ.get(pretrained.VARIABLE)
+    local = mirror and not fetch.is_address(mirror)
+    if named or local or any(is_whole(file, fetch.cache() / file.path) for (file,) in pretrained.LAYOUTS):
         try:
             path = pretrained.obtain(study.evaluation.inception, study.data.mirror)
         except UserError as error:
