@@ -12,7 +12,7 @@ from threetargets.report.collect import Results
 from threetargets.report.comparisons import is_ddpm
 from threetargets.report.drawing import Plot, band, canvas, colour, dash, legend, over_seeds, svg
 from threetargets.report.tables import measured
-from threetargets.report.wording import Table, Text, cell, target
+from threetargets.report.wording import Table, Text, cell, of, target
 from threetargets.values import WEIGHTINGS
 
 REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
@@ -40,7 +40,9 @@ def variances(results: Results) -> Table:
         for c in ddpms(results)
     ]
     chosen, fit = study.likelihood.ode, study.likelihood.fit_images
-    trace = f"trace by {chosen.probes} fixed probe(s) for each image" if chosen.probes else "exact trace"
+    trace = (
+        f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve" if chosen.probes else "exact trace"
+    )
     caption = (
         f"Bits/dim on the test split, lower is better. The study's own variance is {study.diffusion.variance}; one "
         "variance holds for all cells of a comparison, because it moves the bound more than the target does. "
@@ -65,11 +67,11 @@ def forms(results: Results) -> Table:
         rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
     chosen = results.study.likelihood.forms
     caption = (
-        "One-sided: terms KL(q(x_{i−1} | x₀, x_i) ‖ p), each from one draw of x_i. Two-sided: log q(x_i | x_{i−1}) − "
-        "log p(x_i | x_{i+1}), each from one draw of (x_{i−1}, x_{i+1}), averaged over x_i between them in closed "
+        "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log q(xᵢ | xᵢ₋₁) − "
+        "log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ between them in closed "
         "form; L₀, which both share, is left out. Variances "
         f"are of one draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each of "
-        f"{chosen.images} test images. Difference as printed: with E KL(q(x_i | x_{{i−1}}) ‖ p(x_i | x_{{i+1}})) in "
+        f"{chosen.images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ | xᵢ₊₁)) in "
         f"place of the log ratio, which is another number. {spread(results)}."
     )
     head = (
@@ -108,7 +110,7 @@ def lengths(results: Results) -> Plot:
     cells, steps = ddpms(results), sorted(results.study.likelihood.lengths.steps)
     panels = [w for w in WEIGHTINGS if any(Run(c, 0).weighting == w for c in cells)]
     rows: list[dict[str, Any]] = []
-    with canvas("lengths", 1, max(1, len(panels)), 9.4, 2.8, sharey=True) as (figure, axes):
+    with canvas("lengths", 1, max(1, len(panels)), 9.4, 2.8) as (figure, axes):
         for panel, weighting in zip(axes[0], panels, strict=False):
             panel.set_title(weighting)
             panel.set_xlabel("T, steps")
