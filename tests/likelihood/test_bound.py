@@ -85,6 +85,14 @@ def test_the_bound_is_a_bound(variance, schedule):
         assert excess(table(SCHEDULES[schedule](9.0, -9.0), steps), data, variance) > 0
 
 
+@pytest.mark.parametrize("steps", [1, 2, 10, 1000])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_bound_of_the_exact_reverse_process_is_the_entropy_at_every_length(schedule, steps):
+    """One step included: the decoder is then the whole of it."""
+    data = Gaussian(tensor([0.0]), tensor([[0.25]]))
+    assert excess(table(SCHEDULES[schedule](9.0, -26.0), steps), data, "optimal") == pytest.approx(0.0, abs=1e-9)
+
+
 # Parts.
 
 
