@@ -109,11 +109,7 @@ MUTATIONS = [
         "log_density(z, mean, log_std) + self.log_prior",
     ),
     ("models/vae.py", "above = None if top else levels[index + 1][0]", "above = None"),
-    (
-        "models/vae.py",
-        "self.elbo_terms(repeated, noise, closed_form=False)",
-        "self.elbo_terms(repeated, noise, closed_form=True)",
-    ),
+    ("models/vae.py", "for eps in noise], closed_form=False)", "for eps in noise], closed_form=True)"),
     ("models/ddpm.py", "scale**2 / self.target.eps_scale(a, s) ** 2", "scale**2 / self.target.eps_scale(a, s)"),
     ("models/ddpm.py", "return self.table.steps * loss", "return loss"),
     ("models/ddpm.py", "first = i == 1", "first = i == 2"),
