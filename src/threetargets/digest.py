@@ -8,7 +8,10 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-NO_NUMBERS = ("tracking", "study", "values", "mapping", "complaint", "registry", "grid", "errors")
+NO_NUMBERS = (
+    *("tracking", "study", "autoencoder", "consistency", "values", "mapping", "complaint", "registry", "grid"),
+    "errors",
+)
 """Left out of every digest but the report's: the mirror of what was measured, the reading of parameters, whose values
 are in the identity themselves, the names of files, and messages."""
 

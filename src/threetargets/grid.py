@@ -8,9 +8,9 @@
     reports/<study>/index.html, report.md, metrics.csv
     work/<identity>/                     checkpoints and journal of a training that is not finished
 
-A cell is a model of the comparison (`vae`, `hvae`, `ddpm_<target>_<weighting>`), one of the two classifiers
-(`guide`, which sees noisy images; `judge`, which sees clean ones), or `data`: real training images in the place of
-samples, the floor.
+A cell is a model of the comparison (`vae`, `hvae`, their variants `vae_<name>`, `ddpm_<target>_<weighting>`), one of
+the two classifiers (`guide`, which sees noisy images; `judge`, which sees clean ones), or `data`: real training images
+in the place of samples, the floor.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from threetargets.digest import code_digest
 from threetargets.errors import ConfigError
 from threetargets.study import Study
+from threetargets.values import AUTOENCODERS
 
 CLASSIFIERS = ("guide", "judge")
 FLOOR = "data"
@@ -54,6 +55,11 @@ class Run:
     @property
     def weighting(self) -> str:
         return self.cell.split("_")[2] if self.model == "ddpm" else ""
+
+    @property
+    def variant(self) -> str:
+        """`z20` of vae_z20."""
+        return self.cell.partition("_")[2] if self.model in AUTOENCODERS else ""
 
 
 def results(study: Study) -> Path:
@@ -87,17 +93,25 @@ def guide_runs(study: Study) -> list[Run]:
     return [Run("guide", seed) for seed in study.seeds] if wanted else []
 
 
-def judge_run(study: Study) -> Run:
-    """The one independent classifier: its features and its labels are the same for every figure."""
-    return Run("judge", study.classifiers.judge_seed)
+def judge_runs(study: Study) -> list[Run]:
+    """The one independent classifier, whose features and labels are the same for every figure; none where images have
+    no labels, or samples are not measured."""
+    wanted = study.evaluation.extractors and study.labelled
+    return [Run("judge", study.classifiers.judge_seed)] if wanted else []
 
 
 def floor_runs(study: Study) -> list[Run]:
-    return [Run(FLOOR, seed) for seed in study.seeds]
+    """Real images in the place of samples, where samples are measured."""
+    return [Run(FLOOR, seed) for seed in study.seeds] if study.evaluation.extractors else []
+
+
+def measured_runs(study: Study) -> list[Run]:
+    """Whose sample sets are evaluated."""
+    return [*model_runs(study), *floor_runs(study)] if study.evaluation.extractors else []
 
 
 def trained_runs(study: Study) -> list[Run]:
-    return [*model_runs(study), *guide_runs(study), judge_run(study)]
+    return [*model_runs(study), *guide_runs(study), *judge_runs(study)]
 
 
 def guidances(study: Study, run: Run) -> list[str]:
@@ -128,13 +142,13 @@ def _training_fields(study: Study, run: Run) -> dict:
         "data": {"name": study.data.name, "split": values["data"]["split"]},
         "cell": run.cell,
         "seed": run.seed,
-        "training": {k: v for k, v in values["training"][run.model].items() if k not in LOGGING},
+        "training": {k: v for k, v in study.training_of(run.cell).model_dump().items() if k not in LOGGING},
         "precision": study.precision,
     }
     if run.model == "ddpm":
         fields |= {"diffusion": values["diffusion"], "network": values["network"]}
-    elif run.model in ("vae", "hvae"):
-        fields |= {"model": values[run.model]}
+    elif run.model in AUTOENCODERS:
+        fields |= {"model": study.autoencoder(run.cell).model_dump(mode="json")}
     else:
         fields |= {"width": study.classifiers.width, "network": study.network.name}
     if run.model == "guide":
@@ -169,7 +183,7 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
             "seed": run.seed,
         }
         fields |= {
-            "judge": _training_fields(study, judge_run(study)),
+            "judge": [_training_fields(study, judge) for judge in judge_runs(study)],
             "sets": {g: gammas(study, g) for g in guidances(study, run)},
         }
         fields |= {"data": {"name": study.data.name, "split": values["data"]["split"]}}

@@ -86,7 +86,7 @@ def provenance(stage: str, data_digest: str, device: str, threads: int) -> dict[
     """Commit, code digest, data digest, packages, processor: what a rerun has to hold fixed."""
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!reports")),
         "code_digest": code_digest(stage),
         "data_digest": data_digest,
         "python": sys.version.split()[0],

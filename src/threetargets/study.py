@@ -5,31 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from threetargets import consistency
+from threetargets.autoencoder import TRAINING, Autoencoder, Family
 from threetargets.complaint import complaint
 from threetargets.errors import ConfigError
 from threetargets.mapping import read_mapping
 from threetargets.values import (
+    AUTOENCODERS,
+    CLASSES,
     WEIGHTINGS,
     Cell,
     Count,
-    DecoderName,
     Gammas,
     Positive,
     PositiveReal,
     Proposal,
     Sampler,
     ScheduleName,
+    Section,
     SourceName,
     Variance,
     Weighting,
     no_repeats,
 )
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
 
 class Split(Section):
@@ -78,24 +78,6 @@ class Diffusion(Section):
         missing = sorted(set(WEIGHTINGS) - set(self.time_sampling))
         if missing:
             raise ValueError(f"time_sampling lacks {', '.join(missing)}")
-        return self
-
-
-class Vae(Section):
-    latents: Annotated[list[Positive], Field(min_length=1)]
-    width: Positive
-    depth: Positive
-    decoder: DecoderName
-    kl: Literal["closed-form", "monte-carlo"]
-    samples: Positive
-
-    @model_validator(mode="after")
-    def _sampled_ratios(self) -> Vae:
-        if self.samples > 1 and self.kl == "closed-form":
-            raise ValueError(
-                f"samples is {self.samples} and kl is closed-form: the importance-weighted bound takes sampled log "
-                "ratios, with a closed-form KL it is no bound; write kl: monte-carlo"
-            )
         return self
 
 
@@ -170,10 +152,12 @@ class Gradients(Section):
 
 
 class Likelihood(Section):
+    images: Positive | None = None
     draws: Positive
     batch: Positive
     fit_images: Positive
     iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(no_repeats)]
+    iwae_images: Positive | None = None
     ode: Ode
     forms: Forms
     lengths: Lengths
@@ -185,11 +169,9 @@ class Evaluation(Section):
     kid_subsets: Positive
     neighbours: Positive
     bootstrap: Annotated[int, Field(ge=2)]
-    extractors: Annotated[list[Literal["judge", "inception"]], Field(min_length=1), AfterValidator(no_repeats)] = [
-        "judge"
-    ]
+    extractors: Annotated[list[Literal["judge", "inception"]], AfterValidator(no_repeats)] = Field(default=["judge"])
     inception: str | None = None
-    fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = [1, 2, 3]
+    fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = Field(default=[1, 2, 3])
     fid_partitions: Positive = 4
 
     @model_validator(mode="after")
@@ -205,10 +187,11 @@ class Tracking(Section):
 
 
 class Comparison(Section):
-    """Margins of the equivalence tests and the family-wise error rate, fixed before the runs."""
+    """Margins of the equivalence tests and the family-wise error rate, fixed before the runs. The bound's is in the
+    unit in which likelihoods of the data are told: bits/dim, or nats for binary images."""
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    bound_margin_bpd: PositiveReal
+    bound_margin: PositiveReal
     fid_margin: Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -222,8 +205,8 @@ class Study(Section):
     cells: Annotated[list[Cell], Field(min_length=1), AfterValidator(no_repeats)]
     diffusion: Diffusion
     network: Network
-    vae: Vae
-    hvae: Vae
+    vae: Family
+    hvae: Family
     classifiers: Classifiers
     training: Trainings
     sampling: Sampling
@@ -239,31 +222,38 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        if len(self.vae.latents) != 1:
-            raise ValueError("vae.latents needs exactly one level; hierarchical models are `hvae`")
-        if len(self.hvae.latents) < 2:
-            raise ValueError("hvae.latents needs two or more levels")
-        unknown = [c for c in self.guidance.cells if c not in self.cells]
-        if unknown:
-            raise ValueError(f"guidance.cells names {unknown[0]!r}, which is not in cells")
-        wrong = [c for c in self.guidance.cells if not c.startswith("ddpm_")]
-        if wrong:
-            raise ValueError(f"guidance.cells names {wrong[0]!r}; only diffusion models are guided")
-        if self.classifiers.judge_seed in self.seeds:
-            raise ValueError("classifiers.judge_seed is one of seeds; the judge must be independent of every guide")
-        if self.sampling.images < self.evaluation.kid_subset_size:
-            raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
-        chosen = self.likelihood
-        for key, images in (("ode", chosen.ode), ("forms", chosen.forms), ("lengths", chosen.lengths)):
-            if images.images > self.data.split.test:
-                raise ValueError(f"likelihood.{key}.images is larger than the test split")
-        if chosen.gradients.images > self.data.split.test:
-            raise ValueError("likelihood.gradients.images is larger than the test split")
-        if chosen.fit_images > self.data.split.train:
-            raise ValueError("likelihood.fit_images is larger than the train split")
-        if self.sampling.images > min(self.data.split.train, self.data.split.test):
-            raise ValueError("sampling.images is larger than the train or test split, so FID has no floor at that N")
+        consistency.check(self)
         return self
+
+    def training_of(self, cell: str) -> Training:
+        """The training block of a cell: its family's, with what a variant says of its own. Raises ValueError in one
+        line."""
+        family, _, variant = cell.partition("_")
+        block: Training = getattr(self.training, family)
+        if family not in AUTOENCODERS or not variant:
+            return block
+        changes = getattr(self, family).variants[variant].get(TRAINING, {})
+        try:
+            return Training.model_validate({**block.model_dump(), **changes})
+        except (ValidationError, TypeError) as error:
+            said = complaint(error, Training) if isinstance(error, ValidationError) else "expected a mapping of keys"
+            raise ValueError(f"{family}.variants.{variant}.{TRAINING}: {said}") from None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have classes: a judge and a guide can be trained, and samples asked for."""
+        return CLASSES[self.data.name] > 1
+
+    @property
+    def autoencoders(self) -> list[str]:
+        """The cells that are a vae, an hvae, or a variant of one."""
+        return [cell for cell in self.cells if cell.split("_")[0] in AUTOENCODERS]
+
+    def autoencoder(self, cell: str) -> Autoencoder:
+        """The parameters of such a cell."""
+        family, _, variant = cell.partition("_")
+        chosen: Family = getattr(self, family)
+        return chosen.of(variant)
 
 
 def parse(values: object, name: str) -> Study:

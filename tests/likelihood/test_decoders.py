@@ -10,9 +10,11 @@ from scipy.special import log_softmax
 from scipy.stats import bernoulli, chisquare, logistic, norm
 
 from threetargets.levels import nearest
-from threetargets.likelihood.decoders import DECODERS, bin_edges, gaussian_log_mass
+from threetargets.likelihood.decoders import DECODERS, bin_edges, expected_level, gaussian_log_mass
 
 COUNTS = [2, 17, 256]
+EVERY = [(name, count) for name in DECODERS for count in COUNTS if count == 2 or name != "bernoulli"]
+"""Every decoder with every number of levels that it is for."""
 LOCATION = {"gaussian": norm, "logistic": logistic}
 """Decoders with a mean and a log scale."""
 CUMULATIVE = {"gaussian": mpmath.ncdf, "logistic": lambda z: 1 / (1 + mpmath.exp(-z))}
@@ -37,8 +39,7 @@ def test_levels_sum_to_one_for_any_width(name, sigma, count):
         assert float(mass.max()) <= 0 and float(mass.exp().sum()) == pytest.approx(1.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(("name", "count"), EVERY)
 def test_levels_sum_to_one_for_any_parameters(name, count):
     g = torch.Generator().manual_seed(count)
     for _ in range(20):
@@ -137,9 +138,9 @@ def test_two_levels_are_a_bernoulli():
         np.testing.assert_allclose(mass, np.log([family.cdf(-0.2 / 0.7), family.sf(-0.2 / 0.7)]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", DECODERS)
-def test_pixels_add_up_example_by_example(name):
-    count, shape = 17, (1, 2, 3)
+@pytest.mark.parametrize(("name", "count"), EVERY)
+def test_pixels_add_up_example_by_example(name, count):
+    shape = (1, 2, 3)
     g = torch.Generator().manual_seed(0)
     levels = torch.randint(0, count, (4, *shape), generator=g).to(torch.uint8)
     parameters = torch.randn(4, DECODERS[name].channels(count), *shape, generator=g, dtype=torch.float64)
@@ -158,8 +159,7 @@ def spread_out(name, count):
     return torch.randn(DECODERS[name].channels(count), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(("name", "count"), EVERY)
 def test_draws_follow_the_distribution(name, count):
     """Exactly, through evenly spaced uniform numbers; and by chi-square with random ones."""
     parameters, n = spread_out(name, count), 40000
@@ -182,11 +182,28 @@ def test_draws_follow_the_distribution(name, count):
     assert chisquare(observed, wanted * observed.sum() / wanted.sum()).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("name", DECODERS)
-def test_draws_at_the_ends_of_the_unit_interval(name):
+@pytest.mark.parametrize(("name", "count"), [(name, min(count, 17)) for name, count in EVERY if count != 256])
+def test_draws_at_the_ends_of_the_unit_interval(name, count):
     u = torch.tensor([[0.0], [1 - 2**-24]])
-    drawn = DECODERS[name].sample(spread_out(name, 17).expand(2, -1)[:, :, None], u, 17)
-    assert drawn[:, 0].tolist() == [0, 16]
+    drawn = DECODERS[name].sample(spread_out(name, count).expand(2, -1)[:, :, None], u, count)
+    assert drawn[:, 0].tolist() == [0, count - 1]
+
+
+@pytest.mark.parametrize(("name", "count"), EVERY)
+def test_the_expected_level_is_the_mean_of_many_draws(name, count):
+    parameters, n = spread_out(name, count), 40000
+    even = (torch.arange(n, dtype=torch.float64)[:, None] + 0.5) / n
+    drawn = DECODERS[name].sample(parameters.expand(n, -1)[:, :, None], even, count)
+    found = expected_level(DECODERS[name], parameters.expand(2, -1)[:, :, None, None].expand(-1, -1, 1, 3), count)
+    assert found.shape == (2, 1, 3)
+    np.testing.assert_allclose(found, float(drawn.double().mean()), atol=2 * count / n)
+
+
+def test_the_bernoulli_decoder_is_scipys_and_for_two_levels_alone():
+    p = 1 / (1 + math.exp(1.3))
+    np.testing.assert_allclose(every_level("bernoulli", tensor([-1.3]), 2), bernoulli(p).logpmf([0, 1]), rtol=1e-12)
+    with pytest.raises(ValueError, match="2 levels, not 17"):
+        DECODERS["bernoulli"].channels(17)
 
 
 @pytest.mark.parametrize("count", COUNTS)

@@ -158,7 +158,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
     levels = {
         "i": list(range(1, steps + 1)),
         "log_snr": log_snr.tolist(),
-        "bpd": terms,
+        "term": terms,
         "stderr": [t / 20 for t in terms],
     }
     parts = {"prior_bpd": 0.0001, "denoising_bpd": 0.95 * total - 0.0001, "decoder_bpd": 0.05 * total}

@@ -77,7 +77,7 @@ def test_what_depends_on_a_failed_training_has_failed(make: Make) -> None:
     Place("likelihood", synthetic.FAILED).path(results.study).unlink()
     results = collect.load(results.study)
     assert results.status(Place("likelihood", synthetic.FAILED)) == "failed"
-    seen = results.observe(synthetic.FAILED.cell, "bound_bpd")
+    seen = results.observe(synthetic.FAILED.cell, "bound")
     assert seen.failed == (synthetic.FAILED.seed,)
     assert not seen.complete
     assert set(seen.values) == {0, 2}
@@ -87,10 +87,10 @@ def test_a_value_that_is_not_finite_is_a_failure_not_a_number(make: Make) -> Non
     results = make()
     place = Place("likelihood", Run("vae", 0))
     text = place.path(results.study).read_text()
-    value = repr(results.observe("vae", "bound_bpd").values[0])
+    value = repr(results.observe("vae", "bound").values[0])
     place.path(results.study).write_text(text.replace(value, "null", 1))
     results = collect.load(results.study)
-    assert results.observe("vae", "bound_bpd").failed == (0,)
+    assert results.observe("vae", "bound").failed == (0,)
     (row,) = [r for r in rows(results) if (r["model"], r["seed"], r["metric"]) == ("vae", "0", "bound_bpd")]
     assert (row["status"], row["value"]) == ("failed", "")
 

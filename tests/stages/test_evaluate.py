@@ -54,7 +54,7 @@ def study(tmp_path, monkeypatch):
     }
     study = studies.parse(values, "test")
     prepare.run(study)
-    weights = grid.run_dir(study, grid.judge_run(study)) / "weights.safetensors"
+    weights = grid.run_dir(study, grid.judge_runs(study)[0]) / "weights.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"abc")
     monkeypatch.setattr(models, "load", lambda study, manifest, run, device: Judge(study))

@@ -75,7 +75,7 @@ REPORT = [
 
 
 wildcard_constraints:
-    cell="[a-z0-9-]+(_[a-z0-9-]+_[a-z-]+)?",
+    cell="[a-z0-9-]+(_[a-z0-9-]+(_[a-z-]+)?)?",
     seed="[0-9]+",
     guidance="classifier|classifier-free",
 
@@ -130,8 +130,7 @@ def records():
     for run in grid.model_runs(STUDY):
         found += [grid.sample_dir(STUDY, run, g) / "sample.json" for g in grid.guidances(STUDY, run)]
         found += [grid.run_dir(STUDY, run) / "likelihood.json"]
-    for run in grid.model_runs(STUDY) + grid.floor_runs(STUDY):
-        found += [grid.run_dir(STUDY, run) / "evaluate.json"]
+    found += [grid.run_dir(STUDY, run) / "evaluate.json" for run in grid.measured_runs(STUDY)]
     return found
 
 

@@ -1,4 +1,4 @@
-# Likelihood on the test split; FID and its kin, accuracy and entropy of every sample set by the judge's features.
+# Likelihood on the test split; FID and its kin, accuracy and entropy of every sample set.
 rule likelihood:
     input:
         DATA,
@@ -28,7 +28,7 @@ rule evaluate:
     input:
         DATA,
         samples_to_evaluate,
-        judge=trained(grid.judge_run(STUDY)),
+        judge=[f for judge in grid.judge_runs(STUDY) for f in trained(judge)],
     output:
         RUN_DIR / "evaluate.json",
     log:

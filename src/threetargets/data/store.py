@@ -66,6 +66,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.images)
 
+    def first(self, count: int | None) -> Images:
+        """The first `count` of them; None: all."""
+        return Images(self.images[:count], self.labels[:count])
+
 
 def split_path(study: Study, split: str) -> Path:
     return grid.data_dir(study) / f"{split}.npz"

@@ -112,7 +112,7 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
             loss = model(images, labels, generator(0, "doctor"))
         saved = sum(size for pointer, size in kept.items() if pointer not in own)
         del loss
-        batch = getattr(study.training, run.model).batch
+        batch = study.training_of(cell).batch
         need = 20 * models.parameters(model) + saved * batch // 2 + study.data.split.train * math.prod(source.shape)
         most = max(most, (cell, need), key=lambda one: one[1])
     return most

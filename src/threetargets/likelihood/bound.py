@@ -31,10 +31,10 @@ def reverse_variance(table: Table, i: Tensor, variance: str, mse: Tensor | None 
     first steps are short, C_2 is far below 1 - alpha_1 and the override costs instead.
 
     Two take mse (T,), the denoiser's mean squared error per dimension at levels 1..T. optimal: C_i + A_i^2 mse_i, the
-    isotropic variance of least bound for the means at hand (Bao et al. 2022, arXiv:2201.06503); with a perfect denoiser
-    of isotropic Gaussian data it is the exact reverse variance. learned-interpolation: exp(v_i log(1 - alpha_i) + (1 -
-    v_i) log C_i), v_i in [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v for each
-    level): the optimal one, cut at fixed-small and fixed-large.
+    isotropic variance of least bound for i >= 2, given the means (Bao et al. 2022, arXiv:2201.06503); with a perfect
+    denoiser of isotropic Gaussian data it is the exact reverse variance. learned-interpolation: exp(v_i log(1 -
+    alpha_i) + (1 - v_i) log C_i), v_i in [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v
+    for each level): the optimal one, cut at fixed-small and fixed-large.
     """
     if variance not in VARIANCES + FITTED:
         raise ValueError(f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES + FITTED)}")

@@ -125,4 +125,34 @@ class Categorical:
         return (u.double().unsqueeze(1) >= below).sum(1).clamp(max=count - 1).to(torch.uint8)
 
 
-DECODERS: dict[str, Decoder] = {"gaussian": Gaussian(), "logistic": Logistic(), "categorical": Categorical()}
+class Bernoulli:
+    """K = 2 only: the probability of level 1. Parameters: its logit. Half the outputs of Categorical."""
+
+    def channels(self, count: int) -> int:
+        if count != 2:
+            raise ValueError(f"the bernoulli decoder is for 2 levels, not {count}")
+        return 1
+
+    def log_prob(self, levels: Tensor, parameters: Tensor, count: int) -> Tensor:
+        logits = parameters.squeeze(1)
+        return -total(F.binary_cross_entropy_with_logits(logits, levels.to(logits), reduction="none"))
+
+    def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
+        return (u.double() >= torch.sigmoid(-parameters.squeeze(1).double())).to(torch.uint8)
+
+
+def expected_level(decoder: Decoder, parameters: Tensor, count: int) -> Tensor:
+    """sum_k k p(k) of each pixel, float64 (B, *shape): what a decoder's mean image is, whatever its form."""
+    channels, shape = parameters.shape[1], parameters.shape[2:]
+    pixels = parameters.movedim(1, -1).reshape(-1, channels, 1)  # each pixel as an image of its own
+    levels = torch.arange(count, device=parameters.device)
+    chances = [torch.exp(decoder.log_prob(k.expand(len(pixels), 1), pixels, count).double()) for k in levels]
+    return torch.stack([k * p for k, p in zip(levels, chances, strict=True)]).sum(0).view(-1, *shape)
+
+
+DECODERS: dict[str, Decoder] = {
+    "gaussian": Gaussian(),
+    "logistic": Logistic(),
+    "categorical": Categorical(),
+    "bernoulli": Bernoulli(),
+}

@@ -1,7 +1,7 @@
 """Every model of the study behind one protocol, built and loaded by the name of its cell.
 
 Adding a family takes a builder here, its parameters in study.py, what changes its numbers in grid.py, and how it is
-sampled and scored in stages/sample.py and stages/likelihood.py.
+sampled and scored in stages/sample.py and stages/likelihood/.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _ddpm(study: Study, data: Manifest, run: Run) -> nn.Module:
 
 
 def _vae(study: Study, data: Manifest, run: Run) -> nn.Module:
-    chosen = study.vae if run.model == "vae" else study.hvae
+    chosen = study.autoencoder(run.cell)
     return Vae(
         data.shape,
         chosen.latents,
@@ -88,6 +88,7 @@ def _vae(study: Study, data: Manifest, run: Run) -> nn.Module:
         count=data.levels,
         closed_form=chosen.kl == "closed-form",
         samples=chosen.samples,
+        activation=chosen.activation,
     )
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.levels import centres
-from threetargets.likelihood.decoders import Decoder
+from threetargets.likelihood.decoders import Decoder, expected_level
 from threetargets.likelihood.gaussian import kl_to_standard, log_density
 from threetargets.networks.mlp import Perceptron
 from threetargets.streams import ALL, PerSample
@@ -39,6 +39,7 @@ class Vae(nn.Module):
         count: int,
         closed_form: bool = True,
         samples: int = 1,
+        activation: str = "silu",
     ):
         super().__init__()
         if closed_form and samples > 1:
@@ -50,9 +51,13 @@ class Vae(nn.Module):
         self.count, self.closed_form = count, closed_form
         dims = math.prod(shape)
         below = [dims, *latents[:-1]]
-        self.encoders = nn.ModuleList(Perceptron(b, 2 * z, width, depth) for b, z in zip(below, latents, strict=True))
-        self.priors = nn.ModuleList(Perceptron(above, 2 * z, width, depth) for z, above in itertools.pairwise(latents))
-        self.decode_net = Perceptron(latents[0], decoder.channels(count) * dims, width, depth)
+
+        def perceptron(inputs: int, outputs: int) -> Perceptron:
+            return Perceptron(inputs, outputs, width, depth, activation)
+
+        self.encoders = nn.ModuleList(perceptron(b, 2 * z) for b, z in zip(below, latents, strict=True))
+        self.priors = nn.ModuleList(perceptron(above, 2 * z) for z, above in itertools.pairwise(latents))
+        self.decode_net = perceptron(latents[0], decoder.channels(count) * dims)
 
     def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
         return self.loss(images, labels, generator, share)
@@ -67,13 +72,21 @@ class Vae(nn.Module):
         terms = self.elbo_terms(images[share], [eps[share] for eps in noise])
         return sum(terms.values(), torch.zeros((), device=images.device)).mean() / math.prod(self.shape)
 
-    def posterior(self, images: Tensor, noise: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) * noise_l."""
-        below, levels = centres(images, self.count).flatten(1), []
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of q(z_1 | x), each (B, d_1)."""
+        return mean_log_std(self.encoders[0](centres(images, self.count).flatten(1)))
+
+    def posterior(
+        self, images: Tensor, noise: Sequence[Tensor], bottom: tuple[Tensor, Tensor] | None = None
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) * noise_l.
+
+        bottom: `encode(images)`, where it is known already.
+        """
+        levels: list[tuple[Tensor, Tensor, Tensor]] = []
         for encoder, eps in zip(self.encoders, noise, strict=True):
-            mean, log_std = mean_log_std(encoder(below))
-            below = mean + torch.exp(log_std) * eps
-            levels.append((below, mean, log_std))
+            mean, log_std = mean_log_std(encoder(levels[-1][0])) if levels else bottom or self.encode(images)
+            levels.append((mean + torch.exp(log_std) * eps, mean, log_std))
         return levels
 
     def log_prior(self, level: int, z: Tensor, above: Tensor | None) -> Tensor:
@@ -89,7 +102,13 @@ class Vae(nn.Module):
     def _decoded(self, z: Tensor) -> Tensor:
         return self.decode_net(z).view(len(z), self.decoder.channels(self.count), *self.shape)
 
-    def elbo_terms(self, images: Tensor, noise: Sequence[Tensor], closed_form: bool | None = None) -> dict[str, Tensor]:
+    def elbo_terms(
+        self,
+        images: Tensor,
+        noise: Sequence[Tensor],
+        closed_form: bool | None = None,
+        bottom: tuple[Tensor, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """The parts of the negative ELBO, nats, each of shape (B,): reconstruction, kl_1 .. kl_L.
 
         kl_l = log q(z_l | z_{l-1}) - log p(z_l | z_{l+1}) at the drawn z; the top one in closed form where asked for.
@@ -97,7 +116,7 @@ class Vae(nn.Module):
         form would integrate.
         """
         closed_form = self.closed_form if closed_form is None else closed_form
-        levels = self.posterior(images, noise)
+        levels = self.posterior(images, noise, bottom)
         terms = {"reconstruction": -self.log_decoder(images, levels[0][0])}
         for index, (z, mean, log_std) in enumerate(levels):
             top = index == len(levels) - 1
@@ -114,7 +133,9 @@ class Vae(nn.Module):
         part, device = images[share], images.device
         noise = [torch.randn(samples, len(images), z, generator=generator, device=device) for z in self.latents]
         repeated = part.repeat(samples, *[1] * (images.ndim - 1))
-        terms = self.elbo_terms(repeated, [eps[:, share].flatten(0, 1) for eps in noise], closed_form=False)
+        bottom = [one.repeat(samples, 1) for one in self.encode(part)]  # the same for every draw
+        each = [eps[:, share].flatten(0, 1) for eps in noise]
+        terms = self.elbo_terms(repeated, each, closed_form=False, bottom=(bottom[0], bottom[1]))
         return -torch.stack(list(terms.values())).sum(0).view(samples, len(part))
 
     def sample(self, streams: PerSample) -> Tensor:
@@ -126,3 +147,8 @@ class Vae(nn.Module):
                 mean, log_std = mean_log_std(self.priors[level](z))
                 z = mean + torch.exp(log_std) * streams.normal(self.latents[level])
             return self.decoder.sample(self._decoded(z), streams.uniform(*self.shape), self.count)
+
+    def expected_levels(self, z: Tensor) -> Tensor:
+        """The mean image of p(x | z_1), in levels, float64 (B, C, H, W)."""
+        with torch.no_grad():
+            return expected_level(self.decoder, self._decoded(z), self.count)

@@ -48,13 +48,16 @@ class Denoiser(nn.Module):
         return self.last(self.norm(h)).view_as(x)
 
 
-class Perceptron(nn.Module):
-    """(B, inputs) -> (B, outputs) through `depth` hidden layers with SiLU."""
+ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "tanh": nn.Tanh}
 
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int):
+
+class Perceptron(nn.Module):
+    """(B, inputs) -> (B, outputs) through `depth` hidden layers."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int, activation: str = "silu"):
         super().__init__()
         sizes = [inputs, *[width] * depth]
-        layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), nn.SiLU())]
+        layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), ACTIVATIONS[activation]())]
         self.net = nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
 
     def forward(self, x: Tensor) -> Tensor:

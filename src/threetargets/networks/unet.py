@@ -76,7 +76,9 @@ class Denoiser(nn.Module):
             h = torch.cat([h, skip], 1)
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, condition)
-        return self.last(silu(self.norm(h)))
+        # In float32 whatever the rest is in: eight bits would round an image that is nearly clean to half a grey level.
+        with torch.autocast(h.device.type, enabled=False):
+            return self.last(silu(self.norm(h.float())))
 
 
 class Trunk(nn.Module):

@@ -196,7 +196,7 @@ def _sure(results: Results) -> str:
         return "How sure: one seed, so there is no interval and nothing is called a tie or a difference."
     return (
         f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A tie is an equivalence "
-        f"test within {number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of FID; "
+        f"test within {number(comparison.bound_margin, 2)} {results.unit.name}, or {comparison.fid_margin:.0%} of FID; "
         f"family-wise error {comparison.alpha:g} (Holm). One data set, "
         f"{results.manifest.get('name', results.study.data.name)}, one network size."
     )

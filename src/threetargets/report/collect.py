@@ -16,12 +16,21 @@ from threetargets.records import Figure, Record
 from threetargets.report import calibrated
 from threetargets.report.calibrated import Calibration
 from threetargets.study import Study
+from threetargets.units import BITS, NATS, Unit, unit
 from threetargets.values import kind_of
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 FIDELITY = ("fid", "fid_infinity", "kid", "precision", "recall")
 """Measured by each extractor of the study."""
 SAMPLES = (*FIDELITY, "accuracy", "entropy")
+TRAINED = (
+    "parameters",
+    "train_seconds",
+    "train_images_per_second",
+    "validation_loss",
+    "accuracy_validation",
+    "accuracy_test",
+)
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,15 @@ class Observed:
 
 def places(study: Study) -> Iterator[Place]:
     """Every record that the grid expects, in the order of the grid."""
+    measured = grid.measured_runs(study)
     for run in grid.model_runs(study):
         yield Place("train", run)
         for guidance in grid.guidances(study, run):
             yield Place("sample", run, guidance)
         yield Place("likelihood", run)
-        yield Place("evaluate", run)
-    for run in [*grid.guide_runs(study), grid.judge_run(study)]:
+        if run in measured:
+            yield Place("evaluate", run)
+    for run in [*grid.guide_runs(study), *grid.judge_runs(study)]:
         yield Place("train", run)
     for run in grid.floor_runs(study):
         yield Place("evaluate", run)
@@ -76,10 +87,12 @@ def calibration_dir(study: Study) -> Path:
 
 
 def by(study: Study, metric: str, extractor: str) -> str:
-    """The name under which the report finds a metric of an extractor, of which only the kind counts: that of the metric
-    for the study's first extractor, else with the kind, as fid-inception."""
+    """The name under which the report finds a metric: a likelihood's without its unit, `bound` for bound_bpd; that of a
+    further extractor, of which only the kind counts, with the kind, as fid-inception."""
     kind = kind_of(extractor) or extractor
-    return metric if metric not in FIDELITY or kind in ("", study.evaluation.extractors[0]) else f"{metric}-{kind}"
+    if metric in FIDELITY and kind not in ("", study.evaluation.extractors[0]):
+        return f"{metric}-{kind}"
+    return metric.removesuffix(f"_{BITS.suffix}").removesuffix(f"_{NATS.suffix}")
 
 
 def stage_of(metric: str) -> str:
@@ -88,8 +101,7 @@ def stage_of(metric: str) -> str:
         return "evaluate"
     if metric.startswith("sample_"):
         return "sample"
-    measured = metric.endswith(("_bpd", "_draw_variance")) or metric.startswith("gradient_variance_")
-    return "likelihood" if measured else "train"
+    return "train" if metric in TRAINED else "likelihood"
 
 
 @dataclass(frozen=True)
@@ -159,6 +171,11 @@ class Results:
             else:
                 missing.append(seed)
         return Observed(values, tuple(failed), tuple(missing))
+
+    @property
+    def unit(self) -> Unit:
+        """In which the likelihoods of this data set are told."""
+        return unit(self.manifest["levels"])
 
     def run_id(self, place: Place) -> str:
         """The MLflow run of a place, or an empty string."""

@@ -34,7 +34,8 @@ class Measure:
     gamma: str = ""
 
 
-BOUND = Measure("bound_bpd", "bound", "bits/dim")
+BOUND = Measure("bound", "bound", "")
+"""Its unit is that of the data: `Results.unit`."""
 FID = Measure("fid", "FID", "", "none", "1")
 
 
@@ -96,7 +97,7 @@ def _margin(results: Results, measure: Measure, first: list[float], second: list
     """In the measure's unit: fixed for the bound, a fraction of the smaller mean for FID."""
     comparison = results.study.comparison
     if measure.metric == BOUND.metric:
-        return comparison.bound_margin_bpd
+        return comparison.bound_margin
     return max(comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12)
 
 

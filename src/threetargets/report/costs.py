@@ -26,16 +26,16 @@ def costs(results: Results) -> Table:
                 rate,
             )
         )
-    judge = grid.judge_run(results.study)
-    train = [results.figure(judge, m) for m in ("parameters", "train_seconds", "train_images_per_second")]
-    rows.append(
-        (
-            Text(cell("judge")),
-            Text(count(train[0].value) if train[0] else "–"),
-            *(Text(number(f.value)) if f else Text("missing", "missing") for f in train[1:]),
-            Text("", "weak"),
+    for judge in grid.judge_runs(results.study):
+        train = [results.figure(judge, m) for m in ("parameters", "train_seconds", "train_images_per_second")]
+        rows.append(
+            (
+                Text(cell("judge")),
+                Text(count(train[0].value) if train[0] else "–"),
+                *(Text(number(f.value)) if f else Text("missing", "missing") for f in train[1:]),
+                Text("", "weak"),
+            )
         )
-    )
     head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
     sampling = results.study.sampling
     caption = (
@@ -64,7 +64,7 @@ def classifiers(results: Results) -> Table:
         return Text(f"{figure.value:.3f}{error}", "", f"n = {figure.n}" if figure.n else "")
 
     rows = []
-    for run in [*grid.guide_runs(results.study), grid.judge_run(results.study)]:
+    for run in [*grid.guide_runs(results.study), *grid.judge_runs(results.study)]:
         place = Place("train", run)
         figures = [said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))

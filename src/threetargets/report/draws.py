@@ -16,12 +16,12 @@ def table(results: Results) -> Table:
         (
             Text(cell(c)),
             *(measured(results, c, m) for m in proposals),
-            measured(results, c, "bound_bpd"),
-            measured(results, c, "bound_given_label_bpd"),
+            measured(results, c, "bound"),
+            measured(results, c, "bound_given_label"),
         )
         for c in cells
     ]
-    names = (m.removeprefix("draw_std_").removesuffix("_bpd") for m in proposals)
+    names = (m.removeprefix("draw_std_") for m in proposals)
     used = results.study.diffusion.time_sampling["elbo"]
     caption = (
         "Bits/dim. First columns: standard deviation of the bound's estimate from one test image and one level drawn "

@@ -57,7 +57,7 @@ def schedule(results: Results) -> Finding:
     blocks = list(found.values())
     falls = holm([page_trend(b, increasing=False).p for b in blocks])
     rises = holm([page_trend(b, increasing=True).p for b in blocks])
-    last = [tost_paired(b[:, -2].tolist(), b[:, -1].tolist(), comparison.bound_margin_bpd) for b in blocks]
+    last = [tost_paired(b[:, -2].tolist(), b[:, -1].tolist(), comparison.bound_margin) for b in blocks]
     equal = holm([e.p for e in last])
     if any(p is not None and p < comparison.alpha for p in rises):
         verdict = NOT_REPRODUCED
@@ -88,7 +88,7 @@ def two_elbos(results: Results) -> Finding:
     # The models of a seed share their noise, so their mean is one measurement: over seeds it is tested once.
     most = max(len(b) for b in found.values())
     means = np.mean([b[:, 0] for b in found.values() if len(b) == most], axis=0)
-    tie = tost_paired(means, np.zeros(most), comparison.bound_margin_bpd)
+    tie = tost_paired(means, np.zeros(most), comparison.bound_margin)
     apart = paired_t(means, np.zeros(most))
     verdict = greater(results, more)
     if not tie.equivalent and apart.p is not None and apart.p < comparison.alpha:

@@ -231,7 +231,7 @@ def levels(results: Results) -> Plot:
                 if not curves:
                     continue
                 x = _floats(curves[0]["log_snr"])
-                mean, low, high = over_seeds([c["bpd"] for c in curves])
+                mean, low, high = over_seeds([c["term"] for c in curves])
                 if np.isfinite(mean).any():
                     lowest = min(lowest, float(np.nanmin(mean)))
                 band(

@@ -16,8 +16,8 @@ from threetargets.report.wording import Table, Text, cell, of, target
 from threetargets.values import WEIGHTINGS
 
 REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
-ODE, DEQUANTISED, HALVED = "ode_decoder_bpd", "ode_bpd", "ode_half_steps_difference_bpd"
-DIFFERENCE, ONE, TWO = "two_sided_difference_bpd", "one_sided_draw_variance", "two_sided_draw_variance"
+ODE, DEQUANTISED, HALVED = "ode_decoder", "ode", "ode_half_steps_difference"
+DIFFERENCE, ONE, TWO = "two_sided_difference", "one_sided_draw_variance", "two_sided_draw_variance"
 GRADIENTS = {
     "gradient_variance_ratio_score-function": "score function",
     "gradient_variance_ratio_score-function-baseline": "score function with baseline",
@@ -34,7 +34,7 @@ def variances(results: Results) -> Table:
     rows = [
         (
             Text(cell(c)),
-            *(measured(results, c, f"bound_{v}_bpd") for v in REPORTED),
+            *(measured(results, c, f"bound_{v}") for v in REPORTED),
             *(measured(results, c, m) for m in (ODE, DEQUANTISED, HALVED)),
         )
         for c in ddpms(results)
@@ -63,7 +63,7 @@ def forms(results: Results) -> Table:
     """The bound's two Monte Carlo forms on each diffusion model."""
     rows = []
     for c in ddpms(results):
-        metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference_bpd")
+        metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
         rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
     chosen = results.study.likelihood.forms
     caption = (
@@ -102,7 +102,7 @@ def gradients(results: Results) -> Table:
 
 
 def length_metric(steps: int, fitted: bool) -> str:
-    return f"bound_T{steps}{'_fitted' if fitted else ''}_bpd"
+    return f"bound_T{steps}{'_fitted' if fitted else ''}"
 
 
 def lengths(results: Results) -> Plot:

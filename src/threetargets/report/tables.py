@@ -60,8 +60,8 @@ def models(results: Results) -> Table:
     rows = []
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
-        iwae = [measured(results, name, f"iwae_{k}_bpd") if name in ("vae", "hvae") else Text("", "weak") for k in ks]
-        ode = [measured(results, name, "ode_decoder_bpd") if name in flows else Text("", "weak")] if flows else []
+        iwae = [measured(results, name, f"iwae_{k}") if name in ("vae", "hvae") else Text("", "weak") for k in ks]
+        ode = [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")] if flows else []
         kind = "best" if name == ranked[0] and seen.values else ""
         rows.append(
             (
@@ -179,7 +179,8 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
     caption = (
         "Differences paired by seed, with their t intervals (not corrected); negative favours the first. p: two-sided "
         "t test; p equal: two one-sided tests against the margin "
-        f"({number(comparison.bound_margin_bpd, 2)} bits/dim, or {comparison.fid_margin:.0%} of the smaller mean FID). "
+        f"({number(comparison.bound_margin, 2)} {results.unit.name}, or {comparison.fid_margin:.0%} of the smaller "
+        "mean FID). "
         f"Both are Holm-corrected over the different comparisons of one measure, decided at {comparison.alpha:g}: "
         f"{comparisons.counted(bound)} for the bound, {comparisons.counted(fid)} for FID. Identical: every seed within "
         "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed after a first run: "
@@ -193,15 +194,15 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
 
 def parts(results: Results) -> Table:
     """What the bound is made of, cell by cell."""
-    order = ["prior_bpd", "denoising_bpd", "decoder_bpd", "reconstruction_bpd"]
-    order += [f"kl_{level}_bpd" for level in range(1, len(results.study.hvae.latents) + 1)]
+    order = ["prior", "denoising", "decoder", "reconstruction"]
+    order += [f"kl_{level}" for level in range(1, len(results.study.hvae.latents) + 1)]
     present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
     rows = []
     for name in results.study.cells:
         has = results.metrics(name)
         row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
-    head = ("model", *(m.removesuffix("_bpd").replace("_", " ") for m in present), "bound")
+    head = ("model", *(m.replace("_", " ") for m in present), "bound")
     caption = f"Bits/dim on the test split; the parts add up to the bound. {spread(results)}."
     caption += over_images(results, *present, BOUND.metric)
     return Table(

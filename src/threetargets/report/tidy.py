@@ -12,6 +12,8 @@ from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure
 from threetargets.report.collect import FAILED, FIDELITY, OK, SAMPLES, Place, Results, by, places
 from threetargets.study import Study
+from threetargets.units import unit
+from threetargets.values import AUTOENCODERS, LEVELS
 
 COLUMNS = (
     "study",
@@ -51,9 +53,10 @@ def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
         if run.model in grid.CLASSIFIERS:
             yield "accuracy_test", "", "", ""
     elif place.stage == "likelihood":
-        yield "bound_bpd", "", "", ""
-        if run.model in ("vae", "hvae"):
-            yield from ((f"iwae_{k}_bpd", "", "", "") for k in study.likelihood.iwae)
+        suffix = unit(LEVELS[study.data.name]).suffix
+        yield f"bound_{suffix}", "", "", ""
+        if run.model in AUTOENCODERS:
+            yield from ((f"iwae_{k}_{suffix}", "", "", "") for k in study.likelihood.iwae)
     elif place.stage == "evaluate" and run.cell == FLOOR:
         yield from ((metric, "", "", kind) for metric, kind in _measured(study, labelled=True))
     elif place.stage == "evaluate":

@@ -80,17 +80,19 @@ def elbo_bound(results: Results) -> Finding:
     ks = [k for k in sorted(results.study.likelihood.iwae) if k > 1]
     steps, said, complete = [], [], True
     for c in cells:
-        chain = [BOUND.metric, *(f"iwae_{k}_bpd" for k in ks)]
+        chain = [BOUND.metric, *(f"iwae_{k}" for k in ks)]
         for looser, tighter in pairwise(chain):
             step = paired(results, (c, looser, "", ""), (c, tighter, "", ""))
             complete &= step is not None
             if step is not None:
                 steps.append(step)
-                names = [m.removesuffix("_bpd").replace("_", " ").replace("iwae", "IWAE") for m in (looser, tighter)]
+                names = [m.replace("_", " ").replace("iwae", "IWAE") for m in (looser, tighter)]
                 said.append(f"{cell(c)}, {names[0]} − {names[1]}: {written(step.interval)}")
     if not steps:
         return NOTHING
-    return Finding(incomplete(greater(results, steps), complete), "; ".join(said) + " bits/dim", runs(results, cells))
+    return Finding(
+        incomplete(greater(results, steps), complete), "; ".join(said) + f" {results.unit.name}", runs(results, cells)
+    )
 
 
 def ladder(results: Results) -> Finding:
@@ -111,7 +113,7 @@ def ladder(results: Results) -> Finding:
     level = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
     verdict = NOT_REPRODUCED if worse else REPRODUCED if good else INCONCLUSIVE
     said = "; ".join(
-        f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} bits/dim, {s.verdict}" for s in steps
+        f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} {results.unit.name}, {s.verdict}" for s in steps
     )
     said += f"; parameters {', '.join(number(s) if s is None else f'{s:,.0f}' for s in sizes)}"
     said += f"; the diffusion model {null_branch(results)}"
@@ -141,7 +143,9 @@ def targets_trained(results: Results) -> Finding:
         counts += [f"{n} the same as another" for n in [sum(c.repeats is not None for c in here)] if n]
         sizes = [abs(c.difference.interval.mean) for c in here if c.difference.interval.mean is not None]
         if here:
-            said.append(f"{w}: {', '.join(counts)}, largest difference {max(sizes, default=0.0):.4f} bits/dim")
+            said.append(
+                f"{w}: {', '.join(counts)}, largest difference {max(sizes, default=0.0):.4f} {results.unit.name}"
+            )
     verdict = NOT_REPRODUCED if refuted else REPRODUCED if held else INCONCLUSIVE
     return Finding(verdict, "; ".join(said), runs(results, [x for c in found for x in (c.a, c.b)]))
 

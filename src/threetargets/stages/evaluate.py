@@ -143,32 +143,58 @@ def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: t
     return Measuring(name, reference, lambda levels: see(levels).double())
 
 
+@dataclass(frozen=True)
+class Judge:
+    """The judge by its name as an extractor, and the reference split as it sees it."""
+
+    name: str
+    test: extractor.Seen
+    labels: Tensor
+    reference: fidelity.Reference
+
+
+def _judge(study: Study, manifest: store.Manifest, split: store.Images, device: torch.device) -> Judge | None:
+    """The study's judge; none where images have no labels."""
+    for run in grid.judge_runs(study):
+        module = models.load(study, manifest, run, device)
+        name = extractor.register(extractor.name_of(grid.run_dir(study, run) / "weights.safetensors"), module)
+        test = extractor.see(name, split.images, manifest.levels, device)
+        return Judge(name, test, split.labels, fidelity.Reference(test.features, REFERENCE))
+    return None
+
+
+def _judged(study: Study, one: SampleSet, run: Run, judge: Judge, count: int, device: torch.device) -> list[Figure]:
+    """What the judge says of a sample set."""
+    seen = extractor.see(judge.name, one.levels, count, device)
+    asked = asked_of(one)
+    figures = []
+    if "judge" in study.evaluation.extractors:
+        figures = fidelity.fidelity(seen.features, judge.reference, study.evaluation, run.seed, asked)
+    # The judge was trained on the images of the floor: how well it knows real ones, the test split says.
+    logits, labels = (judge.test.logits, judge.labels) if run.model == grid.FLOOR else (seen.logits, asked)
+    if labels is not None:
+        figures.append(accuracy.accuracy(logits, labels))
+    figures.append(accuracy.entropy(logits))
+    return [replace(figure, reference=judge.reference.label, extractor=judge.name) for figure in figures]
+
+
+def asked_of(one: SampleSet) -> Tensor | None:
+    """The classes that were asked for, where there were any."""
+    return one.labels if (one.labels >= 0).all() else None
+
+
 def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest) -> list[Figure]:
-    judge, device = grid.judge_run(study), device_of(study)
-    module = models.load(study, manifest, judge, device)
-    name = extractor.register(extractor.name_of(grid.run_dir(study, judge) / "weights.safetensors"), module)
-    split = store.load_split(study, REFERENCE)
-    test = extractor.see(name, split.images, manifest.levels, device)
-    reference = fidelity.Reference(test.features, REFERENCE)
-    chosen = study.evaluation.extractors
-    other = _inception(study, manifest, split.images, device) if "inception" in chosen else None
+    device, split = device_of(study), store.load_split(study, REFERENCE)
+    judge = _judge(study, manifest, split, device)
+    wanted = "inception" in study.evaluation.extractors
+    other = _inception(study, manifest, split.images, device) if wanted else None
     figures = []
     progress = Progress(f"{run.cell} seed {run.seed}: sample sets", len(sets), every=0)
     for one in sets:
-        seen = extractor.see(name, one.levels, manifest.levels, device)
-        asked = one.labels if (one.labels >= 0).all() else None
-        judged = []
-        if "judge" in chosen:
-            judged = fidelity.fidelity(seen.features, reference, study.evaluation, run.seed, asked)
-        # The judge was trained on the images of the floor: how well it knows real ones, the test split says.
-        logits, labels = (test.logits, split.labels) if run.model == grid.FLOOR else (seen.logits, asked)
-        if labels is not None:
-            judged.append(accuracy.accuracy(logits, labels))
-        judged.append(accuracy.entropy(logits))
-        found = [replace(figure, reference=reference.label, extractor=name) for figure in judged]
+        found = _judged(study, one, run, judge, manifest.levels, device) if judge is not None else []
         if other is not None:
             features = other.see(one.levels)
-            measured = fidelity.fidelity(features, other.reference, study.evaluation, run.seed, asked)
+            measured = fidelity.fidelity(features, other.reference, study.evaluation, run.seed, asked_of(one))
             found += [replace(figure, reference=other.reference.label, extractor=other.name) for figure in measured]
         gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
         figures += [replace(figure, guidance=one.guidance, gamma=gamma) for figure in found]

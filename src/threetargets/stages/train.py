@@ -57,7 +57,7 @@ def run(
             model,
             data.images,
             data.labels,
-            getattr(study.training, run.model),
+            study.training_of(run.cell),
             name=f"{run.cell} seed {run.seed}",
             seed=run.seed,
             identity=clock.record.identity,

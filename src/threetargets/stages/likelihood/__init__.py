@@ -1,4 +1,5 @@
-"""The likelihood of one model on the test split, part by part, in bits/dim with standard errors over the images."""
+"""The likelihood of one model on the test split, part by part, in bits/dim or nats, with standard
+errors over the images."""
 
 from __future__ import annotations
 
@@ -26,15 +27,16 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
         write_json(path, clock.failed(reason).json())
         return
     device = device_of(study)
-    test = load_split(study, "test")
+    test = load_split(study, "test").first(study.likelihood.images)
     model = load(study, manifest, run, device)
+    train = load_split(study, "train").images.to(device)
     if isinstance(model, Vae):
-        figures = vae_figures(study, manifest, run, model, test.images.to(device))
+        figures = vae_figures(study, manifest, run, model, test.images.to(device), train[: len(test)])
     else:
         assert isinstance(model, Ddpm)
-        fit = load_split(study, "train").images[: study.likelihood.fit_images]
+        fit = train[: study.likelihood.fit_images]
         figures, clock.record.curves = ddpm_figures(
-            study, manifest, run, model, test.images.to(device), test.labels.to(device), fit.to(device)
+            study, manifest, run, model, test.images.to(device), test.labels.to(device), fit
         )
     print(f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures), file=sys.stderr)
     write_json(path, clock.done(figures).json())

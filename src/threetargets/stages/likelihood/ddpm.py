@@ -12,7 +12,7 @@ from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.grid import Run
-from threetargets.levels import bits_per_dim, centres
+from threetargets.levels import centres
 from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, decoder_term, denoise
 from threetargets.likelihood.ode import decoded_log_prob, exact_trace, hutchinson, level_log_prob, rademacher
 from threetargets.likelihood.two_sided import two_sided_terms
@@ -20,10 +20,11 @@ from threetargets.models import refined
 from threetargets.models.ddpm import Ddpm
 from threetargets.records import Figure
 from threetargets.stages.common import mean_figure
-from threetargets.stages.likelihood.rows import OVER_IMAGES, batches, bpd_figure
+from threetargets.stages.likelihood.rows import OVER_IMAGES, batches, likelihood_figure, told
 from threetargets.stages.progress import Progress
 from threetargets.streams import generator
 from threetargets.study import Study
+from threetargets.units import unit
 
 STEP_CHECK = 50
 """Images on which the ODE is solved again with half the steps."""
@@ -52,14 +53,14 @@ def ddpm_figures(
     mse = seen(fit, unlabelled, model.table).x0_mse
     bound = without.bound(variance)
     figures = [
-        bpd_figure(manifest, "bound", bound.nats),
-        bpd_figure(manifest, "prior", bound.prior),
-        bpd_figure(manifest, "denoising", bound.denoising.sum(1)),
-        bpd_figure(manifest, "decoder", bound.decoder),
-        bpd_figure(manifest, "bound_given_label", given.nats),
+        likelihood_figure(manifest, "bound", bound.nats),
+        likelihood_figure(manifest, "prior", bound.prior),
+        likelihood_figure(manifest, "denoising", bound.denoising.sum(1)),
+        likelihood_figure(manifest, "decoder", bound.decoder),
+        likelihood_figure(manifest, "bound_given_label", given.nats),
     ]
     variances = (*VARIANCES, "learned-interpolation")
-    figures += [bpd_figure(manifest, f"bound_{v}", without.bound(v, mse).nats) for v in variances]
+    figures += [likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats) for v in variances]
     drawn, level = _levels(manifest, model.table, without, bound)
 
     chosen = study.likelihood.lengths
@@ -67,8 +68,8 @@ def ddpm_figures(
         table = refined(study, steps)
         part, fitted = seen(images[: chosen.images], null[: chosen.images], table), seen(fit, unlabelled, table).x0_mse
         fixed, best = (_with_decoder(part, v, fitted, model.table, variance) for v in (variance, "optimal"))
-        figures.append(bpd_figure(manifest, f"bound_T{steps}", fixed))
-        figures.append(bpd_figure(manifest, f"bound_T{steps}_fitted", best))
+        figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
+        figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
     predictor = _counted(lambda x, log_snr: model.conditional(x, log_snr, null[:1].expand(len(x))), progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model.table, images)
@@ -108,16 +109,16 @@ def _levels(
     manifest: Manifest, table: Table, seen: Denoised, bound: Bound
 ) -> tuple[list[Figure], dict[str, list[float]]]:
     """The standard deviation of one draw of a level under each proposal; and the bound level by level."""
-    terms = bits_per_dim(torch.cat([bound.decoder[:, None], bound.denoising], 1), manifest.dims)
-    assert isinstance(terms, Tensor)
+    terms = told(manifest, torch.cat([bound.decoder[:, None], bound.denoising], 1))
+    suffix = unit(manifest.levels).suffix
     figures = [
-        Figure(f"draw_std_{name}_bpd", single_draw_std(terms, table, name), n=len(terms), reference="test")
+        Figure(f"draw_std_{name}_{suffix}", single_draw_std(terms, table, name), n=len(terms), reference="test")
         for name in PROPOSALS
     ]
     return figures, {
         "i": list(range(1, table.steps + 1)),
         "log_snr": table.log_snr[1:].tolist(),
-        "bpd": terms.mean(0).tolist(),
+        "term": terms.mean(0).tolist(),
         "stderr": (terms.std(0) / len(terms) ** 0.5).tolist(),
         "eps_mse": seen.eps_mse.tolist(),
         "x0_mse": seen.x0_mse.tolist(),
@@ -152,9 +153,9 @@ def ode_figures(
     nats = torch.cat([solve(r, chosen.steps) for r in rows])
     check = slice(0, min(STEP_CHECK, len(levels)))
     return [
-        bpd_figure(manifest, "ode", nats),
-        bpd_figure(manifest, "ode_decoder", torch.cat([decoded(r) for r in rows])),
-        bpd_figure(manifest, "ode_half_steps_difference", (solve(check, chosen.steps // 2) - nats[check]).abs()),
+        likelihood_figure(manifest, "ode", nats),
+        likelihood_figure(manifest, "ode_decoder", torch.cat([decoded(r) for r in rows])),
+        likelihood_figure(manifest, "ode_half_steps_difference", (solve(check, chosen.steps // 2) - nats[check]).abs()),
     ]
 
 
@@ -176,8 +177,8 @@ def form_figures(
     two = per_image(other.last + other.ratios.sum(1))
     printed = per_image(other.last + other.divergences.sum(1))
     return [
-        bpd_figure(manifest, "two_sided_difference", (two - one).mean(1)),
-        bpd_figure(manifest, "two_sided_printed_difference", (printed - one).mean(1)),
-        mean_figure("one_sided_draw_variance", one.var(1), OVER_IMAGES, reference="test"),
-        mean_figure("two_sided_draw_variance", two.var(1), OVER_IMAGES, reference="test"),
+        likelihood_figure(manifest, "two_sided_difference", (two - one).mean(1)),
+        likelihood_figure(manifest, "two_sided_printed_difference", (printed - one).mean(1)),
+        mean_figure("one_sided_draw_variance", one.var(1), OVER_IMAGES["test"], reference="test"),
+        mean_figure("two_sided_draw_variance", two.var(1), OVER_IMAGES["test"], reference="test"),
     ]

@@ -1,9 +1,11 @@
-"""A VAE or HVAE: the negative ELBO and its parts, importance-weighted bounds, and how noisy its gradients are."""
+"""A VAE or HVAE: the negative ELBO and its parts, on test and on training images; importance-weighted bounds; how many
+latents it uses, and how noisy its gradients are."""
 
 from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,36 +17,70 @@ from threetargets.likelihood.importance import log_mean_weights
 from threetargets.models.vae import Vae
 from threetargets.records import Figure
 from threetargets.stages.common import mean_figure
-from threetargets.stages.likelihood.rows import OVER_IMAGES, batches, bpd_figure
+from threetargets.stages.likelihood.rows import OVER_IMAGES, batches, likelihood_figure
 from threetargets.streams import generator
 from threetargets.study import Study
 
 BLOCK, CHUNK = 100, 50
 """Images and importance samples at a time. Each block has a stream of its own: `likelihood.batch` changes no figure."""
 
+ACTIVE = 0.01
+"""A latent is active where the variance over images of its posterior mean is larger (Burda et al. 2016, section 5)."""
 
-def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor) -> list[Figure]:
-    """The negative ELBO and its parts, and the importance-weighted bounds, each a bound on -log p."""
+
+def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor, train: Tensor) -> list[Figure]:
+    """The negative ELBO and its parts, the same bound on images `train` of the training split, and the
+    importance-weighted bounds, each a bound on -log p.
+
+    With `likelihood.iwae_images` = n below the number N of test images, the latter are of the first n; `nll` is then
+    the estimate of -log p for all N: the bound on N images, less its gap to the tightest one on the first n.
+    """
+    some = images[: study.likelihood.iwae_images or len(images)]
     with torch.no_grad():
-        figures = _elbo(study, manifest, run, model, images)
+        parts = _elbo(study, run, model, images, "elbo")
+        bound = torch.stack(list(parts.values())).sum(0)
+        figures = [likelihood_figure(manifest, "bound", bound)]
+        figures += [likelihood_figure(manifest, name, value) for name, value in parts.items()]
+        seen = torch.stack(list(_elbo(study, run, model, train, "elbo/train").values())).sum(0)
+        figures.append(likelihood_figure(manifest, "train_bound", seen, reference="train"))
+        figures.append(_active(model, images, study.likelihood.batch))
         for k in study.likelihood.iwae:
-            figures.append(bpd_figure(manifest, f"iwae_{k}", -_iwae(study, run, model, images, k)))
+            tight = -_iwae(study, run, model, some, k)
+            figures.append(likelihood_figure(manifest, f"iwae_{k}", tight))
             said = f"{run.cell} seed {run.seed}: iwae k = {k} of {max(study.likelihood.iwae)}"
             print(said, file=sys.stderr, flush=True)
+            if k == max(study.likelihood.iwae) and len(some) < len(images):
+                figures.append(_nll(manifest, bound, tight.double().cpu(), k))
     return figures + gradient_figures(study, run, model, images)
 
 
-def _elbo(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor) -> list[Figure]:
+def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
+    """mean_N bound - mean_n (bound - L_k): a difference estimator, whose error is that of the two means. The gap varies
+    far less over images than the bound does, so few images tell it."""
+    gap = likelihood_figure(manifest, "gap", bound[: len(tight)] - tight)
+    whole = likelihood_figure(manifest, "nll", bound)
+    assert whole.value is not None and gap.value is not None and whole.stderr is not None and gap.stderr is not None
+    spread = f"test images: the bound on {len(bound)}, less its gap to IWAE {k} on the first {len(tight)}"
+    return replace(whole, value=whole.value - gap.value, stderr=math.hypot(whole.stderr, gap.stderr), spread=spread)
+
+
+def _active(model: Vae, images: Tensor, batch: int) -> Figure:
+    """How many latents of the first level vary with the image: Var over images of E_q[z_1 | x] above ACTIVE."""
+    means = torch.cat([model.encode(images[rows])[0].double().cpu() for rows in batches(len(images), batch)])
+    return Figure("active_units", float((means.var(0) > ACTIVE).sum()), n=len(images), reference="test")
+
+
+def _elbo(study: Study, run: Run, model: Vae, images: Tensor, purpose: str) -> dict[str, Tensor]:
+    """The parts of the negative ELBO of each image, nats (N,), averaged over the draws."""
     draws, parts = study.likelihood.draws, dict[str, Tensor]()
     for draw in range(draws):
-        source = generator(run.seed, "elbo", draw)
+        source = generator(run.seed, purpose, draw)
         noise = [torch.randn(len(images), z, generator=source).to(images.device) for z in model.latents]
         for rows in batches(len(images), study.likelihood.batch):
             for name, value in model.elbo_terms(images[rows], [eps[rows] for eps in noise]).items():
                 sums = parts.setdefault(name, torch.zeros(len(images), dtype=torch.float64))
                 sums[rows] += value.double().cpu() / draws
-    figures = [bpd_figure(manifest, "bound", torch.stack(list(parts.values())).sum(0))]
-    return figures + [bpd_figure(manifest, name, value) for name, value in parts.items()]
+    return parts
 
 
 def _iwae(study: Study, run: Run, model: Vae, images: Tensor, k: int) -> Tensor:
@@ -86,10 +122,12 @@ def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list
                 ratios.setdefault(name, []).append(math.log(found[name] / found["reparameterised"]))
     figures = []
     for name, logs in ratios.items():
-        figure = mean_figure("", torch.tensor(logs, dtype=torch.float64), OVER_IMAGES)
+        figure = mean_figure("", torch.tensor(logs, dtype=torch.float64), OVER_IMAGES["test"])
         assert figure.value is not None and figure.stderr is not None
         ratio = math.exp(figure.value)
         figures.append(
-            Figure(f"gradient_variance_ratio_{name}", ratio, ratio * figure.stderr, figure.n, OVER_IMAGES, "test")
+            Figure(
+                f"gradient_variance_ratio_{name}", ratio, ratio * figure.stderr, figure.n, OVER_IMAGES["test"], "test"
+            )
         )
     return figures
