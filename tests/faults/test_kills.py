@@ -257,13 +257,12 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callabl
         before, since = journals(folder, chosen), time.time()
         kill = attempt(folder, len(kills) + 1, draw, chosen)
         kill.resumed = resumed(folder, chosen, since)
+        lost += [before[cell] - step for cell, step in kill.resumed.items()]
         if kill.code == 0:  # a fast machine needs fewer starts than there are kills
             say(f"done before kill {kill.number}; {lose(folder, chosen, draw)} is taken away again")
             continue
         kills.append(kill)
         say(kill.line())
-        for cell, step in kill.resumed.items():
-            lost.append(before[cell] - step)
         if kill.signal == "SIGKILL":  # snakemake could not take its own lock away
             unlocked = run_snakemake(folder, "--unlock", *CALL)
             assert unlocked.returncode == 0, unlocked.stdout
