@@ -145,6 +145,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
         noise = 0.001 * _rng("iwae", run.cell, run.seed).normal()
         iwae = {f"iwae_{k}_bpd": total + noise - 0.03 * math.log10(k) for k in study.likelihood.iwae}
         figures = [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **iwae}.items()]
+        figures += [Figure("train_bound_bpd", total - 0.1, 0.01, **facts), Figure("active_units", 9.0, n=n)]
         noise = math.exp(0.1 * _rng("gradients", run.seed).normal())
         if run.model == "vae":
             figures += [Figure(m, r * noise, 1.0, **facts) for m, r in zip(GRADIENTS, (5000.0, 12.0), strict=True)]

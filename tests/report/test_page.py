@@ -141,7 +141,7 @@ def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
     _, html = full
     text = " ".join("".join(html.text).split())
     assert text.count("VAE and HVAE know no labels: like for like is γ = 0 under Guidance.") == 2
-    assert text.count("The test split is held fixed; the standard error over its 500 images is") == 3
+    assert text.count("The test split is held fixed; the standard error over its 500 images is") == 4
     assert "(Changed after a first run: every row was counted.)" in text
     assert "fixed before the runs" not in text
     assert "lowest FID of the diffusion models" in text

@@ -121,6 +121,12 @@ def samples_to_evaluate(wildcards):
     return [] if run.model == grid.FLOOR else [f for g in grid.guidances(STUDY, run) for f in samples(run, g)]
 
 
+def manifolds():
+    """Weights that the report draws: of autoencoders with two latents."""
+    two = [run for run in grid.model_runs(STUDY) if run.cell in STUDY.autoencoders]
+    return [trained(run)[0] for run in two if STUDY.autoencoder(run.cell).latents == [2]]
+
+
 def records():
     """Every record and journal of the study: what tracking and report read."""
     found = []

@@ -1,9 +1,11 @@
-# The report reads records, journals, samples, the calibration and the MLflow runs that tracking.json names.
+# The report reads records, journals, samples, the calibration and the MLflow runs that tracking.json names; and the
+# weights of autoencoders whose latent space can be drawn.
 rule report:
     input:
         DATA,
         records(),
         sample_sets(),
+        manifolds(),
         TRACKING,
         CALIBRATION,
     output:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threetargets import grid
 from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
-from threetargets.report import comparisons
+from threetargets.report import autoencoders, comparisons
 from threetargets.report.captions import floor_said
 from threetargets.report.collect import Place, Results, places
 from threetargets.report.comparisons import (
@@ -66,6 +66,7 @@ def _against(results: Results, measure: Measure) -> tuple[str, str]:
 
 
 def _tile(results: Results, measure: Measure) -> Tile:
+    measure = comparisons.in_unit(results, measure)
     winner, standing = _against(results, measure)
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
     if measure.metric == FID.metric and any(map(comparisons.is_ddpm, results.study.cells)):
@@ -88,7 +89,7 @@ def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> s
     def named(name: str) -> str:
         return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
 
-    unit = f" {measure.unit}" if measure.unit else ""
+    unit = f" {here[0].measure.unit}" if here[0].measure.unit else ""
     name = f"{measure.label[0].upper()}{measure.label[1:]}"
     if all(c.verdict == EQUAL for c in here):
         widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
@@ -192,13 +193,14 @@ def _guidance(results: Results) -> str:
 
 def _sure(results: Results) -> str:
     seeds, comparison = len(results.study.seeds), results.study.comparison
+    fid = f", or {comparison.fid_margin:.0%} of FID" if results.study.evaluation.extractors else ""
     if seeds == 1:
         return "How sure: one seed, so there is no interval and nothing is called a tie or a difference."
     return (
         f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A tie is an equivalence "
-        f"test within {number(comparison.bound_margin, 2)} {results.unit.name}, or {comparison.fid_margin:.0%} of FID; "
-        f"family-wise error {comparison.alpha:g} (Holm). One data set, "
-        f"{results.manifest.get('name', results.study.data.name)}, one network size."
+        f"test within {number(comparison.bound_margin, 2)} {results.unit.name}{fid}; family-wise error "
+        f"{comparison.alpha:g} (Holm). One data set, {results.manifest.get('name', results.study.data.name)}"
+        f"{', one network size' if any(map(comparisons.is_ddpm, results.study.cells)) else ''}."
     )
 
 
@@ -228,16 +230,17 @@ def holes(results: Results) -> list[str]:
 
 def answer(results: Results) -> Answer:
     """The first screen."""
-    tiles = [_tile(results, BOUND), _tile(results, FID)]
-    size = results.study.sampling.images
-    tiles.append(
-        Tile("FID of real images (floor)", floor_said(results, "fid"), f"N = {size}", "the same N of training images")
-    )
+    tiles = [_tile(results, BOUND)]
+    if results.study.evaluation.extractors:
+        size = f"N = {results.study.sampling.images}"
+        real = ("FID of real images (floor)", floor_said(results, "fid"), size, "the same N of training images")
+        tiles += [_tile(results, FID), Tile(*real)]
     bound = comparisons.targets(results, BOUND)
     fid = comparisons.targets(results, FID)
     sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]
     sentences += [_targets(fid, FID, w) for w in WEIGHTINGS]
-    sentences += [_one_model(results), _guidance(results), _cost(results), _sure(results)]
+    sentences += [_one_model(results), _guidance(results), *autoencoders.sentences(results), _cost(results)]
+    sentences.append(_sure(results))
     found = holes(results)
     if not found:
         sentences.append(

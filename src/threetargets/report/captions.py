@@ -8,7 +8,7 @@ from threetargets.grid import FLOOR, Run
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.records import Figure
 from threetargets.report.collect import Results
-from threetargets.report.wording import cell, decimals, interval, number
+from threetargets.report.wording import cell, decimals, interval, listing, number
 
 # Figures of the floor that are measured on the test split: one number, whatever the seed.
 ON_TEST = ("accuracy", "entropy")
@@ -101,14 +101,14 @@ def over_images(results: Results, *metrics: str) -> str:
     n = " / ".join(dict.fromkeys(str(f.n) for f in figures))
     return (
         f" The test split is held fixed; the standard error over its {n} images is {number(min(errors), 2)} to "
-        f"{number(max(errors), 2)} bits/dim (stderr in metrics.csv)."
+        f"{number(max(errors), 2)} {results.unit.name} (stderr in metrics.csv)."
     )
 
 
 def asked_for_a_class(results: Results) -> str:
     """Why FID does not compare diffusion models with models that know no labels."""
     cells, guidance = results.study.cells, results.study.guidance
-    unlabelled = [cell(c) for c in ("vae", "hvae") if c in cells]
+    unlabelled = [cell(c) for c in results.study.autoencoders]
     if not unlabelled or not any(c.startswith("ddpm_") for c in cells):
         return ""
     said = f" Diffusion models are asked for a class, evenly over the classes; {' and '.join(unlabelled)} "
@@ -133,6 +133,9 @@ def set_up(results: Results) -> str:
             f" Diffusion models: T = {diffusion.steps}, {schedule.name} schedule, log-SNR {ends}, reverse variance "
             f"{diffusion.variance}; {null_branch(results)}."
         )
-    for name, model in (("vae", study.vae), ("hvae", study.hvae)):
-        said += f" {cell(name)}: {model.decoder} decoder." if name in study.cells else ""
+    decoders: dict[str, list[str]] = {}
+    for name in study.autoencoders:
+        decoders.setdefault(study.autoencoder(name).decoder, []).append(cell(name))
+    for decoder, names in decoders.items():
+        said += f" {listing(names) if len(names) < 4 else 'All'}: {decoder} decoder."
     return said

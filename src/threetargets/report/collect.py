@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from threetargets import grid
 from threetargets.errors import DataError, Disagreement
@@ -113,6 +115,8 @@ class Results:
     manifest: dict[str, Any]
     tracking: dict[str, Any]
     calibration: Calibration | None = None
+    manifolds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    """Mean images over the latent space by cell and seed, of autoencoders of two latents: stages/manifold.py."""
 
     def status(self, place: Place) -> str:
         """ok, failed or missing. A stage after a failed training has failed with it."""

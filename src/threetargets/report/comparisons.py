@@ -35,7 +35,7 @@ class Measure:
 
 
 BOUND = Measure("bound", "bound", "")
-"""Its unit is that of the data: `Results.unit`."""
+"""Its unit is that of the data: `in_unit`."""
 FID = Measure("fid", "FID", "", "none", "1")
 
 
@@ -88,6 +88,11 @@ def _repeats(c: Comparison, earlier: Comparison) -> bool:
     return straight or all(alike(a, y) and alike(b, x) for a, b, x, y in both)
 
 
+def in_unit(results: Results, measure: Measure) -> Measure:
+    """The measure with the unit in which it is told here."""
+    return replace(measure, unit=results.unit.name) if measure.metric == BOUND.metric else measure
+
+
 def summary(results: Results, cell: str, measure: Measure) -> Interval:
     """The 95% t interval over seeds of a cell."""
     return t_interval(list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values()))
@@ -103,6 +108,7 @@ def _margin(results: Results, measure: Measure, first: list[float], second: list
 
 def pair(results: Results, measure: Measure, a: str, b: str, where: str) -> Comparison:
     """One comparison over the seeds that both cells have, not yet corrected."""
+    measure = in_unit(results, measure)
     one = results.observe(a, measure.metric, measure.guidance, measure.gamma).values
     two = results.observe(b, measure.metric, measure.guidance, measure.gamma).values
     seeds = [seed for seed in results.study.seeds if seed in one and seed in two]

@@ -67,10 +67,10 @@ def schedule(results: Results) -> Finding:
     first = [float((b[:, 0] - b[:, -1]).mean()) for b in blocks]
     end = [float((b[:, -2] - b[:, -1]).mean()) for b in blocks]
     said = (
-        f"from T = {steps[0]} to {steps[-1]} the bound falls by {number(min(first))} to {number(max(first))} bits/dim "
-        f"over {len(blocks)} different models; from {steps[-2]} to {steps[-1]} by {number(min(end), 2)} to "
-        f"{number(max(end), 2)}; largest p, Holm: falls {p_value(_largest(falls))}, equal at the end "
-        f"{p_value(_largest(equal))}"
+        f"from T = {steps[0]} to {steps[-1]} the bound falls by {number(min(first))} to {number(max(first))} "
+        f"{results.unit.name} over {len(blocks)} different models; from {steps[-2]} to {steps[-1]} by "
+        f"{number(min(end), 2)} to {number(max(end), 2)}; largest p, Holm: falls {p_value(_largest(falls))}, equal at "
+        f"the end {p_value(_largest(equal))}"
     )
     return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
 
@@ -98,24 +98,29 @@ def two_elbos(results: Results) -> Finding:
     ratios = [math.exp(d.interval.mean or 0.0) for d in more]
     said = (
         f"variance two-sided / one-sided {number(min(ratios))} to {number(max(ratios))} over {len(found)} different "
-        f"models; difference of the means, averaged over them, {written(apart.interval)} bits/dim, p equal "
+        f"models; difference of the means, averaged over them, {written(apart.interval)} {results.unit.name}, p equal "
         f"{p_value(tie.p)}"
     )
     return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
 
 
 def gradient_variance(results: Results) -> Finding:
-    if "vae" not in results.study.cells:
-        return NOTHING
-    found, complete = distinct(results, ["vae"], list(GRADIENTS))
+    cells = [c for c in results.study.autoencoders if len(results.study.autoencoder(c).latents) == 1]
+    found, complete = distinct(results, cells, list(GRADIENTS))
     if not found:
         return NOTHING
-    logs = np.log(found["vae"])
-    least = np.full(len(logs), math.log(AT_LEAST))
-    ratios: list[Difference] = [paired_t(column, least) for column in logs.T]
-    said = "; ".join(
-        f"{name}: {number(AT_LEAST * math.exp(d.interval.mean or 0.0))} times the reparameterised one's variance"
-        for name, d in zip(GRADIENTS.values(), ratios, strict=True)
-    )
-    verdict = greater(results, ratios)
-    return Finding(incomplete(verdict, complete), f"{cell('vae')}, {said}", runs(results, ["vae"]))
+    ratios: list[Difference] = []
+    told = []
+    for name, block in found.items():
+        least = np.full(len(block), math.log(AT_LEAST))
+        each = [paired_t(column, least) for column in np.log(block).T]
+        ratios += each
+        told.append(
+            f"{cell(name)}, "
+            + ", ".join(
+                f"{kind}: {number(AT_LEAST * math.exp(d.interval.mean or 0.0))}"
+                for kind, d in zip(GRADIENTS.values(), each, strict=True)
+            )
+        )
+    said = f"times the reparameterised one's variance: {'; '.join(told)}"
+    return Finding(incomplete(greater(results, ratios), complete), said, runs(results, list(found)))

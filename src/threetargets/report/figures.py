@@ -73,22 +73,25 @@ def bounds(results: Results) -> Plot:
     """Bound and FID of every cell, seed by seed."""
     cells = list(results.study.cells)
     height = 0.9 + 0.2 * len(cells)
-    with canvas("bounds", 1, 2, 9.4, height, sharey=True) as (figure, axes):
-        rows = _dots(axes[0, 0], results, BOUND, cells) + _dots(axes[0, 1], results, FID, cells)
-        axes[0, 0].set_xlabel("bound, bits/dim (lower is better)")
-        axes[0, 1].set_xlabel("FID (lower is better)")
-        values = [r["value"] for r in rows if r["measure"] == "FID" and r["value"]]
-        if values and max(values) > 20 * min(values) > 0:
-            axes[0, 1].set_xscale("log")
-        real = floor(results, "fid")
-        if real.mean is not None:
-            axes[0, 1].axvline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+    seen = bool(results.study.evaluation.extractors)
+    with canvas("bounds", 1, 1 + seen, 4.7 * (1 + seen), height, sharey=True) as (figure, axes):
+        rows = _dots(axes[0, 0], results, BOUND, cells) + (_dots(axes[0, 1], results, FID, cells) if seen else [])
+        axes[0, 0].set_xlabel(f"bound, {results.unit.name} (lower is better)")
+        if seen:
+            axes[0, 1].set_xlabel("FID (lower is better)")
+            values = [r["value"] for r in rows if r["measure"] == "FID" and r["value"]]
+            if values and max(values) > 20 * min(values) > 0:
+                axes[0, 1].set_xscale("log")
+            real = floor(results, "fid")
+            if real.mean is not None:
+                axes[0, 1].axvline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
         drawn = svg(figure)
-    caption = (
-        "Ticks are seeds, the dot is their mean, the bar its 95% t interval. FID without guidance: "
-        f"{context(results, 'fid')}; the dashed line is the floor, real training images at the same N: "
-        f"{floor_said(results, 'fid')}.{asked_for_a_class(results)}"
-    )
+    caption = "Ticks are seeds, the dot is their mean, the bar its 95% t interval."
+    if seen:
+        caption += (
+            f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, real training images at "
+            f"the same N: {floor_said(results, 'fid')}.{asked_for_a_class(results)}"
+        )
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)
 
@@ -249,7 +252,7 @@ def levels(results: Results) -> Plot:
                 ]
             if lowest > 0 and math.isfinite(lowest):
                 panel.set_yscale("log")
-        axes[0, 0].set_ylabel("bits/dim per level")
+        axes[0, 0].set_ylabel(f"{results.unit.name} per level")
         legend(figure, axes)
         drawn = svg(figure)
     caption = (

@@ -76,10 +76,10 @@ def forms(results: Results) -> Table:
     )
     head = (
         "model",
-        "two-sided − one-sided, bits/dim",
+        f"two-sided − one-sided, {results.unit.name}",
         "variance, one-sided",
         "variance, two-sided",
-        "difference as printed, bits/dim",
+        f"difference as printed, {results.unit.name}",
     )
     made = commands(results, "likelihood")
     return Table("forms", "The bound in two forms", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
@@ -133,7 +133,7 @@ def lengths(results: Results) -> Plot:
                     ]
             panel.set_xticks([t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)])
             panel.minorticks_off()
-        axes[0, 0].set_ylabel("bound, bits/dim")
+        axes[0, 0].set_ylabel(f"bound, {results.unit.name}")
         legend(figure, axes)
         drawn = svg(figure)
     trained = results.study.diffusion.steps

@@ -17,7 +17,7 @@ from threetargets.grid import Run
 from threetargets.report.captions import commands, prepared
 from threetargets.report.collect import Place, Results
 from threetargets.report.drawing import FONT, INK, MUTED, PAPER, Plot
-from threetargets.report.wording import labels
+from threetargets.report.wording import cell, labels
 
 LEFT, TOP, EDGE = 32, 26, 26  # pixels of the drawing: row labels, column labels, one tile
 
@@ -81,6 +81,30 @@ def _classes(results: Results) -> list[str]:
 def _shape(results: Results) -> tuple[int, int, int]:
     c, h, w = results.manifest["shape"]
     return int(c), int(h), int(w)
+
+
+def picture(results: Results, rows: Sequence[np.ndarray | None]) -> str:
+    """Rows of grey images without labels, as SVG; of binary data they may have 256 levels, as mean images do."""
+    shape, levels = _shape(results), int(results.manifest["levels"])
+    columns = max((len(row) for row in rows if row is not None), default=1)
+    top = 256 if any(row is not None and row.max(initial=0) >= levels for row in rows) else levels
+    return _drawing(_tiles(rows, columns, shape, top), [""] * len(rows), [], shape)
+
+
+def drawn(results: Results, name: str) -> Plot:
+    """The first samples of a model that knows no labels, first seed that has them."""
+    study, each = results.study, 10
+    seed = next(
+        (s for s in study.seeds if results.status(Place("sample", Run(name, s), "none")) == "ok"), study.seeds[0]
+    )
+    path = grid.sample_dir(study, Run(name, seed), "none") / "gamma1.npz"
+    levels = read_arrays(path)["levels"][: 4 * each] if path.exists() else np.zeros((0, *_shape(results)), np.uint8)
+    rows: list[np.ndarray | None] = [levels[i : i + each] for i in range(0, len(levels), each)] or [None]
+    rows = [row if row is not None and len(row) == each else None for row in rows]
+    have = [{"cell": name, "seed": seed, "row": i, "shown": row is not None} for i, row in enumerate(rows)]
+    caption = f"Seed {seed}: z from the prior, and a draw from p(x | z)."
+    drawing = picture(results, rows)
+    return Plot(f"samples-{name}", cell(name), drawing, have, caption, commands(results, "sample"), wide=False)
 
 
 def guided(results: Results, name: str, guidance: str) -> Plot:

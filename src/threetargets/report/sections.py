@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from threetargets.report import (
+    autoencoders,
     calibration_tables,
     claims,
     comparisons,
@@ -12,7 +13,9 @@ from threetargets.report import (
     draws,
     extractors,
     figures,
+    manifold,
     provenance,
+    published,
     routes,
     samples,
     tables,
@@ -43,7 +46,7 @@ class Section:
 
 
 def claims_table(results: Results) -> Table:
-    """One row a claim; those that this study has no data for are listed last."""
+    """One row a claim; one that this study has no data for says so."""
     rows = [
         (
             Text(claim.id),
@@ -53,16 +56,6 @@ def claims_table(results: Results) -> Table:
             Text(finding.figure.replace("; ", ";\n") or "–", "", finding.runs),
         )
         for claim, finding in claims.decided(results)
-    ]
-    rows += [
-        (
-            Text(name),
-            Text("no data", "no-data"),
-            Text(said, "", source),
-            Text("no data in this study", "weak"),
-            Text("–"),
-        )
-        for name, said, source in claims.ELSEWHERE
     ]
     caption = (
         "Rules were written before the first run that measured what they decide; what was changed since is named with "
@@ -90,59 +83,107 @@ def calibration_sections(results: Results) -> list[Section]:
     ]
 
 
-def sections(results: Results, mirror: Mirror) -> list[Section]:
-    """The page from top to bottom, below the answer."""
-    study = results.study
-    swept = bool(study.guidance.cells and study.guidance.kinds)
+def _grid(results: Results) -> list[Section]:
+    """Diffusion models, target by weighting, by the measures that the study has."""
+    if not routes.ddpms(results):
+        return []
+    measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
+    lead = (
+        "The same network, data order and noise in every cell; only what the network predicts and how its error is "
+        "weighted differ."
+    )
+    grids = tuple(tables.target_grid(results, measure) for measure in measures)
+    return [Section("grid", "Target by weighting", lead, grids)]
+
+
+def _comparisons(results: Results) -> list[Section]:
     families = (("targets", comparisons.targets), ("weightings", comparisons.weightings))
     paired = [tables.paired(results, name, decide(results, BOUND), decide(results, FID)) for name, decide in families]
-    found = [
+    return [Section("comparisons", "Paired comparisons", "", tuple(t for t in paired if t.rows))]
+
+
+def _autoencoders(results: Results) -> list[Section]:
+    """What the autoencoders are made of, published figures of the same models, and what two latents look like."""
+    if not results.study.autoencoders:
+        return []
+    known = published.table(results)
+    plots = (autoencoders.over_widths(results),) if autoencoders.widths(results) else ()
+    return [
         Section(
-            "models", "Models", "", (tables.models(results),), (figures.bounds(results),), (tables.parts(results),)
-        ),
-        Section(
-            "grid",
-            "Target by weighting",
-            "The same network, data order and noise in every cell; only what the network predicts and how its "
-            "error is weighted differ.",
-            (tables.target_grid(results, BOUND), tables.target_grid(results, FID)),
-        ),
-        Section(
-            "fidelity",
-            "FID and its kin",
-            "Tables, figures and comparisons of FID elsewhere are by the first extractor."
-            if len(study.evaluation.extractors) > 1
-            else "",
-            extractors.tables(results),
-        ),
-        Section("comparisons", "Paired comparisons", "", tuple(t for t in paired if t.rows)),
+            "autoencoders",
+            "Autoencoders",
+            "",
+            (autoencoders.table(results), *((known,) if known.rows else ())),
+            (*plots, *manifold.plots(results)),
+        )
     ]
-    if swept:
-        lead = "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free paper's w is γ − 1."
-        plots = tuple(figures.along_gamma(results, m) for m in figures.GAMMA_METRICS)
-        folded = tuple(
-            tables.along_gamma(results, m, f"{label.split(',')[0]} at every γ")
-            for m, label in figures.GAMMA_METRICS.items()
-        )
-        found.append(Section("guidance", "Guidance", lead, (), plots, (*folded, *extractors.further(results))))
-        shown = [samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells]
-        lead = (
-            "Rows are γ, columns are classes: the first sample of each, with the same noise in every "
-            "row and every model. "
-        )
-        lead += f"Models: {', '.join(cell(c) for c in study.guidance.cells)}."
-        found.append(Section("samples", "Samples", lead, (), (samples.real(results), *shown), layout="samples"))
-    found += [
+
+
+def _fidelity(results: Results) -> list[Section]:
+    study = results.study
+    if not study.evaluation.extractors:
+        return []
+    several = len(study.evaluation.extractors) > 1
+    lead = "Tables, figures and comparisons of FID elsewhere are by the first extractor." if several else ""
+    return [Section("fidelity", "FID and its kin", lead, extractors.tables(results))]
+
+
+def _guidance(results: Results) -> list[Section]:
+    """The sweeps over gamma, and their samples beside real images; without a sweep what the autoencoders draw."""
+    study = results.study
+    if not (study.guidance.cells and study.guidance.kinds):
+        drawn = tuple(samples.drawn(results, c) for c in study.autoencoders)
+        return [Section("samples", "Samples", "", (), drawn, layout="samples")]
+    lead = "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free paper's w is γ − 1."
+    plots = tuple(figures.along_gamma(results, m) for m in figures.GAMMA_METRICS)
+    folded = tuple(
+        tables.along_gamma(results, m, f"{label.split(',')[0]} at every γ")
+        for m, label in figures.GAMMA_METRICS.items()
+    )
+    shown = [samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells]
+    rows = (
+        "Rows are γ, columns are classes: the first sample of each, with the same noise in every row and every model. "
+        f"Models: {', '.join(cell(c) for c in study.guidance.cells)}."
+    )
+    return [
+        Section("guidance", "Guidance", lead, (), plots, (*folded, *extractors.further(results))),
+        Section("samples", "Samples", rows, (), (samples.real(results), *shown), layout="samples"),
+    ]
+
+
+def _routes(results: Results) -> list[Section]:
+    """The likelihood by other estimators, and level by level."""
+    ddpms = bool(routes.ddpms(results))
+    found = (routes.variances(results), routes.forms(results), routes.gradients(results))
+    sections = [
         Section(
             "routes",
             "Other routes to the likelihood",
             "The same checkpoints by other estimators.",
-            tuple(t for t in (routes.variances(results), routes.forms(results), routes.gradients(results)) if t.rows),
-            (routes.lengths(results),) if routes.ddpms(results) else (),
-        ),
-        Section("levels", "Bound at each noise level", "", (), (figures.levels(results),), (draws.table(results),)),
+            tuple(t for t in found if t.rows),
+            (routes.lengths(results),) if ddpms else (),
+        )
+    ]
+    if ddpms:
+        levels = (figures.levels(results),)
+        sections.append(Section("levels", "Bound at each noise level", "", (), levels, (draws.table(results),)))
+    return sections
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    """The page from top to bottom, below the answer."""
+    models = (tables.models(results),)
+    costs_of = (costs.costs(results), costs.classifiers(results))
+    found = [
+        Section("models", "Models", "", models, (figures.bounds(results),), (tables.parts(results),)),
+        *_grid(results),
+        *_autoencoders(results),
+        *_fidelity(results),
+        *_comparisons(results),
+        *_guidance(results),
+        *_routes(results),
         Section("training", "Training", "", (), (figures.training(results),)),
-        Section("costs", "Costs and classifiers", "", (costs.costs(results), costs.classifiers(results))),
+        Section("costs", "Costs and classifiers", "", tuple(t for t in costs_of if t.rows)),
         Section("claims", "Claims", "", (claims_table(results),)),
         *calibration_sections(results),
         Section("provenance", "Provenance", "", (provenance.table(results, mirror),)),

@@ -55,12 +55,14 @@ def parameters(results: Results, name: str) -> Text:
 def models(results: Results) -> Table:
     """Every cell by its bound, best first."""
     ranked = sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
-    ks = sorted(results.study.likelihood.iwae) if any(c in ("vae", "hvae") for c in ranked) else []
+    known = results.study.autoencoders
+    ks = sorted(results.study.likelihood.iwae) if known else []
+    seen_by = bool(results.study.evaluation.extractors)
     flows = [c for c in ranked if comparisons.is_ddpm(c)]
     rows = []
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
-        iwae = [measured(results, name, f"iwae_{k}") if name in ("vae", "hvae") else Text("", "weak") for k in ks]
+        iwae = [measured(results, name, f"iwae_{k}") if name in known else Text("", "weak") for k in ks]
         ode = [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")] if flows else []
         kind = "best" if name == ranked[0] and seen.values else ""
         rows.append(
@@ -69,28 +71,36 @@ def models(results: Results) -> Table:
                 measured(results, name, BOUND.metric),
                 *ode,
                 Text(str(len(seen.values))),
-                measured(results, name, FID.metric, FID.guidance, FID.gamma),
+                *([measured(results, name, FID.metric, FID.guidance, FID.gamma)] if seen_by else []),
                 parameters(results, name),
                 *iwae,
             )
         )
     flow = ("ODE",) if flows else ()
-    head = ("model", "bound, bits/dim", *flow, "seeds", "FID", "parameters", *(f"IWAE {k}" for k in ks))
+    fid = ("FID",) if seen_by else ()
+    unit = results.unit.name
+    head = ("model", f"bound, {unit}", *flow, "seeds", *fid, "parameters", *(f"IWAE {k}" for k in ks))
     caption = (
         f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
-        f"{over_images(results, BOUND.metric)}{set_up(results)} "
-        f"FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
-        f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
+        f"{over_images(results, BOUND.metric)}{set_up(results)}"
     )
+    if seen_by:
+        caption += (
+            f" FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
+            f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
+        )
     caption += asked_for_a_class(results)
     if flows:
         caption += (
-            " ODE: the likelihood by the probability-flow ODE behind the same decoder, bits/dim (details under the "
+            f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} (details under the "
             f"table of reverse variances); {results.study.likelihood.ode.images} images, standard error over them in "
             "metrics.csv."
         )
     if ks:
-        caption += " IWAE k: the importance-weighted bound with k samples, bits/dim; a diffusion model has none."
+        some = results.study.likelihood.iwae_images
+        on = f", on the first {some} test images" if some else ""
+        caption += f" IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+        caption += " A diffusion model has none." if flows else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table("models", "Models by their bound", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
 
@@ -114,6 +124,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
             )
             row.append(Text(text.text, "best", text.note) if c == winner else text)
         rows.append(tuple(row))
+    measure = comparisons.in_unit(results, measure)
     unit = f" ({measure.unit})" if measure.unit else ""
     caption = (
         f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that the study does not have."
@@ -195,7 +206,8 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
 def parts(results: Results) -> Table:
     """What the bound is made of, cell by cell."""
     order = ["prior", "denoising", "decoder", "reconstruction"]
-    order += [f"kl_{level}" for level in range(1, len(results.study.hvae.latents) + 1)]
+    depth = max((len(results.study.autoencoder(c).latents) for c in results.study.autoencoders), default=0)
+    order += [f"kl_{level}" for level in range(1, depth + 1)]
     present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
     rows = []
     for name in results.study.cells:
@@ -203,7 +215,7 @@ def parts(results: Results) -> Table:
         row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
     head = ("model", *(m.replace("_", " ") for m in present), "bound")
-    caption = f"Bits/dim on the test split; the parts add up to the bound. {spread(results)}."
+    caption = f"In {results.unit.name}, on the test split; the parts add up to the bound. {spread(results)}."
     caption += over_images(results, *present, BOUND.metric)
     return Table(
         "parts",

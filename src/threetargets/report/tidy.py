@@ -70,7 +70,7 @@ def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[st
     run: Run = place.run
     return {
         "study": results.study.study,
-        "model": run.model,
+        "model": run.cell if run.variant else run.model,
         "target": run.target,
         "weighting": run.weighting,
         "seed": run.seed,

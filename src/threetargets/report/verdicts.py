@@ -76,11 +76,12 @@ def incomplete(verdict: str, complete: bool) -> str:
 
 
 def elbo_bound(results: Results) -> Finding:
-    cells = [c for c in ("vae", "hvae") if c in results.study.cells]
-    ks = [k for k in sorted(results.study.likelihood.iwae) if k > 1]
+    cells, chosen = results.study.autoencoders, results.study.likelihood
+    ks = [k for k in sorted(chosen.iwae) if k > 1]
+    first = "iwae_1" if chosen.iwae_images and 1 in chosen.iwae else BOUND.metric  # all on the same images
     steps, said, complete = [], [], True
     for c in cells:
-        chain = [BOUND.metric, *(f"iwae_{k}" for k in ks)]
+        chain = [first, *(f"iwae_{k}" for k in ks)]
         for looser, tighter in pairwise(chain):
             step = paired(results, (c, looser, "", ""), (c, tighter, "", ""))
             complete &= step is not None

@@ -54,7 +54,9 @@ def target(name: str) -> str:
 def cell(name: str) -> str:
     """The reader's name of a cell: VAE, or `ε · elbo` for a diffusion model."""
     run = Run(name, 0)
-    return f"{target(run.target)} · {run.weighting}" if run.model == "ddpm" else MODELS.get(name, name)
+    if run.model == "ddpm":
+        return f"{target(run.target)} · {run.weighting}"
+    return f"{MODELS[run.model]} · {run.variant}" if run.variant else MODELS.get(name, name)
 
 
 def labels(cells: Sequence[str]) -> dict[str, str]:

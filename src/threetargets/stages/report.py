@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from threetargets.grid import work_dir
 from threetargets.report import collect, mirror, page
 from threetargets.report.mirror import Mirror
+from threetargets.stages.manifold import manifolds
 from threetargets.study import Study
 from threetargets.tracking import figure_key, store
 from threetargets.training import finished
@@ -39,7 +41,7 @@ def run(study: Study) -> Path:
     Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where a record and MLflow
     hold different numbers, CannotWrite. Missing and failed runs are shown, they stop nothing.
     """
-    results = collect.load(study)
+    results = replace(collect.load(study), manifolds=manifolds(study))
     written = page.write(results, _mirror(results))
     _release(results)
     return written

@@ -1,0 +1,200 @@
+"""The autoencoders by what they are made of: latent widths, importance weighting, and training images beside test
+images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from threetargets.autoencoder import Autoencoder
+from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
+from threetargets.report.captions import commands, over_images, spread
+from threetargets.report.collect import Results
+from threetargets.report.comparisons import BOUND
+from threetargets.report.drawing import INK, SERIES, Plot, band, canvas, legend, svg
+from threetargets.report.tables import measured, parameters
+from threetargets.report.verdicts import NOTHING, Finding, greater, incomplete, paired, runs, written
+from threetargets.report.wording import Table, Text, cell, interval, listing, number, observed
+
+TRAIN = "train_bound"
+MADE = ("train", "likelihood")
+
+
+def tightest(results: Results) -> str:
+    """The metric that estimates -log p best."""
+    chosen = results.study.likelihood
+    subset = chosen.iwae_images and chosen.iwae_images < (chosen.images or results.study.data.split.test)
+    return "nll" if subset else f"iwae_{max(chosen.iwae)}"
+
+
+def widths(results: Results) -> dict[int, str]:
+    """Cells by the width of their one level of latents, narrowest first: the largest set of at least three that differ
+    in nothing else."""
+    families: dict[str, dict[int, str]] = defaultdict(dict)
+    for name in results.study.autoencoders:
+        model = results.study.autoencoder(name)
+        if len(model.latents) == 1:
+            rest = f"{model.model_dump(exclude={'latents'})} {results.study.training_of(name)}"
+            families[rest][model.latents[0]] = name
+    largest = max(families.values(), key=len, default={})
+    return dict(sorted(largest.items())) if len(largest) >= 3 else {}
+
+
+def weighted(results: Results) -> dict[int, str]:
+    """Cells by the k of the bound that they were trained on: the largest set of at least two that differ in nothing
+    else."""
+    families: dict[str, dict[int, str]] = defaultdict(dict)
+    for name in results.study.autoencoders:
+        model = results.study.autoencoder(name)
+        rest = f"{model.model_dump(exclude={'samples'})} {results.study.training_of(name)}"
+        families[rest][model.samples] = name
+    largest = max(families.values(), key=len, default={})
+    return dict(sorted(largest.items())) if len(largest) >= 2 else {}
+
+
+def layers(model: Autoencoder) -> str:
+    """How many units of which activation lie between the image and the latents."""
+    hidden = "-".join([str(model.width)] * model.depth)
+    return f"{hidden} {model.activation}"
+
+
+def gap(results: Results, name: str) -> Interval:
+    """The bound on test images less that on training images, paired by seed."""
+    found = paired(results, (name, BOUND.metric, "", ""), (name, TRAIN, "", ""))
+    return found.interval if found else t_interval([])
+
+
+def table(results: Results) -> Table:
+    """Every autoencoder: what it is, its bound on test and on training images, and how many latents it uses."""
+    unit, tight = results.unit.name, tightest(results)
+    rows = []
+    for name in results.study.autoencoders:
+        model = results.study.autoencoder(name)
+        rows.append(
+            (
+                Text(cell(name)),
+                Text(", ".join(map(str, model.latents))),
+                Text(layers(model)),
+                Text(str(model.samples)),
+                measured(results, name, BOUND.metric),
+                measured(results, name, TRAIN),
+                observed(results.observe(name, TRAIN), gap(results, name)),
+                measured(results, name, tight),
+                measured(results, name, "active_units"),
+                parameters(results, name),
+            )
+        )
+    what = ("model", "latents", "hidden", "k")
+    head = (*what, f"bound, {unit}", "on training images", "test − training", "−log p", "active latents", "parameters")
+    chosen = results.study.likelihood
+    caption = (
+        f"{spread(results)}. k: samples of the bound that was trained; the bound here is the negative ELBO (k = 1) for "
+        f"every model, as many training images as test images.{over_images(results, BOUND.metric, TRAIN)} "
+    )
+    k = max(chosen.iwae)
+    caption += (
+        f"−log p: the importance-weighted bound with {k} samples"
+        if tight != "nll"
+        else f"−log p: the bound on all test images less its gap to the importance-weighted bound with {k} samples on "
+        f"the first {chosen.iwae_images}"
+    )
+    caption += (
+        ", itself an upper bound. Active: the variance over test images of the posterior's mean is above 0.01 "
+        "(arXiv:1509.00519); the first level's."
+    )
+    return Table(
+        "autoencoders", "Autoencoders", head, tuple(rows), caption, commands(results, *MADE), frozenset(range(3, 10))
+    )
+
+
+def over_widths(results: Results) -> Plot:
+    """The bound over the width of the latent space, on test and on training images."""
+    cells = widths(results)
+    rows: list[dict[str, Any]] = []
+    kinds = ((BOUND.metric, "test images", SERIES["x0"], "-"), (TRAIN, "training images", SERIES["eps"], (0, (4, 1.5))))
+    with canvas("widths", 1, 1, 6.0, 2.8) as (figure, axes):
+        panel = axes[0, 0]
+        for metric, label, colour, dash in kinds:
+            found = [t_interval(list(results.observe(name, metric).values.values())) for name in cells.values()]
+            sides = [
+                np.array([np.nan if v is None else v for v in side])
+                for side in zip(*((f.mean, f.low, f.high) for f in found), strict=True)
+            ]
+            band(
+                panel,
+                list(cells),
+                (sides[0], sides[1], sides[2]),
+                color=colour,
+                linestyle=dash,
+                marker="o",
+                markersize=3,
+                label=label,
+            )
+            for (width, name), f in zip(cells.items(), found, strict=True):
+                rows.append(
+                    {"cell": name, "latents": width, "images": label, "mean": f.mean, "low": f.low, "high": f.high}
+                )
+        panel.set_xscale("log")
+        panel.set_xticks(list(cells), [str(w) for w in cells])
+        panel.set_xlabel("width of the latent space", color=INK)
+        panel.set_ylabel(f"bound, {results.unit.name}")
+        legend(figure, axes)
+        drawn = svg(figure)
+    caption = f"{spread(results)}, shown as a band; lower is better.{over_images(results, BOUND.metric, TRAIN)}"
+    return Plot("widths", "Bound over latent width", drawn, rows, caption, commands(results, *MADE), wide=False)
+
+
+def latent_width(results: Results) -> Finding:
+    """The claim: the widest against the next narrower, on test images and in the gap to training images."""
+    cells, margin, unit = widths(results), results.study.comparison.bound_margin, results.unit.name
+    if not cells:
+        return NOTHING
+    narrower, widest = list(cells.values())[-2:]
+    seen = [results.observe(c, m).values for c in (narrower, widest) for m in (BOUND.metric, TRAIN)]
+    seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
+    if not seeds:
+        return NOTHING
+    few, few_train, many, many_train = ([values[s] for s in seeds] for values in seen)
+    gaps = [[a - b for a, b in zip(x, y, strict=True)] for x, y in ((few, few_train), (many, many_train))]
+    less = [_within(a, b, margin) for a, b in ((few, many), (gaps[0], gaps[1]))]
+    said = (
+        f"{cell(widest)} − {cell(narrower)}: bound {written(_difference(many, few))} {unit}, gap to training images "
+        f"{written(_difference(gaps[1], gaps[0]))} {unit}; margin {number(margin, 2)}"
+    )
+    complete = len(seeds) == len(results.study.seeds)
+    return Finding(incomplete(greater(results, less), complete), said, runs(results, [narrower, widest]))
+
+
+def _within(narrow: list[float], wide: list[float], margin: float) -> Difference:
+    """The paired difference (narrow + margin) - wide: above 0 where the wide one is worse by less than the margin."""
+    return paired_t([n + margin for n in narrow], wide)
+
+
+def _difference(a: list[float], b: list[float]) -> Interval:
+    return t_interval([x - y for x, y in zip(a, b, strict=True)])
+
+
+def sentences(results: Results) -> list[str]:
+    """For the first screen: what width and importance weighting do."""
+    said, unit = [], results.unit.name
+    cells = widths(results)
+    means = {w: t_interval(list(results.observe(c, BOUND.metric).values.values())) for w, c in cells.items()}
+    if cells and all(m.mean is not None for m in means.values()):
+        told = [f"{interval(m)} at {w}" for w, m in means.items()]
+        said.append(f"Latent width: the bound is {listing(told)}, in {unit}.")
+    by_k = weighted(results)
+    if by_k:
+        first, tight = next(iter(by_k.values())), tightest(results)
+        told = []
+        for k, name in list(by_k.items())[1:]:
+            step = paired(results, (name, tight, "", ""), (first, tight, "", ""))
+            if step is not None:
+                told.append(f"by {written(step.interval)} with k = {k}")
+        if told:
+            said.append(
+                f"Importance weighting: against training with k = {next(iter(by_k))}, −log p changes {listing(told)} "
+                f"({unit}, negative is better)."
+            )
+    return said

@@ -1,0 +1,117 @@
+"""Variants of an autoencoder as cells of a study, from the parameter file to the report; nobody judges samples."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from scipy.stats import norm
+
+from threetargets import files, grid, models, study
+from threetargets.data.store import load_manifest
+from threetargets.grid import Run
+from threetargets.stages import likelihood, prepare, report, sample, train
+from threetargets.stages.manifold import SIDE, manifolds
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A study of three widths and one importance-weighted model on the digits, run to its end."""
+    folder = tmp_path_factory.mktemp("variants")
+    values = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    values |= {"study": "variants", "seeds": [0, 1], "guidance": {"cells": [], "kinds": [], "gammas": [1]}}
+    values["evaluation"]["extractors"] = []
+    weighted = {"kl": "monte-carlo", "samples": 3, "training": {"steps": 7, "batch": 10}}
+    values["vae"]["variants"] = {"z2": {"latents": [2]}, "z4": {"latents": [4]}, "k3": weighted}
+    values["cells"] = ["vae", "vae_z2", "vae_z4", "vae_k3"]
+    values["likelihood"] |= {"images": 120, "iwae_images": 40}
+    (folder / "study.yaml").write_text(yaml.safe_dump(values))
+    chosen, more = study.load(folder / "study.yaml"), {"params": "study.yaml", "threads": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        prepare.run(chosen, params="study.yaml")
+        assert [run.cell for run in grid.trained_runs(chosen)] == [c for c in values["cells"] for _ in (0, 1)]
+        for run in grid.trained_runs(chosen):
+            train.run(chosen, run, **more)
+            sample.run(chosen, run, "none", **more)
+            likelihood.run(chosen, run, **more)
+        report.run(chosen)
+    return folder, chosen
+
+
+def record(done, name, run):
+    folder, chosen = done
+    return files.read_json(folder / grid.run_dir(chosen, run) / name)
+
+
+def test_a_variant_has_its_own_model_and_training(done, monkeypatch):
+    folder, chosen = done
+    monkeypatch.chdir(folder)
+    manifest = load_manifest(chosen)
+    for cell, latents, samples in (("vae", 8, 1), ("vae_z2", 2, 1), ("vae_z4", 4, 1), ("vae_k3", 8, 3)):
+        model = models.load(chosen, manifest, Run(cell, 1))
+        assert (list(model.latents), model.samples) == ([latents], samples)
+        entries = (folder / grid.run_dir(chosen, Run(cell, 1)) / "train.jsonl").read_text().splitlines()
+        assert f'"step": {7 if cell == "vae_k3" else 60}' in entries[-1]
+    identities = {grid.identity(chosen, "train", run) for run in grid.trained_runs(chosen)}
+    assert len(identities) == 8
+
+
+def test_a_variant_that_changes_leaves_the_others_as_they_are(done):
+    _, chosen = done
+    values = chosen.model_dump(mode="json")
+    values["vae"]["variants"]["z4"] = {"latents": [5]}
+    other = study.parse(values, "other")
+    changed = [
+        run.cell
+        for run in grid.trained_runs(chosen)
+        if grid.identity(chosen, "train", run) != grid.identity(other, "train", run)
+    ]
+    assert changed == ["vae_z4", "vae_z4"]
+
+
+def test_the_estimate_for_all_images_is_the_bound_less_its_gap_on_some(done):
+    figures = {f["metric"]: f for f in record(done, "likelihood.json", Run("vae_z4", 0))["figures"]}
+    assert figures["bound_bpd"]["n"] == 120 and figures["train_bound_bpd"]["reference"] == "train"
+    assert figures["iwae_5_bpd"]["n"] == 40
+    assert figures["iwae_5_bpd"]["value"] < figures["iwae_1_bpd"]["value"]
+    # On 40 images k = 1 is one draw of the bound, so the gap to k = 5 is about theirs.
+    gap = figures["iwae_1_bpd"]["value"] - figures["iwae_5_bpd"]["value"]
+    assert figures["nll_bpd"]["value"] == pytest.approx(figures["bound_bpd"]["value"] - gap, abs=0.05)
+    assert figures["nll_bpd"]["stderr"] > figures["bound_bpd"]["stderr"]
+    assert 0 <= figures["active_units"]["value"] <= 4
+
+
+def test_the_manifold_is_the_decoder_at_the_priors_quantiles(done, monkeypatch):
+    folder, chosen = done
+    monkeypatch.chdir(folder)
+    (((cell, seed), images),) = manifolds(chosen).items()
+    assert (cell, seed) == ("vae_z2", 0) and images.shape == (SIDE**2, 1, 8, 8)
+    model = models.load(chosen, load_manifest(chosen), Run("vae_z2", 0))
+    for row, column in ((0, 0), (3, 11), (19, 5)):
+        z = torch.tensor([[norm.ppf((column + 0.5) / SIDE), norm.ppf((row + 0.5) / SIDE)]], dtype=torch.float32)
+        # The mean level by its own definition: a logistic's draws at even places of the unit interval.
+        u = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
+        with torch.no_grad():
+            parameters = model.decode_net(z).view(1, 2, 1, 8, 8).expand(2000, -1, -1, -1, -1)
+        drawn = model.decoder.sample(parameters, u.view(-1, 1, 1, 1).expand(-1, 1, 8, 8), 17).double().mean(0)
+        assert float((drawn - torch.from_numpy(images[row * SIDE + column].astype(np.float64))).abs().max()) <= 0.51
+
+
+def test_the_report_shows_what_there_is_and_nothing_else(done):
+    folder, _ = done
+    page = (folder / "reports/variants/report.md").read_text()
+    assert "## Autoencoders" in page and "manifold-vae_z2" in page and "VAE · k3" in page
+    assert "FID" not in page.split("## Claims")[0] and "Target by weighting" not in page
+    rows = list(csv.DictReader((folder / "reports/variants/metrics.csv").open()))
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {row["model"] for row in rows} == {"vae", "vae_z2", "vae_z4", "vae_k3"}
+    assert (
+        not (folder / "results/variants/runs/judge").exists() and not (folder / "results/variants/runs/data").exists()
+    )
