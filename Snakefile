@@ -37,8 +37,10 @@ rule all:
 
 
 # Once, before anything runs in parallel; a file that trainings depend on would train them all again when it is lost.
-# The identities are written for DVC alone, which takes them as inputs.
+# The identities are written for DVC alone, which takes them as inputs. A study that has not begun says what it takes.
 onstart:
+    if not DATA[0].exists():
+        shell(f"threetargets estimate --params {FILE}")
     shell(f"threetargets track init --params {FILE}")
     shell(f"threetargets identities --params {FILE}")
 

@@ -15,6 +15,7 @@ REGISTRIES = [
     ("diffusion/sample.py", "SAMPLERS"),
     ("likelihood/bound.py", "VARIANCES"),
     ("likelihood/decoders.py", "DECODERS"),
+    ("networks/mlp.py", "ACTIVATIONS"),
 ]
 
 
@@ -24,9 +25,19 @@ def test_names_are_those_of_the_imported_registry(module, variable):
     assert registry.names(module, variable) == tuple(getattr(importlib.import_module(name), variable))
 
 
+@pytest.mark.parametrize("keyword", ["levels", "classes"])
+def test_facts_are_those_of_the_imported_entries(keyword):
+    from threetargets.data.sources import SOURCES
+
+    found = registry.facts("data/sources.py", "SOURCES", keyword)
+    assert found == {name: getattr(source, keyword) for name, source in SOURCES.items()}
+
+
 def test_a_name_that_is_no_registry_is_an_error():
     with pytest.raises(LookupError, match="NOTHING"):
         registry.names("diffusion/target.py", "NOTHING")
+    with pytest.raises(LookupError, match="with a plain number as digest"):
+        registry.facts("data/sources.py", "SOURCES", "digest")
 
 
 def test_the_grid_knows_every_target_and_weighting():

@@ -233,6 +233,16 @@ def doctor(
         raise typer.Exit(MissingInput.exit_code)
 
 
+@app.command()
+def estimate(params: Params = "params.yaml") -> None:
+    """Say what a study will take: GPU or core hours, disk, download. Snakemake calls it before the first job."""
+    _limit_threads(1)
+    from threetargets import study
+    from threetargets.doctor import hours
+
+    print("\n".join(hours.lines(study.load(params))))
+
+
 @track.command("init")
 def track_init(params: Params = "params.yaml") -> None:
     """Create the tracking store and the experiment, once, before anything runs in parallel."""

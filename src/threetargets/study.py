@@ -157,7 +157,7 @@ class Likelihood(Section):
     batch: Positive
     fit_images: Positive
     iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(no_repeats)]
-    iwae_images: Positive | None = None
+    iwae_images: Annotated[int, Field(ge=2)] | None = None
     ode: Ode
     forms: Forms
     lengths: Lengths

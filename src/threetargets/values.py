@@ -41,7 +41,7 @@ def cell_name(name: str) -> str:
     """A cell of the grid: `vae`, `hvae`, a variant of them as `vae_<name>`, or `ddpm_<target>_<weighting>`."""
     parts = name.split("_")
     if parts[0] in AUTOENCODERS and len(parts) <= 2:
-        return name
+        return name if len(parts) == 1 else f"{parts[0]}_{variant_name(parts[1])}"
     if parts[0] != "ddpm" or len(parts) != 3:
         raise ValueError(
             f"unknown model {name!r}; expected vae, hvae, vae_<variant>, hvae_<variant> or ddpm_<target>_<weighting>"

@@ -138,7 +138,7 @@ def test_command(mnist, monkeypatch, capsys):
     code, out = command(monkeypatch, capsys, "--slurm", "--json")
     rows = {row["check"]: row for row in json.loads(out)}
     assert code == 4 and rows["slurm"]["state"] == "failed" and rows["slurm"]["todo"]
-    assert {"packages", "gpu", "threads", "disk", "data", "tracking", "slurm"} <= set(rows)
+    assert {"packages", "gpu", "threads", "cost", "disk", "data", "tracking", "slurm"} <= set(rows)
 
 
 def test_table_says_what_to_do():

@@ -9,7 +9,7 @@ import pytest
 from engines.conftest import Clone, clone, copy, planned_commands
 
 CLEAN = "Data and pipelines are up to date."
-AT_START = ("threetargets identities", "threetargets track init")
+AT_START = ("threetargets estimate", "threetargets identities", "threetargets track init")
 ADOPT = ("snakemake", "--touch", "--forceall", "--cores", "2", "--quiet", "all")
 
 

@@ -88,6 +88,8 @@ MISTAKES = (
         "guidance-of-a-cell-that-is-not-there", "cells: [ddpm_x0_eps-equivalent, ", "cells: [ddpm_v_native, ",
         "guidance.cells", "not in cells",
     ),
+    Mistake("variant-that-is-not-there", "  - hvae\n", "  - hvae\n  - vae_z3\n", "cells", "vae.variants has no 'z3'"),
+    Mistake("variant-of-nothing", "samples: 1, variants: {}}\nhvae", "samples: 1, variants: {z: {widht: 3}}}\nhvae", "widht", "unknown key"),
     # no YAML
     Mistake("tab-for-indentation", "  kinds: [", "\tkinds: [", "line", "not valid YAML"),
     Mistake("bracket-left-open", "seeds: [0, 1, 2]", "seeds: [0, 1, 2", "line", "not valid YAML"),

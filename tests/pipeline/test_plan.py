@@ -14,13 +14,14 @@ STUDIES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "params.yaml", 
 def expected_jobs(values: dict) -> dict[str, int]:
     seeds, cells, guidance = len(values["seeds"]), len(values["cells"]), values["guidance"]
     guides = seeds if "classifier" in guidance["kinds"] and guidance["cells"] else 0
+    measured = bool(values["evaluation"]["extractors"])
     jobs = {
         "prepare": 1,
-        "train": cells * seeds + guides + 1,  # one judge
+        "train": cells * seeds + guides + measured,  # one judge
         "sample": cells * seeds,
         "sample_guided": len(guidance["cells"]) * len(guidance["kinds"]) * seeds,
         "likelihood": cells * seeds,
-        "evaluate": cells * seeds + seeds,  # and the floor
+        "evaluate": (cells * seeds + seeds) * measured,  # and the floor
         "track": 1,
         "calibrate": 1,
         "report": 1,

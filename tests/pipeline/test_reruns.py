@@ -157,3 +157,19 @@ def test_an_interrupted_study_goes_on_with_the_same_command(tree: Path, stub: Pa
     assert done.returncode == 0, done.stdout
     assert (tree / "reports/smoke/index.html").exists()
     assert (tree / RUNS / "ddpm_eps_eps-equivalent/seed0/weights.safetensors").stat().st_mtime_ns == kept
+
+
+def test_a_study_that_has_not_begun_says_what_it_takes(tree: Path, stub: Path) -> None:
+    small(tree)
+    log = tree / "calls"
+
+    def calls() -> list[str]:
+        done = run_snakemake(tree, *ARGUMENTS, "--until", "prepare", first=stub, STUB_LOG=str(log))
+        assert done.returncode == 0, done.stdout
+        said = [line.split()[0] for line in log.read_text().splitlines()]
+        log.unlink()
+        return said
+
+    assert calls() == ["estimate", "track", "identities", "prepare"]
+    edit(tree, "data.split.train", 390)
+    assert calls() == ["track", "identities", "prepare"]

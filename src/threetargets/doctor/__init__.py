@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threetargets.data import fetch, sources
-from threetargets.doctor import machine, places, slurm
+from threetargets.doctor import hours, machine, places, slurm
 from threetargets.doctor.finding import Finding
 from threetargets.study import Study
 
@@ -23,6 +23,7 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
         machine.packages(),
         machine.gpu(study, source, by_slurm),
         machine.threads(),
+        hours.cost(study, source, by_slurm),
         *machine.disk(study, source, to_download),
         places.data(study, source),
         *places.weights(study),

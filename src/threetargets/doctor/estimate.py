@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from threetargets import grid
+from threetargets.data import pretrained
 from threetargets.data.sources import Source
 from threetargets.data.store import Manifest
 from threetargets.study import Study
@@ -57,9 +58,9 @@ def packed(source: Source, images: int, levels: int) -> int:
 
 def records(study: Study) -> int:
     """Records that the stages write: train, sample (one for each kind of guidance), likelihood, evaluate."""
-    models, floor = grid.model_runs(study), grid.floor_runs(study)
+    models = grid.model_runs(study)
     sampled = sum(len(grid.guidances(study, run)) for run in models)
-    return len(grid.trained_runs(study)) + sampled + 2 * len(models) + len(floor)
+    return len(grid.trained_runs(study)) + sampled + len(models) + len(grid.measured_runs(study))
 
 
 def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> Disk:
@@ -76,13 +77,15 @@ def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> D
     sets = sum(
         len(grid.gammas(study, guidance)) for run in grid.model_runs(study) for guidance in grid.guidances(study, run)
     )
+    files = [*(source.layouts[0] if source.layouts else ())]
+    files += [pretrained.STANDARD] if "inception" in study.evaluation.extractors else []
     return Disk(
         data=stored,
         weights=sum(FLOAT * size + HEADER for size in trained),
         samples=sets * packed(source, study.sampling.images, source.levels),
         records=records(study) * RECORD + REPORT,
         checkpoints=sum(4 * FLOAT * size + HEADER for size in trained),
-        download=sum(file.size for file in source.layouts[0]) if source.layouts else 0,
+        download=sum(file.size for file in files),
     )
 
 

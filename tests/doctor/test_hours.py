@@ -1,0 +1,250 @@
+"""The estimate of hours against products counted in what the stages really do, and against counts by hand."""
+
+import io
+import math
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from threetargets import grid, models
+from threetargets import study as studies
+from threetargets.cli import main
+from threetargets.data import sources, store
+from threetargets.doctor import estimate, hours, work
+from threetargets.grid import Run
+from threetargets.metrics import extractor, frechet
+from threetargets.networks import mlp, unet
+from threetargets.stages import likelihood, prepare, sample, train
+
+ROOT = Path(__file__).parents[2]
+DIGITS = sources.find("digits")
+CELL = "ddpm_eps_eps-equivalent"
+EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide")] + [Run("judge", 1000)]
+
+
+def small(**changes):
+    """A study of all kinds of work on very little; `training__vae__steps=4` changes a key."""
+    values = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    step = {**values["training"]["ddpm"], "steps": 5, "batch": 4, "checkpoint_every": 2, "log_every": 5}
+    values |= {
+        "data": {"name": "digits", "split": {"train": 40, "validation": 12, "test": 30}, "mirror": None},
+        "seeds": [0],
+        "cells": ["vae", "hvae", "vae_iwae", CELL],
+        "training": {**dict.fromkeys(("ddpm", "vae", "hvae", "guide"), step), "judge": {**step, "steps": 6}},
+        "likelihood": {
+            **values["likelihood"],
+            "images": 25,
+            "batch": 7,
+            "draws": 2,
+            "iwae": [1, 130],
+            "iwae_images": 9,
+        },
+    }
+    values["vae"]["variants"] = {"iwae": {"samples": 3, "kl": "monte-carlo"}}
+    values["sampling"] |= {"images": 30, "batch": 30}
+    values["evaluation"] |= {"kid_subset_size": 20}
+    values["likelihood"] |= {"images": 25, "batch": 7, "draws": 2, "iwae": [1, 130], "iwae_images": 9, "fit_images": 20}
+    for key in ("ode", "lengths"):
+        values["likelihood"][key]["images"] = 6
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        section = values
+        for parent in parents:
+            section[parent] = dict(section[parent])
+            section = section[parent]
+        section[last] = value
+    return studies.parse(values, "test")
+
+
+class Products(TorchDispatchMode):
+    """Counts 2 m n k for each product of an (m, k) and a (k, n) matrix, forwards and backwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.flop = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            a, b = args[-2:]
+            self.flop += 2 * a.shape[0] * a.shape[1] * b.shape[1]
+        return func(*args, **(kwargs or {}))
+
+
+def products(call):
+    with Products() as counter:
+        call()
+    return counter.flop
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which every model of the small study was trained, and the products of each training."""
+    folder, study = tmp_path_factory.mktemp("trained"), small()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/none.db")
+        prepare.run(study)
+        flop = {one.cell: products(lambda r=one: train.run(study, r, params="", threads=1)) for one in EVERY_RUN}
+        yield flop
+
+
+@pytest.mark.parametrize("run", EVERY_RUN, ids=str)
+def test_training_is_what_the_stage_computes(trained, run):
+    assert work.training(small(), DIGITS, run) == trained[run.cell]
+
+
+@pytest.mark.parametrize("cell", ["vae", "hvae", CELL])
+def test_sampling_is_what_the_stage_computes(trained, cell):
+    study, run = small(), Run(cell, 0)
+    drawn = [products(lambda g=g: sample.run(study, run, g, params="", threads=1)) for g in grid.guidances(study, run)]
+    assert len(drawn) == (3 if cell == CELL else 1)
+    assert work.sampling(study, DIGITS, run) == sum(drawn)
+
+
+@pytest.mark.parametrize("cell", ["vae", "hvae", "vae_iwae", CELL])
+@pytest.mark.parametrize("probes", [0, 2])
+def test_likelihood_is_what_the_stage_computes(trained, cell, probes):
+    study, run = small(likelihood__ode__probes=probes), Run(cell, 0)
+    counted = products(lambda: likelihood.run(study, run, params="", threads=1))
+    assert work.likelihood(study, DIGITS, run) == counted
+
+
+def test_networks_of_the_evaluation(trained):
+    """Each of 1 + 1 + 1 + 7 sample sets and a floor of 30 images, and 30 test images for each of 5 runs."""
+    study, run = small(), Run("judge", 1000)
+    judge = models.load(study, store.load_manifest(study), run)
+    images = torch.zeros(10, *DIGITS.shape, dtype=torch.uint8)
+    ten = products(lambda: extractor.see(extractor.register("judge-of-a-test", judge), images, 17))
+    assert work.networks(study, DIGITS) == ten / 10 * (11 * 30 + 5 * 30)
+    both = small(evaluation__extractors=["judge", "inception"])
+    more = work.networks(both, DIGITS) - work.networks(study, DIGITS)
+    assert more == (11 * 30 + 30) * work.INCEPTION
+
+
+def test_perceptron_by_hand():
+    """2 for each weight and image; backwards twice that, but nothing to the image and to the log-SNR features."""
+    width, depth, dims, condition, features = 64, 2, 64, 32, 32
+    first, level = dims * width, features * condition
+    rest = condition**2 + depth * (condition * 2 * width + 2 * width**2) + width * dims
+    study, run = small(), Run(CELL, 0)
+    net = mlp.Denoiser(DIGITS.shape, 10, width, depth)
+    linear = sum(m.weight.numel() for m in net.modules() if isinstance(m, torch.nn.Linear))
+    assert linear == first + level + rest
+    settings, looks = study.training.ddpm, math.ceil(5 / 2) + 1
+    forward, both = 2 * linear, 2 * linear + 2 * (first + level) + 4 * rest
+    by_hand = settings.steps * settings.batch * both + looks * 12 * forward
+    assert work.training(study, DIGITS, run) == by_hand
+    assert work.sampling(small(guidance__cells=[]), DIGITS, run) == 30 * 5 * forward
+
+
+@pytest.mark.parametrize(("sampler", "calls"), [("ddim", 7), ("ancestral", 7), ("heun", 13)])
+def test_calls_of_the_samplers(sampler, calls):
+    assert work.evaluations(small(sampling__sampler=sampler, sampling__steps=7)) == calls
+
+
+def test_twice_the_steps_is_twice_the_training():
+    run, much = Run(CELL, 0), 10**7  # so many that the looks at the validation split do not count
+    once, twice = (small(training__ddpm__steps=n, training__ddpm__checkpoint_every=much) for n in (much, 2 * much))
+    assert work.training(twice, DIGITS, run) == pytest.approx(2 * work.training(once, DIGITS, run), rel=1e-5)
+
+
+def test_classifier_free_guidance_costs_twice():
+    run = Run(CELL, 0)
+    none = work.sampling(small(guidance__cells=[]), DIGITS, run)
+    free = work.sampling(small(guidance__kinds=["classifier-free"], guidance__gammas=[1, 3]), DIGITS, run)
+    assert free == none + 2 * 2 * none
+    by_classifier = work.sampling(small(guidance__kinds=["classifier"], guidance__gammas=[0]), DIGITS, run)
+    assert by_classifier == 2 * none  # at gamma = 0 the classifier is not asked
+
+
+def test_twice_the_seeds_is_twice_the_work():
+    once, twice = (work.whole(small(seeds=seeds), DIGITS) for seeds in ([0], [0, 1]))
+    judge = work.training(small(), DIGITS, Run("judge", 1000))
+    assert twice.train - judge == 2 * (once.train - judge)
+    assert (twice.sample, twice.likelihood, twice.evaluate) == (2 * once.sample, 2 * once.likelihood, 2 * once.evaluate)
+    assert twice.statistics == 2 * once.statistics and twice.jobs == 2 * once.jobs - 1
+
+
+def test_products_of_a_resample():
+    evaluation = small().evaluation.model_copy(update={"bootstrap": 2, "fid_parts": [], "kid_subsets": 1})
+    more = evaluation.model_copy(update={"bootstrap": 3})
+    for n, f in ((40, 8), (6, 8)):
+        distances = frechet.Distances(torch.randn(n, f).double(), torch.zeros(f), torch.eye(f), torch.eye(f).double())
+        one = products(lambda d=distances, n=n: d.of(torch.arange(n)))
+        said = work.statistics(n, n, f, more) - work.statistics(n, n, f, evaluation)
+        assert said == pytest.approx(one + 4 / 3 * min(n, f) ** 3)
+
+
+def test_inception_is_counted():
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Untrained(FeatureExtractorInceptionV3):
+        def load_state_dict(self, *_, **__):
+            pass
+
+    nothing = io.BytesIO()
+    torch.save({}, nothing)
+    nothing.seek(0)
+    module = Untrained("untrained", ["2048"], feature_extractor_weights_path=nothing)
+    with torch.no_grad():
+        assert work.counted(lambda: module(torch.zeros(1, 3, 28, 28).byte())) == pytest.approx(work.INCEPTION, rel=1e-3)
+
+
+def test_rates_of_a_core_are_those_of_the_network_that_was_timed():
+    net = unet.Denoiser((1, 28, 28), 10, 16, 1)
+    x, level, label = torch.zeros(1, 1, 28, 28), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
+    assert 334 * work.counted(lambda: net(x, level, label).sum().backward()) == pytest.approx(hours.CORE.train, rel=0.1)
+    with torch.no_grad():
+        assert 1100 * work.counted(lambda: net(x, level, label)) == pytest.approx(hours.CORE.infer, rel=0.1)
+
+
+def test_hours_of_studies_that_were_run():
+    """The default study took 26 minutes on two cores, of which few were idle."""
+    took = 2 * 26 / 60
+    found = hours.hours(work.whole(studies.load(ROOT / "params.yaml"), DIGITS), hours.CORE)
+    assert took / 1.5 < sum(found.values()) < 1.5 * took
+
+
+def test_gpu_hours_are_work_over_rates():
+    done = work.Work(train=3e13, sample=1.5e13, likelihood=3e13, evaluate=1.5e13, statistics=1e11, jobs=4, compiled=2)
+    found = hours.hours(done, hours.GPU)
+    seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 15 + 2 * 60}
+    assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
+    assert hours.told(done, hours.GPU).startswith("about 3.1 GPU minutes (train 0.017, ")
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "cluster", "rates"),
+    [
+        ("cuda", False, False, hours.GPU),
+        ("auto", True, False, hours.GPU),
+        ("auto", False, True, hours.GPU),
+        ("auto", False, False, hours.CORE),
+        ("cpu", True, True, hours.CORE),
+    ],
+)
+def test_device(monkeypatch, device, gpu, cluster, rates):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert hours.rates_of(small(device=device), cluster) is rates
+
+
+def test_jobs_are_those_that_write_a_record():
+    assert estimate.records(small()) == 6 + 6 + 4 + 5
+    assert estimate.records(small(evaluation__extractors=[], guidance__cells=[])) == 4 + 4 + 4
+
+
+def test_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["threetargets", "estimate", "--params", str(ROOT / "config/smoke.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out = capsys.readouterr().out.splitlines()
+    assert not ended.value.code
+    assert out[0] == "study smoke: 4 cells x 2 seeds, 11 trainings, 20 sample sets of 100 images"
+    assert re.match(r"time: about [\d.]+ core minutes \(train [\d.]+, sample .*, starts [\d.]+\)$", out[1])
+    assert "FLOP, at the rates of one machine" in out[2] and out[3].startswith("disk: 8.1 MB (")
+    assert out[4] == "download: 0 B, where it is not here yet"
