@@ -129,6 +129,18 @@ def test_the_manifold_is_the_decoder_at_the_priors_quantiles(done, monkeypatch):
         assert float((drawn - torch.from_numpy(images[row * SIDE + column].astype(np.float64))).abs().max()) <= 0.51
 
 
+def test_mlflow_waits_for_no_evaluation(done, monkeypatch):
+    from threetargets import tracking
+
+    folder, chosen = done
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/own.db")
+    tracking.init(chosen)
+    tracking.sync(chosen)
+    state = files.read_json(grid.results(chosen) / "tracking.json")
+    assert state["state"] == "complete" and set(state["runs"]) == {f"{c}/seed{s}" for c in chosen.cells for s in (0, 1)}
+
+
 def test_the_report_shows_what_there_is_and_nothing_else(done):
     folder, _ = done
     page = (folder / "reports/variants/report.md").read_text()

@@ -236,7 +236,7 @@ def answer(results: Results) -> Answer:
         real = ("FID of real images (floor)", floor_said(results, "fid"), size, "the same N of training images")
         tiles += [_tile(results, FID), Tile(*real)]
     bound = comparisons.targets(results, BOUND)
-    fid = comparisons.targets(results, FID)
+    fid = comparisons.targets(results, FID) if results.study.evaluation.extractors else []
     sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]
     sentences += [_targets(fid, FID, w) for w in WEIGHTINGS]
     sentences += [_one_model(results), _guidance(results), *autoencoders.sentences(results), _cost(results)]

@@ -44,11 +44,11 @@ def widths(results: Results) -> dict[int, str]:
 
 def weighted(results: Results) -> dict[int, str]:
     """Cells by the k of the bound that they were trained on: the largest set of at least two that differ in nothing
-    else."""
+    else (a closed-form KL, which k = 1 may have, is the same bound)."""
     families: dict[str, dict[int, str]] = defaultdict(dict)
     for name in results.study.autoencoders:
         model = results.study.autoencoder(name)
-        rest = f"{model.model_dump(exclude={'samples'})} {results.study.training_of(name)}"
+        rest = f"{model.model_dump(exclude={'samples', 'kl'})} {results.study.training_of(name)}"
         families[rest][model.samples] = name
     largest = max(families.values(), key=len, default={})
     return dict(sorted(largest.items())) if len(largest) >= 2 else {}
@@ -58,6 +58,12 @@ def layers(model: Autoencoder) -> str:
     """How many units of which activation lie between the image and the latents."""
     hidden = "-".join([str(model.width)] * model.depth)
     return f"{hidden} {model.activation}"
+
+
+def epochs(results: Results, name: str) -> float:
+    """How often the model saw each training image."""
+    training = results.study.training_of(name)
+    return training.steps * training.batch / results.study.data.split.train
 
 
 def gap(results: Results, name: str) -> Interval:
@@ -78,6 +84,7 @@ def table(results: Results) -> Table:
                 Text(", ".join(map(str, model.latents))),
                 Text(layers(model)),
                 Text(str(model.samples)),
+                Text(f"{epochs(results, name):.3g}"),
                 measured(results, name, BOUND.metric),
                 measured(results, name, TRAIN),
                 observed(results.observe(name, TRAIN), gap(results, name)),
@@ -86,7 +93,7 @@ def table(results: Results) -> Table:
                 parameters(results, name),
             )
         )
-    what = ("model", "latents", "hidden", "k")
+    what = ("model", "latents", "hidden", "k", "epochs")
     head = (*what, f"bound, {unit}", "on training images", "test − training", "−log p", "active latents", "parameters")
     chosen = results.study.likelihood
     caption = (
@@ -105,7 +112,7 @@ def table(results: Results) -> Table:
         "(arXiv:1509.00519); the first level's."
     )
     return Table(
-        "autoencoders", "Autoencoders", head, tuple(rows), caption, commands(results, *MADE), frozenset(range(3, 10))
+        "autoencoders", "Autoencoders", head, tuple(rows), caption, commands(results, *MADE), frozenset(range(3, 11))
     )
 
 
@@ -197,4 +204,10 @@ def sentences(results: Results) -> list[str]:
                 f"Importance weighting: against training with k = {next(iter(by_k))}, −log p changes {listing(told)} "
                 f"({unit}, negative is better)."
             )
+    seen = sorted({epochs(results, name) for name in results.study.autoencoders})
+    if len(seen) > 1:
+        said.append(
+            f"The autoencoders were trained for {seen[0]:.3g} to {seen[-1]:.3g} epochs: only models of one length are "
+            "compared like for like."
+        )
     return said

@@ -93,8 +93,8 @@ def floor_said(results: Results, metric: str) -> str:
 
 
 def over_images(results: Results, *metrics: str) -> str:
-    """The uncertainty that intervals over seeds leave out."""
-    figures = [f for f in _figures(results, metrics) if f.stderr is not None]
+    """The uncertainty that intervals over seeds leave out: of the figures on the test split."""
+    figures = [f for f in _figures(results, metrics) if f.stderr is not None and f.reference != "train"]
     errors = [f.stderr for f in figures if f.stderr is not None]
     if not errors:
         return ""
@@ -137,5 +137,6 @@ def set_up(results: Results) -> str:
     for name in study.autoencoders:
         decoders.setdefault(study.autoencoder(name).decoder, []).append(cell(name))
     for decoder, names in decoders.items():
-        said += f" {listing(names) if len(names) < 4 else 'All'}: {decoder} decoder."
+        every = len(names) > 3 and len(decoders) == 1
+        said += f" {'Autoencoders' if every else listing(names)}: {decoder} decoder."
     return said

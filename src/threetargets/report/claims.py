@@ -75,7 +75,7 @@ CLAIMS = (
         f"{KASY}; {POLYAKOV}",
         "Trained VAE and HVAE on the test split: bound, then IWAE k for rising k, paired by seed (k = 1 is the "
         "bound itself).",
-        "Reproduced: every step lowers bits/dim (one-sided paired t, Holm over steps). Not reproduced: a step "
+        "Reproduced: every step lowers it (one-sided paired t, Holm over steps). Not reproduced: a step "
         "raises it. Else inconclusive.",
         verdicts.elbo_bound,
     ),

@@ -6,6 +6,7 @@ from threetargets import grid
 from threetargets.records import Figure
 from threetargets.report.captions import commands, spread
 from threetargets.report.collect import Place, Results
+from threetargets.report.comparisons import is_ddpm
 from threetargets.report.tables import measured, parameters
 from threetargets.report.wording import Table, Text, cell, count, number
 
@@ -39,9 +40,11 @@ def costs(results: Results) -> Table:
     head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
     sampling = results.study.sampling
     caption = (
-        f"{spread(results)} (the judge is trained once). Sampling: {sampling.steps} steps of {sampling.sampler} "
-        "for the diffusion models, without guidance. Wall-clock times; runs may have shared the machine."
+        f"{spread(results)}{' (the judge is trained once)' if grid.judge_runs(results.study) else ''}. "
+        "Wall-clock times; runs may have shared the machine."
     )
+    if any(map(is_ddpm, cells)):
+        caption += f" Diffusion models sample in {sampling.steps} steps of {sampling.sampler}, without guidance."
     return Table(
         "costs",
         "What each model costs",

@@ -24,9 +24,10 @@ def table(results: Results) -> Table:
     names = (m.removeprefix("draw_std_") for m in proposals)
     used = results.study.diffusion.time_sampling["elbo"]
     caption = (
-        "Bits/dim. First columns: standard deviation of the bound's estimate from one test image and one level drawn "
-        "as named, exact over levels and empirical over images; the mean is the same for all. The elbo weighting "
-        f"trains with {used}. Last columns: the bound without and with the image's label given to the network. "
+        f"In {results.unit.name}. First columns: standard deviation of the bound's estimate from one test image and "
+        "one level drawn as named, exact over levels and empirical over images; the mean is the same for all. The "
+        f"elbo weighting trains with {used}. Last columns: the bound without and with the image's label given to the "
+        "network. "
         f"{spread(results)}."
     )
     head = ("model", *(f"draws {name}" for name in names), "bound", "bound given label")

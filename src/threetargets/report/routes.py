@@ -44,8 +44,9 @@ def variances(results: Results) -> Table:
         f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve" if chosen.probes else "exact trace"
     )
     caption = (
-        f"Bits/dim on the test split, lower is better. The study's own variance is {study.diffusion.variance}; one "
-        "variance holds for all cells of a comparison, because it moves the bound more than the target does. "
+        f"In {results.unit.name}, on the test split, lower is better. The study's own variance is "
+        f"{study.diffusion.variance}; one variance holds for all cells of a comparison, because it moves the bound "
+        "more than the target does. "
         f"Learned-interpolation: one number a level, fitted to {fit} images of the train split after the training, the "
         "network being what it is. ODE: the "
         "probability-flow ODE from x₁ to x_T in place of the denoising terms, with the bound's own decoder; "

@@ -25,7 +25,7 @@ from threetargets.report.collect import Results, calibration_dir
 from threetargets.report.comparisons import BOUND, FID
 from threetargets.report.drawing import Plot
 from threetargets.report.mirror import Mirror
-from threetargets.report.wording import Table, Text, cell
+from threetargets.report.wording import Table, Text, cell, number
 
 CALIBRATION = "calibration.html"
 """The copy of the calibration's page beside the report."""
@@ -57,10 +57,12 @@ def claims_table(results: Results) -> Table:
         )
         for claim, finding in claims.decided(results)
     ]
+    comparison = results.study.comparison
     caption = (
         "Rules were written before the first run that measured what they decide; what was changed since is named with "
         "its claim (alpha = "
-        f"{results.study.comparison.alpha:g}, margins as in the tables of comparisons). "
+        f"{results.study.comparison.alpha:g}, margins {number(comparison.bound_margin, 2)} {results.unit.name} and "
+        f"{comparison.fid_margin:.0%} of FID). "
         "Under each statement its source, under each test its rule, under each figure the runs behind it."
     )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
@@ -98,7 +100,11 @@ def _grid(results: Results) -> list[Section]:
 
 def _comparisons(results: Results) -> list[Section]:
     families = (("targets", comparisons.targets), ("weightings", comparisons.weightings))
-    paired = [tables.paired(results, name, decide(results, BOUND), decide(results, FID)) for name, decide in families]
+    seen = bool(results.study.evaluation.extractors)
+    paired = [
+        tables.paired(results, name, decide(results, BOUND), decide(results, FID) if seen else [])
+        for name, decide in families
+    ]
     return [Section("comparisons", "Paired comparisons", "", tuple(t for t in paired if t.rows))]
 
 

@@ -89,7 +89,7 @@ def models(results: Results) -> Table:
             f" FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
             f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
         )
-    caption += asked_for_a_class(results)
+        caption += asked_for_a_class(results)
     if flows:
         caption += (
             f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} (details under the "
@@ -175,6 +175,7 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
     rows = [*(_compared(c, BOUND) for c in bound), *(_compared(c, FID) for c in fid)]
     by_target = name == "targets"
     comparison = results.study.comparison
+    of_fid = f", {comparisons.counted(fid)} for FID" if fid else ""
     head = (
         "measure",
         "weighting" if by_target else "target",
@@ -193,11 +194,11 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
         f"({number(comparison.bound_margin, 2)} {results.unit.name}, or {comparison.fid_margin:.0%} of the smaller "
         "mean FID). "
         f"Both are Holm-corrected over the different comparisons of one measure, decided at {comparison.alpha:g}: "
-        f"{comparisons.counted(bound)} for the bound, {comparisons.counted(fid)} for FID. Identical: every seed within "
+        f"{comparisons.counted(bound)} for the bound{of_fid}. Identical: every seed within "
         "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed after a first run: "
-        "every row was counted.) Equal: a difference as large as the margin is rejected. Inconclusive: neither. "
-        f"FID: {context(results, 'fid')}."
+        "every row was counted.) Equal: a difference as large as the margin is rejected. Inconclusive: neither."
     )
+    caption += f" FID: {context(results, 'fid')}." if fid else ""
     title = "Targets, at each weighting" if by_target else "Weightings, for each target"
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))

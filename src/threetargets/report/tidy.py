@@ -38,7 +38,7 @@ def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
     """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing to be accurate
     about."""
     fidelity = [m for m in FIDELITY if m != "fid_infinity" or study.evaluation.fid_parts]
-    others = [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")]
+    others = [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")] if study.labelled else []
     return [
         *((m, "") for m in (*fidelity, *others)),
         *((m, kind) for kind in study.evaluation.extractors[1:] for m in fidelity),

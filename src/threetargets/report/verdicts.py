@@ -77,8 +77,9 @@ def incomplete(verdict: str, complete: bool) -> str:
 
 def elbo_bound(results: Results) -> Finding:
     cells, chosen = results.study.autoencoders, results.study.likelihood
-    ks = [k for k in sorted(chosen.iwae) if k > 1]
-    first = "iwae_1" if chosen.iwae_images and 1 in chosen.iwae else BOUND.metric  # all on the same images
+    ks = [k for k in sorted(chosen.iwae) if k > (min(chosen.iwae) if chosen.iwae_images else 1)]
+    # All on the same images: with importance samples for some of them alone, the chain starts at the smallest k.
+    first = f"iwae_{min(chosen.iwae)}" if chosen.iwae_images else BOUND.metric
     steps, said, complete = [], [], True
     for c in cells:
         chain = [first, *(f"iwae_{k}" for k in ks)]

@@ -30,7 +30,7 @@ def jobs(study: Study) -> Iterator[tuple[str, Run | None, str]]:
         for guidance in grid.guidances(study, run):
             yield "sample", run, guidance
         yield "likelihood", run, ""
-    for run in [*models, *grid.floor_runs(study)]:
+    for run in grid.measured_runs(study):
         yield "evaluate", run, ""
     yield "calibrate", None, ""
     yield "report", None, ""

@@ -67,7 +67,8 @@ def expected(study: Study, run: grid.Run) -> Iterator[Result]:
             sets = tuple(place / f"gamma{g}.npz" for g in grid.gammas(study, guidance))
             yield Result(f"sample/{guidance}", place / "sample.json", sets)
         yield Result("likelihood", folder / "likelihood.json")
-    yield Result("evaluate", folder / "evaluate.json")
+    if run in grid.measured_runs(study):
+        yield Result("evaluate", folder / "evaluate.json")
 
 
 def _figures(figures: list[Figure], when: int, step: int) -> list[Metric]:
