@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from threetargets.calibration.densities import tensor
 from threetargets.calibration.rows import Row, exact
-from threetargets.likelihood.decoders import DECODERS, gaussian_log_mass
+from threetargets.likelihood.decoders import DECODERS, Decoder, gaussian_log_mass
 from threetargets.streams import generator
 
 SCALES = (1e-4, 1e-2, 1.0, 10.0)
@@ -19,19 +20,29 @@ COUNTS = (2, 17, 256)
 
 
 def _parameters(name: str, count: int, scale: float) -> Tensor:
-    """Means on both sides of the pixels' range and one scale; logits where a decoder has one for each level."""
+    """Means on both sides of the pixels' range and one scale; logits where a decoder has none of both."""
     channels = DECODERS[name].channels(count)
-    if channels == count and name not in ("gaussian", "logistic"):
+    if name not in ("gaussian", "logistic"):
         return scale * torch.randn(21, channels, 1, generator=generator(0, "calibrate/decoder"), dtype=torch.float64)
     mean = torch.linspace(-1.6, 1.6, 21, dtype=torch.float64)
     return torch.stack([mean, torch.full_like(mean, math.log(scale))], 1)[:, :, None]
+
+
+def _counts(decoder: Decoder) -> list[int]:
+    """The numbers of levels that a decoder is for: the others it refuses."""
+    found = []
+    for count in COUNTS:
+        with contextlib.suppress(ValueError):
+            decoder.channels(count)
+            found.append(count)
+    return found
 
 
 def sums() -> list[Row]:
     """The K probabilities of a pixel add up to 1; the mass and its gradient at 20 deviations against scipy."""
     rows = []
     for name, decoder in DECODERS.items():
-        for count in COUNTS:
+        for count in _counts(decoder):
             worst = 0.0
             for scale in SCALES:
                 parameters = _parameters(name, count, scale)
