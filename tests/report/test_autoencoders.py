@@ -94,6 +94,7 @@ def test_the_table_shows_test_beside_training_images():
     }
     assert column(table, "k")["VAE · iwae-k50"] == "50"
     assert set(column(table, "test − training").values()) == {"0.5000 (all seeds equal)"}
+    assert "standard error of test − training over them is 0.35 to 0.35." in table.caption  # 0.25 twice
 
 
 def test_published_figures_stand_beside_the_same_model_alone():

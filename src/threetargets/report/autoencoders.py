@@ -3,12 +3,14 @@ images."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from threetargets.autoencoder import Autoencoder
+from threetargets.grid import Run
 from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
 from threetargets.report.captions import commands, over_images, spread
 from threetargets.report.collect import Results
@@ -72,6 +74,21 @@ def gap(results: Results, name: str) -> Interval:
     return found.interval if found else t_interval([])
 
 
+def _apart(results: Results) -> str:
+    """What the interval over seeds leaves out of test - training: other seeds would have met the same images."""
+    errors = []
+    for run in (Run(name, seed) for name in results.study.autoencoders for seed in results.study.seeds):
+        pair = [results.figure(run, metric) for metric in (BOUND.metric, TRAIN)]
+        known = [f.stderr for f in pair if f is not None and f.stderr is not None]
+        errors += [math.hypot(*known)] if len(known) == 2 else []
+    if not errors:
+        return ""
+    return (
+        f" Test and training images are different ones: the standard error of test − training over them is "
+        f"{number(min(errors), 2)} to {number(max(errors), 2)}."
+    )
+
+
 def table(results: Results) -> Table:
     """Every autoencoder: what it is, its bound on test and on training images, and how many latents it uses."""
     unit, tight = results.unit.name, tightest(results)
@@ -98,7 +115,7 @@ def table(results: Results) -> Table:
     chosen = results.study.likelihood
     caption = (
         f"{spread(results)}. k: samples of the bound that was trained; the bound here is the negative ELBO (k = 1) for "
-        f"every model, as many training images as test images.{over_images(results, BOUND.metric, TRAIN)} "
+        f"every model, on as many training images as test images.{over_images(results, BOUND.metric)}{_apart(results)} "
     )
     k = max(chosen.iwae)
     caption += (
