@@ -172,7 +172,7 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself: its exit code says so
             os.killpg(running.pid, fatal)
         try:
-            kill.code = running.wait(timeout=60)
+            kill.code = running.wait(timeout=240)  # a busy machine takes its time to save
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)  # nothing of this attempt outlives it
