@@ -162,6 +162,8 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
             stdout=out,
             stderr=out,
             start_new_session=True,
+            # A shell that starts the tests in the background has SIGINT ignored, and so would these processes.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         while time.monotonic() < end and running.poll() is None:
             grown = any(step > ready[cell] for cell, step in journals(folder, chosen).items())
