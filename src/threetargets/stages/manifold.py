@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from threetargets.data.store import load_manifest
+from threetargets.files import read_json
 from threetargets.grid import Run, run_dir
 from threetargets.study import Study
 
@@ -31,8 +32,6 @@ def manifolds(study: Study) -> dict[tuple[str, int], np.ndarray]:
 
 
 def _trained(study: Study, run: Run) -> bool:
-    from threetargets.files import read_json
-
     path = run_dir(study, run) / "train.json"
     return path.exists() and read_json(path)["status"] == "ok" and (path.parent / "weights.safetensors").exists()
 
