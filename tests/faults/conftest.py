@@ -1,10 +1,12 @@
-"""What these tests measure is shown also where they pass."""
+"""What these tests measure is shown also where they pass; and the study that no test kills."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from faults.killed import undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,8 @@ def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
             print(text, flush=True)
 
     return line
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return undisturbed(tmp_path_factory.mktemp("alone"))

@@ -10,78 +10,22 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
-from pipeline.conftest import BIN, ROOT, copy_of_the_pipeline, run_snakemake
-from report.synthetic import calibration
+from faults.killed import AWAY, CALL, EVERY, SEED, beginning
+from pipeline.conftest import BIN, copy_of_the_pipeline, run_snakemake
 from safetensors.torch import load_file
 
 from threetargets import files, grid, study
-from threetargets.grid import Run
-from threetargets.report import calibrated, calibration_page
 from threetargets.tracking import read
 
-KILLS, SEED = 20, 4
+KILLS = 20
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL)
-EVERY = 50  # steps between two checkpoints
-CALL = ("--cores", "2", "--configfile", "study.yaml")
-AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}  # test_outages.py has the stores
 CLOCK = ("seconds", "per_second")  # names of figures that measure the machine
-
-
-def parameters(steps: int = 800) -> dict:
-    values = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
-    values |= {"study": "killed", "seeds": [0], "device": "cpu"}
-    values["guidance"] = {**values["guidance"], "gammas": [0, 1]}
-    own = {"steps": steps, "log_every": 5, "checkpoint_every": EVERY}
-    values["training"] = {name: {**block, **own} for name, block in values["training"].items()}
-    return values
-
-
-def beginning(folder: Path) -> Path:
-    """The parameters; and a calibration, which is of no study and would take the time of all the rest."""
-    (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
-    place, made = folder / "results/killed/calibration", calibration()
-    files.write_json(place / calibrated.FILE, made)
-    files.write_text(place / calibrated.PAGE, calibration_page.render(calibrated.of(made)))
-    return folder
-
-
-ALONE = """
-import torch
-from threetargets import grid, study
-from threetargets.stages import evaluate, likelihood, prepare, report, sample, train
-torch.set_num_threads(1)
-chosen, more = study.load("study.yaml"), {"params": "study.yaml", "threads": 1}
-prepare.run(chosen, params="study.yaml")
-for run in grid.trained_runs(chosen):
-    train.run(chosen, run, **more)
-for run in grid.model_runs(chosen):
-    for guidance in grid.guidances(chosen, run):
-        sample.run(chosen, run, guidance, **more)
-    likelihood.run(chosen, run, **more)
-for run in grid.model_runs(chosen) + grid.floor_runs(chosen):
-    evaluate.run(chosen, run, **more)
-report.run(chosen)
-"""
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study by one process that nobody disturbs: the stages in order, without Snakemake."""
-    folder = beginning(tmp_path_factory.mktemp("alone"))
-    environment = {**os.environ, **AWAY}
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return folder
 
 
 @dataclass
@@ -283,122 +227,3 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callabl
     assert len(kills) == KILLS and {kill.signal for kill in kills} == {s.name for s in SIGNALS}
     assert lost and max(lost) <= EVERY
     assert counts["figures"] > 50 and counts["weights"] == 6 and counts["sample sets"] == 8
-
-
-TRAIN = ("train", "--params", "study.yaml", "--cell", "hvae", "--seed", "0")
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(BIN / "threetargets"), *arguments],
-        cwd=folder,
-        env={**os.environ, **AWAY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for_step(folder: Path, chosen: study.Study, step: int, process: subprocess.Popen[str]) -> None:
-    path = folder / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl"
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        if path.exists() and max((e["step"] for e in read(path)), default=0) >= step:
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"step {step} was not seen: {process.communicate()}")
-
-
-@pytest.fixture
-def prepared(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data of the study and nothing else, in the working directory."""
-    shutil.copytree(alone / "results/killed/data", tmp_path / "results/killed/data")
-    shutil.copyfile(alone / "study.yaml", tmp_path / "study.yaml")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(prepared: Path, alone: Path) -> None:
-    chosen, draw, reached = study.load("study.yaml"), random.Random(SEED), 0
-    for low in (60, 260, 460):
-        training = start(prepared, *TRAIN)
-        wait_for_step(prepared, chosen, draw.randint(low, low + 150), training)
-        training.kill()
-        _, err = training.communicate()
-        assert training.returncode == -signal.SIGKILL
-        if reached:
-            step = int(re.search(r"goes on after step (\d+)", err)[1])
-            assert step % EVERY == 0 and 0 <= reached - step <= EVERY
-            assert "is stale; its holder is gone" in err
-        reached = max(
-            entry["step"] for entry in read(prepared / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
-        )
-    last = start(prepared, *TRAIN)
-    _, err = last.communicate()
-    assert last.returncode == 0
-    step = int(re.search(r"goes on after step (\d+)", err)[1])
-    assert 0 <= reached - step <= EVERY
-    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
-    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
-
-
-def test_a_second_live_copy_is_refused_by_name_and_a_signal_saves(prepared: Path) -> None:
-    chosen = study.load("study.yaml")
-    first = start(prepared, *TRAIN)
-    wait_for_step(prepared, chosen, 5, first)
-    os.kill(first.pid, signal.SIGSTOP)  # alive, and not done before the second has begun
-    second = start(prepared, *TRAIN)
-    _, err = second.communicate()
-    os.kill(first.pid, signal.SIGCONT)
-    first.send_signal(signal.SIGTERM)
-    _, first_err = first.communicate()
-    assert second.returncode == 5
-    (line,) = [line for line in err.splitlines() if line.startswith("threetargets: ")]
-    assert f'"pid": {first.pid}' in line and f'"host": "{os.uname().nodename}"' in line
-    assert "Traceback" not in err + first_err
-    assert first.returncode == 75 and "saved, the same command goes on" in first_err
-
-
-BUDGETED = """#!/bin/sh
-# The first attempt gets a time budget of nothing, as a job gets whose time limit is too short.
-if [ "$1" = train ] && [ ! -e first-attempt ]; then
-    touch first-attempt
-    exec {real} "$@" --budget-seconds 0
-fi
-exec {real} "$@"
-"""
-
-
-@pytest.mark.study
-def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepared: Path, alone: Path) -> None:
-    copy_of_the_pipeline(prepared)
-    (prepared / "study.yaml").write_text(yaml.safe_dump(parameters()))
-    (prepared / "bin").mkdir()
-    script = prepared / "bin" / "threetargets"
-    script.write_text(BUDGETED.format(real=BIN / "threetargets"))
-    script.chmod(0o755)
-    name = "results/killed/runs/hvae/seed0/weights.safetensors"
-    done = run_snakemake(prepared, name, *CALL, first=prepared / "bin", **AWAY)
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert "Trying to restart job" in done.stdout
-    assert "time budget of 0 s after step 1/" in done.stdout  # the log of the first attempt, shown by Snakemake
-    assert "goes on after step 1\n" in (prepared / "logs/killed/train/hvae-seed0.log").read_text()
-    mine, theirs = (load_file(folder / name) for folder in (prepared, alone))
-    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
-
-
-def test_a_result_that_is_lost_after_its_training_ended_costs_one_checkpoint_interval(
-    prepared: Path, alone: Path
-) -> None:
-    """An engine that is killed before it has noted the end of a job deletes the job's outputs."""
-    first = start(prepared, *TRAIN)
-    _, err = first.communicate()
-    assert first.returncode == 0, err
-    shutil.rmtree(prepared / "results/killed/runs")
-    again = start(prepared, *TRAIN)
-    _, err = again.communicate()
-    assert again.returncode == 0, err
-    steps = study.load("study.yaml").training.hvae.steps
-    assert steps - EVERY <= int(re.search(r"goes on after step (\d+)", err)[1]) < steps
-    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
-    assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
