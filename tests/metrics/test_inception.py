@@ -93,7 +93,9 @@ def test_same_numbers_as_torch_fidelity_itself(weights, channels, count):
     )
     name = inception.register(weights)
     assert name == f"inception-{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
-    features = [inception.see(name, images, count).double() for images in (first, second)]
+    batches = []
+    features = [inception.see(name, images, count, told=batches.append).double() for images in (first, second)]
+    assert sum(batches) == 2 * N
     evaluation = Evaluation(kid_subset_size=N, kid_subsets=3, neighbours=3, bootstrap=2)
     found = fidelity.fidelity(features[0], fidelity.Reference(features[1], "test"), evaluation, 0)
     values = {figure.metric: figure.value for figure in found}

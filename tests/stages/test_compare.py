@@ -19,7 +19,8 @@ def seen(monkeypatch, tmp_path):
     monkeypatch.setenv("THREETARGETS_CACHE", str(tmp_path / "cache"))
     sets = []
 
-    def see(name, images, count, device="cpu"):
+    def see(name, images, count, device, told):
+        told(len(images))
         sets.append({image.numpy().tobytes() for image in images})
         return images.flatten(1).float() / count
 

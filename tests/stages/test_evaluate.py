@@ -247,9 +247,10 @@ def inception(monkeypatch, tmp_path):
     """In the place of Inception: pixels and their squares, float32. Returns the images of each extraction."""
     seen = []
 
-    def see(name, images, count, device="cpu"):
+    def see(name, images, count, device, told):
         assert name == "inception-0123456789abcdef" and count == 17
         seen.append(len(images))
+        told(len(images))
         x = images.flatten(1).float() / 16
         return torch.cat([x[:, ::4], x[:, ::4] ** 2], 1)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,20 @@ def register(path: Path) -> str:
     return name
 
 
-def see(name: str, images: Tensor, count: int, device: torch.device | str = "cpu") -> Tensor:
+def see(
+    name: str,
+    images: Tensor,
+    count: int,
+    device: torch.device | str = "cpu",
+    told: Callable[[int], None] = lambda batch: None,
+) -> Tensor:
     """Features float32 (N, 2048) of N > 0 images of `count` grey levels, uint8 (N, C, H, W), by the extractor
-    registered under `name`; on the CPU, in full float32 also where a GPU has shorter kinds."""
+    registered under `name`; on the CPU, in full float32 also where a GPU has shorter kinds. `told` gets the size of
+    each batch when it was seen."""
     kind = torch.device(device).type
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False):
         module = create_feature_extractor(name, [LAYER], cuda=kind == "cuda", verbose=False)
+        module.register_forward_hook(lambda _, batches, __: told(len(batches[0])))
         found: Tensor = get_featuresdict_from_dataset(
             ByteImages(images, count), module, BATCH[kind], kind == "cuda", save_cpu_ram=True, verbose=False
         )[LAYER]

@@ -16,6 +16,7 @@ from threetargets.data.sources import SOURCES, arrays_digest, read
 from threetargets.errors import ConfigError, DataError
 from threetargets.metrics import fidelity, inception, remembered
 from threetargets.records import Figure
+from threetargets.stages.progress import Progress
 from threetargets.study import Evaluation
 
 CHOSEN = Evaluation(
@@ -40,11 +41,16 @@ def run(
     # A set against itself: halves without an image in common.
     apart = len(other) // 2 if first == second else 0
     one, other = _draw(one, images or len(one), 0), _draw(other, images or len(other), apart)
+
+    def see(what: str, some: Tensor, levels: int) -> Tensor:
+        progress = Progress(f"{what}: images seen by Inception", len(some), every=30)
+        return inception.see(name, some, levels, where, progress.step)
+
     digest = arrays_digest(other.numpy(), np.zeros(0))
     reference = remembered.reference(
-        f"{digest}, {m} levels", name, second, len(other), lambda: inception.see(name, other, m, where), where
+        f"{digest}, {m} levels", name, second, len(other), lambda: see(second, other, m), where
     )
-    generated = inception.see(name, one, k, where).double()
+    generated = see(first, one, k).double()
     size = min(CHOSEN.kid_subset_size, len(one), len(other))
     found = fidelity.fidelity(generated, reference, CHOSEN.model_copy(update={"kid_subset_size": size}), 0)
     return [replace(figure, reference=reference.label, extractor=name) for figure in found]

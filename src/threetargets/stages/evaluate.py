@@ -136,7 +136,8 @@ def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: t
     name = inception.register(pretrained.obtain(study.evaluation.inception, study.data.mirror))
 
     def see(levels: Tensor) -> Tensor:
-        return inception.see(name, levels, manifest.levels, device)
+        progress = Progress("images seen by Inception", len(levels), every=30)
+        return inception.see(name, levels, manifest.levels, device, progress.step)
 
     data = f"{manifest.splits[REFERENCE].digest}, {manifest.levels} levels"
     reference = remembered.reference(data, name, REFERENCE, len(images), lambda: see(images), device)

@@ -14,8 +14,8 @@ class Progress:
         self.done, self.start = 0, time.monotonic()
         self.shown = self.start
 
-    def step(self) -> None:
-        self.done += 1
+    def step(self, count: int = 1) -> None:
+        self.done += count
         now = time.monotonic()
         if now - self.shown > self.every:
             left = (now - self.start) / self.done * (self.total - self.done)
