@@ -11,6 +11,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .DEFAULT_GOAL := study
 
 study: environment
+	@test -f "$(PARAMS)" || { echo "$(PARAMS): no such file; PARAMS names a parameter file, such as params.yaml" >&2; exit 4; }
 	@snakemake --cores $(CORES) --configfile $(PARAMS)
 	@python -c "from threetargets import grid, study; \
 	    print('Report:', (grid.reports(study.load('$(PARAMS)')) / 'index.html').resolve())"

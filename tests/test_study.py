@@ -77,7 +77,8 @@ def test_shipped_files_are_valid(path):
         (
             {"vae__variants": {"z3": {"latent": [3]}}},
             "vae",
-            "variants.z3.latent: unknown key; expected one of activation",
+            "variants.z3.latent: unknown key; "
+            "expected one of activation, decoder, depth, kl, latents, samples, training, width",
         ),
         ({"vae__variants": {"z3": {"latents": [0]}}}, "vae", "variants.z3.latents.0: input should be greater than 0"),
         ({"vae__variants": {"k5": {"samples": 5}}}, "vae", "write kl: monte-carlo"),

@@ -54,4 +54,4 @@ class Family(Autoencoder):
         try:
             return Autoencoder.model_validate({**own, **changes})
         except ValidationError as error:
-            raise ValueError(f"variants.{variant}.{complaint(error, Autoencoder)}") from None
+            raise ValueError(f"variants.{variant}.{complaint(error, Autoencoder, (TRAINING,))}") from None

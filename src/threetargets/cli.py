@@ -212,7 +212,7 @@ def report(params: Params = "params.yaml") -> None:
     from threetargets import study
     from threetargets.stages import report as stage
 
-    stage.run(study.load(params))
+    print(f"The report: {stage.run(study.load(params))}")
 
 
 @app.command()

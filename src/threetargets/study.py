@@ -259,7 +259,9 @@ class Study(Section):
 def parse(values: object, name: str) -> Study:
     """The study in `values`. Raises ConfigError with one line that names the key, the value and what was expected."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{name}: expected a mapping of parameters, found {type(values).__name__}")
+        raise ConfigError(
+            f"{name}: expected a mapping of parameters, found {'nothing' if values is None else type(values).__name__}"
+        )
     try:
         return Study.model_validate(values)
     except ValidationError as error:

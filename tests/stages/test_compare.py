@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from threetargets.errors import ConfigError, DataError
+from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.files import write_arrays
 from threetargets.stages import compare
 
@@ -57,7 +57,9 @@ def test_what_is_no_set_is_named(seen):
     ):
         with pytest.raises(ConfigError, match=said):
             run(first, second)
-    with pytest.raises(ConfigError, match="has 4"):
+    with pytest.raises(MissingInput, match=r"^none\.npz: no such file$"):
+        run("a.npz", "none.npz")
+    with pytest.raises(ConfigError, match=r"a\.npz has 4 for two halves"):
         run("a.npz", "a.npz", 3)
 
 

@@ -119,4 +119,10 @@ class V:
         return torch.ones_like(a)
 
 
-TARGETS: dict[str, Target] = {"x0": X0(), "eps": Eps(), "score": Score(), "v": V(), "raw-score": RawScore()}
+TARGETS: dict[str, Target] = {
+    "x0": X0(),
+    "eps": Eps(),
+    "score": Score(),
+    "v": V(),
+    "raw-score": RawScore(),
+}

@@ -22,7 +22,19 @@ from threetargets.report.comparisons import (
     Measure,
     alike,
 )
-from threetargets.report.wording import between, cell, count, interval, labels, listing, number, of, signed, target
+from threetargets.report.wording import (
+    between,
+    cell,
+    count,
+    interval,
+    labels,
+    listing,
+    number,
+    of,
+    p_value,
+    signed,
+    target,
+)
 from threetargets.values import WEIGHTINGS
 
 
@@ -113,7 +125,7 @@ def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> s
                 said.append(f"{a} and {b} tie ({size})")
             else:
                 said.append(
-                    f"{a} against {b} is undecided ({size})"
+                    f"{a} against {b} is undecided ({size}, corrected p {p_value(c.p_holm)})"
                     if verdict == INCONCLUSIVE
                     else f"{a} against {b} has no data"
                 )

@@ -13,7 +13,7 @@ from torch import Tensor
 from threetargets import files, streams
 from threetargets.data import pretrained
 from threetargets.data.sources import SOURCES, arrays_digest, read
-from threetargets.errors import ConfigError, DataError
+from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.metrics import fidelity, inception, remembered
 from threetargets.records import Figure
 from threetargets.stages.progress import Progress
@@ -40,7 +40,8 @@ def run(
         raise ConfigError(f"{first} holds images {tuple(one.shape[1:])}, {second} {tuple(other.shape[1:])}")
     # A set against itself: halves without an image in common.
     apart = len(other) // 2 if first == second else 0
-    one, other = _draw(one, images or len(one), 0), _draw(other, images or len(other), apart)
+    one = _draw(first, one, images or len(one), 0)
+    other = _draw(second, other, images or len(other), apart)
 
     def see(what: str, some: Tensor, levels: int) -> Tensor:
         progress = Progress(f"{what}: images seen by Inception", len(some), every=30)
@@ -56,9 +57,10 @@ def run(
     return [replace(figure, reference=reference.label, extractor=name) for figure in found]
 
 
-def _draw(images: Tensor, count: int, skip: int) -> Tensor:
+def _draw(name: str, images: Tensor, count: int, skip: int) -> Tensor:
     if skip + count > len(images):
-        raise ConfigError(f"--images {count}: a set has {len(images)}" + (" in two halves" if skip else ""))
+        halves = " for two halves" if skip else ""
+        raise ConfigError(f"--images {count}: {name} has {len(images)}{halves}; ask for fewer, or 0 for all")
     order = torch.randperm(len(images), generator=streams.generator(0, "compare"))
     return images[order[skip : skip + count]]
 
@@ -66,6 +68,8 @@ def _draw(images: Tensor, count: int, skip: int) -> Tensor:
 def _read(text: str, levels: int, mirror: str | None) -> tuple[Tensor, int]:
     """Images uint8 (N, C, H, W) and their number of levels."""
     if text.endswith(".npz"):
+        if not Path(text).exists():
+            raise MissingInput(f"{text}: no such file")
         arrays = files.read_arrays(Path(text))
         found = arrays.get("images", arrays.get("levels"))
         if found is None or found.dtype != "uint8" or found.ndim != 4 or not len(found) or found.max() >= levels:

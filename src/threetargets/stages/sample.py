@@ -67,7 +67,7 @@ def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> 
 def check(study: Study, run: Run, guidance: str) -> None:
     """Raises ConfigError where the run has no such guidance."""
     if guidance not in guidances(study, run):
-        raise ConfigError(f"--guidance {guidance}: {run.cell} has {', '.join(guidances(study, run))}")
+        raise ConfigError(f"--guidance {guidance}: {run.cell} is sampled with {', '.join(guidances(study, run))}")
 
 
 def why_none(study: Study, run: Run, guidance: str) -> str:
