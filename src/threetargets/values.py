@@ -64,7 +64,7 @@ def _gamma(value: float) -> float:
     if math.isnan(value) or math.isinf(value):
         raise ValueError("gamma must be a finite number")
     if value < 0:
-        raise ValueError(f"expected 0 (unconditional), 1 (Bayes) or any other number, not negative; found {value:g}")
+        raise ValueError(f"gamma must be 0 (unconditional), 1 (Bayes) or another number, not negative; found {value:g}")
     return value
 
 
