@@ -1,7 +1,7 @@
 """Break one formula at a time and see that some test fails: `python tests/mutations.py [--jobs 2]`.
 
 Each entry is (file, text that occurs in it once, what it is changed to). The tests run in a copy of the working tree; a
-mutation that no test notices is a survivor, and the exit code is 1. It takes about six minutes on two cores.
+mutation that no test notices is a survivor, and the exit code is 1. 26 of them took 187 s on two cores.
 """
 
 from __future__ import annotations

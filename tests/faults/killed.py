@@ -20,11 +20,11 @@ CALL = ("--cores", "2", "--configfile", "study.yaml")
 AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}  # test_outages.py has the stores
 
 
-def parameters(steps: int = 800) -> dict:
+def parameters() -> dict:
     values = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
     values |= {"study": "killed", "seeds": [0], "device": "cpu"}
     values["guidance"] = {**values["guidance"], "gammas": [0, 1]}
-    own = {"steps": steps, "log_every": 5, "checkpoint_every": EVERY}
+    own = {"steps": 800, "log_every": 5, "checkpoint_every": EVERY}
     values["training"] = {name: {**block, **own} for name, block in values["training"].items()}
     return values
 

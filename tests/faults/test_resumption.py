@@ -12,8 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
-from faults.killed import AWAY, CALL, EVERY, SEED, parameters
+from faults.killed import AWAY, CALL, EVERY, SEED
 from pipeline.conftest import BIN, copy_of_the_pipeline, run_snakemake
 from safetensors.torch import load_file
 
@@ -108,7 +107,6 @@ exec {real} "$@"
 @pytest.mark.study
 def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepared: Path, alone: Path) -> None:
     copy_of_the_pipeline(prepared)
-    (prepared / "study.yaml").write_text(yaml.safe_dump(parameters()))
     (prepared / "bin").mkdir()
     script = prepared / "bin" / "threetargets"
     script.write_text(BUDGETED.format(real=BIN / "threetargets"))
