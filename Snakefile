@@ -50,4 +50,6 @@ onsuccess:
 
 
 onerror:
-    print(f"The study {STUDY.study} is not finished. Logs: {LOGS}/. The same command goes on from here.")
+    print(
+        f"The study {STUDY.study} is not finished. Logs: {LOGS}/. The same command goes on from here."
+    )

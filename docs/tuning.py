@@ -1,8 +1,9 @@
-"""What was tried before the default study was fixed, on the validation split; prints docs/tuning.md.
+"""What was tried before the default study was fixed, on the validation split; prints
+docs/tuning.md.
 
-Each row is one training of 1500 steps (the diffusion models of the study take 3000) of one cell with one seed; its
-figure is the bound without labels on the validation images, with the standard error over them. What a row does not name
-is as in params.yaml.
+Each row is one training of 1500 steps (the diffusion models of the study take 3000) of one cell
+with one seed; its figure is the bound without labels on the validation images, with the standard
+error over them. What a row does not name is as in params.yaml.
 """
 
 import copy
@@ -60,11 +61,17 @@ def fit(cell, **changes):
 
 @torch.no_grad()
 def validation_terms(chosen, model):
-    """The bound of each validation image, bits/dim; for a diffusion model also its terms by level."""
+    """The bound of each validation image, bits/dim; for a diffusion model also its terms by
+    level."""
     manifest, images = load_manifest(chosen), load_split(chosen, "validation")
     if isinstance(model, Vae):
-        noise = [torch.randn(len(images.images), z, generator=generator(0, "tuning")) for z in model.latents]
-        terms = torch.stack([v.double() for v in model.elbo_terms(images.images, noise).values()], 1)
+        noise = [
+            torch.randn(len(images.images), z, generator=generator(0, "tuning"))
+            for z in model.latents
+        ]
+        terms = torch.stack(
+            [v.double() for v in model.elbo_terms(images.images, noise).values()], 1
+        )
     else:
         everything = slice(0, len(images.images))
         nulls = torch.full_like(images.labels, model.null)
@@ -90,11 +97,22 @@ def row(label, cell, draws=False, **changes):
 def main():
     torch.set_num_threads(1)
     print("# What was tuned, on the validation split\n")
-    print("Printed by `threetargets prepare && python docs/tuning.py` (one thread; one seed, so differences of a few")
-    print("hundredths mean nothing). Bound in bits/dim on the validation images, ± standard error over them.\n")
+    print(
+        "Printed by `threetargets prepare && python docs/tuning.py` (one thread; one seed, so "
+        "differences of a few"
+    )
+    print(
+        "hundredths mean nothing). Bound in bits/dim on the validation images, ± standard "
+        "error over them.\n"
+    )
     print("## How the level is drawn for the elbo weighting\n")
-    print("The last columns are the standard deviation of the bound's estimate from one image and one level.\n")
-    print("| time_sampling.elbo | cell | bound | " + " | ".join(f"std, {p}" for p in PROPOSALS) + " |")
+    print(
+        "The last columns are the standard deviation of the bound's estimate from one image "
+        "and one level.\n"
+    )
+    print(
+        "| time_sampling.elbo | cell | bound | " + " | ".join(f"std, {p}" for p in PROPOSALS) + " |"
+    )
     print("|---|---|---|" + "---|" * len(PROPOSALS))
     for proposal in PROPOSALS:
         for cell in ("ddpm_eps_elbo", "ddpm_x0_elbo"):
@@ -104,7 +122,10 @@ def main():
     for highest in (3.0, 4.0, 5.0, 7.0):
         for cell in ("ddpm_eps_elbo", "ddpm_x0_elbo"):
             row(f"{highest:g}", cell, diffusion__schedule__log_snr_max=highest)
-    print("\n4 was taken: there the noise of the first level, exp(-4/2) = 0.14, is about one level wide (2/17 = 0.12);")
+    print(
+        "\n4 was taken: there the noise of the first level, exp(-4/2) = 0.14, is about one "
+        "level wide (2/17 = 0.12);"
+    )
     print("below it the decoder does more and more of the work.\n")
     print("## The reverse variance\n")
     print("| variance | cell | bound |\n|---|---|---|")

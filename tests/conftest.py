@@ -1,4 +1,5 @@
-"""One thread for every test: OpenMP threads that outnumber free cores make small models many times slower."""
+"""One thread for every test: OpenMP threads that outnumber free cores make small models many times
+slower."""
 
 import os
 

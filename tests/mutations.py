@@ -1,7 +1,8 @@
 """Break one formula at a time and see that some test fails: `python tests/mutations.py [--jobs 2]`.
 
-Each entry is (file, text that occurs in it once, what it is changed to). The tests run in a copy of the working tree; a
-mutation that no test notices is a survivor, and the exit code is 1. 26 of them took 187 s on two cores.
+Each entry is (file, text that occurs in it once, what it is changed to). The tests run in a copy of
+the working tree; a mutation that no test notices is a survivor, and the exit code is 1. 26 of them
+took 187 s on two cores.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ SUITES = {
 }
 MUTATIONS = [
     ("diffusion/kernel.py", "return a * x0 + s * eps", "return a * x0 - s * eps * s"),
-    ("diffusion/kernel.py", "return -torch.sigmoid(-log_snr_t) *", "return -torch.sigmoid(log_snr_t) *"),
+    (
+        "diffusion/kernel.py",
+        "return -torch.sigmoid(-log_snr_t) *",
+        "return -torch.sigmoid(log_snr_t) *",
+    ),
     ("diffusion/kernel.py", "ratio = log_snr_t - log_snr_s", "ratio = log_snr_s - log_snr_t"),
     ("diffusion/kernel.py", "a_s / a_t * torch.exp(ratio)", "a_t / a_s * torch.exp(ratio)"),
     ("diffusion/kernel.py", "-(s_s**2) * torch.expm1(ratio)", "-s_s * torch.expm1(ratio)"),
@@ -32,9 +37,21 @@ MUTATIONS = [
     ("diffusion/schedule.py", "* u**2 / 2))", "* u**2))"),
     ("diffusion/schedule.py", "torch.arange(1, steps + 1", "torch.arange(0, steps"),
     ("diffusion/schedule.py", "torch.log1p(-betas.double())", "-betas.double()"),
-    ("diffusion/target.py", "return Prediction(out, (x_t - a * out) / s)", "return Prediction(out, (x_t - out) / s)"),
-    ("diffusion/target.py", "return Prediction((x_t - s * out) / a, out)", "return Prediction(x_t - s * out, out)"),
-    ("diffusion/target.py", "Prediction((x_t + s**2 * out) / a, -s * out)", "Prediction(x_t + s**2 * out, -s * out)"),
+    (
+        "diffusion/target.py",
+        "return Prediction(out, (x_t - a * out) / s)",
+        "return Prediction(out, (x_t - out) / s)",
+    ),
+    (
+        "diffusion/target.py",
+        "return Prediction((x_t - s * out) / a, out)",
+        "return Prediction(x_t - s * out, out)",
+    ),
+    (
+        "diffusion/target.py",
+        "Prediction((x_t + s**2 * out) / a, -s * out)",
+        "Prediction(x_t + s**2 * out, -s * out)",
+    ),
     ("diffusion/target.py", "return s / a", "return a / s"),
     ("diffusion/target.py", "return a * eps - s * x0", "return a * eps + s * x0"),
     (
@@ -42,7 +59,11 @@ MUTATIONS = [
         "Prediction(a * x_t - s * out, s * x_t + a * out)",
         "Prediction(a * x_t - s * out, s * x_t - a * out)",
     ),
-    ("diffusion/weighting.py", "(*signal_noise(table.log_snr[i])) ** 2", "(*signal_noise(table.log_snr[i]))"),
+    (
+        "diffusion/weighting.py",
+        "(*signal_noise(table.log_snr[i])) ** 2",
+        "(*signal_noise(table.log_snr[i]))",
+    ),
     ("diffusion/weighting.py", "0.5 * torch.expm1(", "torch.expm1("),
     (
         "diffusion/weighting.py",
@@ -54,9 +75,21 @@ MUTATIONS = [
     ("diffusion/times.py", "rest = (1.0 - DECODER_SHARE) * width", "rest = DECODER_SHARE * width"),
     ("diffusion/guidance.py", "torch.lerp(eps_u, eps_c, gamma)", "torch.lerp(eps_c, eps_u, gamma)"),
     ("diffusion/guidance.py", "eps = eps - gamma * s *", "eps = eps + gamma * s *"),
-    ("diffusion/guidance.py", "gamma * s * log_probability_gradient", "gamma * log_probability_gradient"),
-    ("diffusion/guidance.py", "Prediction((x_t - s * eps) / a, eps)", "Prediction((x_t + s * eps) / a, eps)"),
-    ("diffusion/predictor.py", "Prediction(x0, (x_t - a * x0) / s)", "Prediction(x0, x_t - a * x0)"),
+    (
+        "diffusion/guidance.py",
+        "gamma * s * log_probability_gradient",
+        "gamma * log_probability_gradient",
+    ),
+    (
+        "diffusion/guidance.py",
+        "Prediction((x_t - s * eps) / a, eps)",
+        "Prediction((x_t + s * eps) / a, eps)",
+    ),
+    (
+        "diffusion/predictor.py",
+        "Prediction(x0, (x_t - a * x0) / s)",
+        "Prediction(x0, x_t - a * x0)",
+    ),
     (
         "diffusion/sample.py",
         "mean = q.A * predictor(x, l_t).x0 + q.B * x",
@@ -65,18 +98,30 @@ MUTATIONS = [
     ("diffusion/sample.py", "mean + sigma2.sqrt() * noise()", "mean + sigma2 * noise()"),
     ("diffusion/sample.py", "variance = eta**2 *", "variance = eta *"),
     ("diffusion/sample.py", "(s_s**2 - variance)", "(s_s**2 + variance)"),
-    ("diffusion/sample.py", "torch.exp(-l_s / 2) - torch.exp(-l_t / 2)", "torch.exp(-l_s) - torch.exp(-l_t)"),
+    (
+        "diffusion/sample.py",
+        "torch.exp(-l_s / 2) - torch.exp(-l_t / 2)",
+        "torch.exp(-l_s) - torch.exp(-l_t)",
+    ),
     ("diffusion/sample.py", "(first + predictor(euler, l_s).eps) / 2", "first"),
     ("likelihood/gaussian.py", "- 0.5 * math.log(2 * math.pi)", "+ 0.5 * math.log(2 * math.pi)"),
     ("likelihood/gaussian.py", "0.5 * (torch.expm1(2 * log_std)", "0.5 * (torch.expm1(log_std)"),
-    ("likelihood/gaussian.py", "dims * (ratio - 1 - torch.log(ratio))", "dims * (ratio - 1 + torch.log(ratio))"),
+    (
+        "likelihood/gaussian.py",
+        "dims * (ratio - 1 - torch.log(ratio))",
+        "dims * (ratio - 1 + torch.log(ratio))",
+    ),
     ("likelihood/decoders.py", "2 * (k + 1) / count - 1)", "2 * (k + 0.5) / count - 1)"),
     ("likelihood/decoders.py", "upper = (z_low + z_high) > 0", "upper = (z_low + z_high) > 1e9"),
     ("likelihood/decoders.py", "2.0 / count * inverse", "1.0 / count * inverse"),
     ("likelihood/bound.py", "return kl_to_standard(a * x0,", "return kl_to_standard(x0,"),
     ("likelihood/bound.py", "kl_isotropic(q.A**2 * squared", "kl_isotropic(q.B**2 * squared"),
     ("likelihood/bound.py", "optimal = q.C + q.A**2 * mse", "optimal = q.C + q.A * mse"),
-    ("likelihood/bound.py", "torch.exp(self.table.log_snr[1:])", "torch.exp(-self.table.log_snr[1:])"),
+    (
+        "likelihood/bound.py",
+        "torch.exp(self.table.log_snr[1:])",
+        "torch.exp(-self.table.log_snr[1:])",
+    ),
     ("likelihood/ode.py", "- x0[0].numel() * torch.log(s)", "+ x0[0].numel() * torch.log(s)"),
     ("models/vae.py", "(torch.logsumexp(weights, 0) - math.log(self.samples))", "weights.mean(0)"),
     (
@@ -84,14 +129,30 @@ MUTATIONS = [
         "return self.prior + self.denoising.sum(1) + self.decoder",
         "return self.denoising.sum(1) + self.decoder",
     ),
-    ("likelihood/bound.py", "torch.where(i <= 1, small, large)", "torch.where(i <= 2, small, large)"),
+    (
+        "likelihood/bound.py",
+        "torch.where(i <= 1, small, large)",
+        "torch.where(i <= 2, small, large)",
+    ),
     ("likelihood/importance.py", "return running - math.log(k)", "return running"),
     ("likelihood/importance.py", "torch.logaddexp(running, part)", "torch.maximum(running, part)"),
     ("likelihood/ode.py", "0.5 * (s**2 * x - s * eps)", "0.5 * (s**2 * x + s * eps)"),
     ("likelihood/ode.py", "return prior + gained", "return prior - gained"),
-    ("likelihood/ode.py", "dims * math.log(a * 2.0 / count)", "dims * math.log(2.0 * a / (count - 1))"),
-    ("likelihood/two_sided.py", "predictor(after, table.log_snr[i + 1])", "predictor(before, table.log_snr[i])"),
-    ("likelihood/two_sided.py", "(dims * (std**2 - 1 - 2 * std.log())", "(dims * (std**2 - 1 - std.log())"),
+    (
+        "likelihood/ode.py",
+        "dims * math.log(a * 2.0 / count)",
+        "dims * math.log(2.0 * a / (count - 1))",
+    ),
+    (
+        "likelihood/two_sided.py",
+        "predictor(after, table.log_snr[i + 1])",
+        "predictor(before, table.log_snr[i])",
+    ),
+    (
+        "likelihood/two_sided.py",
+        "(dims * (std**2 - 1 - 2 * std.log())",
+        "(dims * (std**2 - 1 - std.log())",
+    ),
     ("likelihood/two_sided.py", "last = 0.5 * (", "last = 0.25 * ("),
     (
         "likelihood/two_sided.py",
@@ -107,9 +168,21 @@ MUTATIONS = [
         "levels.append((mean + torch.exp(log_std) * eps,",
         "levels.append((mean + torch.exp(2 * log_std) * eps,",
     ),
-    ("models/vae.py", "bottom = [one.repeat(samples, 1)", "bottom = [one.repeat_interleave(samples, 0)"),
-    ("likelihood/decoders.py", "torch.sigmoid(-parameters.squeeze(1)", "torch.sigmoid(parameters.squeeze(1)"),
-    ("likelihood/decoders.py", "return -total(F.binary_cross_entropy", "return total(F.binary_cross_entropy"),
+    (
+        "models/vae.py",
+        "bottom = [one.repeat(samples, 1)",
+        "bottom = [one.repeat_interleave(samples, 0)",
+    ),
+    (
+        "likelihood/decoders.py",
+        "torch.sigmoid(-parameters.squeeze(1)",
+        "torch.sigmoid(parameters.squeeze(1)",
+    ),
+    (
+        "likelihood/decoders.py",
+        "return -total(F.binary_cross_entropy",
+        "return total(F.binary_cross_entropy",
+    ),
     ("likelihood/decoders.py", "torch.stack([k * p for k, p", "torch.stack([(k + 1) * p for k, p"),
     (
         "models/vae.py",
@@ -118,7 +191,11 @@ MUTATIONS = [
     ),
     ("models/vae.py", "above = None if top else levels[index + 1][0]", "above = None"),
     ("models/vae.py", "each, closed_form=False, bottom", "each, closed_form=True, bottom"),
-    ("models/ddpm.py", "scale**2 / self.target.eps_scale(a, s) ** 2", "scale**2 / self.target.eps_scale(a, s)"),
+    (
+        "models/ddpm.py",
+        "scale**2 / self.target.eps_scale(a, s) ** 2",
+        "scale**2 / self.target.eps_scale(a, s)",
+    ),
     ("models/ddpm.py", "return self.table.steps * loss", "return loss"),
     ("models/ddpm.py", "first = i == 1", "first = i == 2"),
     ("models/classifier.py", "torch.log_softmax(", "torch.softmax("),
@@ -126,7 +203,8 @@ MUTATIONS = [
 
 
 def survives(number: int, file: str, old: str, new: str) -> str:
-    """An empty string where some test fails; else what survived, or why the mutation could not be made."""
+    """An empty string where some test fails; else what survived, or why the mutation could not be
+    made."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("src", "tests", "config", "params.yaml", "pyproject.toml"):
             source = ROOT / name
@@ -137,10 +215,24 @@ def survives(number: int, file: str, old: str, new: str) -> str:
             return f"{file}: {old!r} occurs {text.count(old)} times, expected once"
         path.write_text(text.replace(old, new), encoding="utf-8")
         environment = os.environ | {"PYTHONPATH": str(Path(folder) / "src"), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *SUITES[file.split("/")[0]]]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *SUITES[file.split("/")[0]],
+        ]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        failed = next((line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), "")
-        print(f"{number + 1}/{len(MUTATIONS)} {file}: {new!r}: {failed[:110] or 'SURVIVED'}", flush=True)
+        failed = next(
+            (line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))), ""
+        )
+        print(
+            f"{number + 1}/{len(MUTATIONS)} {file}: {new!r}: {failed[:110] or 'SURVIVED'}",
+            flush=True,
+        )
         return "" if done.returncode == 1 else f"{file}: {old!r} -> {new!r}"
 
 
@@ -148,7 +240,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     with ThreadPoolExecutor(parser.parse_args().jobs) as pool:
-        found = [s for s in pool.map(lambda n: survives(n, *MUTATIONS[n]), range(len(MUTATIONS))) if s]
+        found = [
+            s for s in pool.map(lambda n: survives(n, *MUTATIONS[n]), range(len(MUTATIONS))) if s
+        ]
     print(f"{len(MUTATIONS)} mutations, {len(found)} survivors", *found, sep="\n  ")
     return 1 if found else 0
 

@@ -1,4 +1,5 @@
-"""The command line: a user's mistake is one line on stderr, an exit code of its own, and nothing half-written."""
+"""The command line: a user's mistake is one line on stderr, an exit code of its own, and nothing
+half-written."""
 
 import re
 import shutil
@@ -48,12 +49,16 @@ def run(monkeypatch, capfd, *arguments):
 
 
 def published():
-    """Every file outside work/, where unfinished trainings keep what they need to go on, and when it was written."""
-    return {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file() and p.parts[0] != "work"}
+    """Every file outside work/, where unfinished trainings keep what they need to go on, and when
+    it was written."""
+    return {
+        p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file() and p.parts[0] != "work"
+    }
 
 
 def refused(monkeypatch, capfd, code, said, *arguments):
-    """The command ends with `code` and one line that matches `said`, and leaves the tree as it was."""
+    """The command ends with `code` and one line that matches `said`, and leaves the tree as it
+    was."""
     before = published()
     found, err = run(monkeypatch, capfd, *arguments)
     lines = [line for line in err.splitlines() if line.startswith("threetargets: ")]
@@ -69,7 +74,16 @@ SAMPLE = ("sample", "--params", "smoke.yaml", "--cell", "vae", "--seed", "0")
 
 
 def test_unknown_cell_and_seed(there, monkeypatch, capfd):
-    refused(monkeypatch, capfd, 2, r"--cell gan: .*expected one of .*vae", *TRAIN[:4], "gan", "--seed", "0")
+    refused(
+        monkeypatch,
+        capfd,
+        2,
+        r"--cell gan: .*expected one of .*vae",
+        *TRAIN[:4],
+        "gan",
+        "--seed",
+        "0",
+    )
     refused(monkeypatch, capfd, 2, r"--seed 9: hvae .*has seeds 0, 1", *TRAIN[:6], "9")
     refused(monkeypatch, capfd, 2, "vae is sampled with none", *SAMPLE, "--guidance", "classifier")
 
@@ -77,15 +91,34 @@ def test_unknown_cell_and_seed(there, monkeypatch, capfd):
 def test_misspelt_key(there, monkeypatch, capfd):
     text = (there / "smoke.yaml").read_text()
     (there / "smoke.yaml").write_text(text.replace("seeds:", "sedes:"))
-    refused(monkeypatch, capfd, 2, r"smoke\.yaml: sedes: unknown key", "prepare", "--params", "smoke.yaml")
+    refused(
+        monkeypatch,
+        capfd,
+        2,
+        r"smoke\.yaml: sedes: unknown key",
+        "prepare",
+        "--params",
+        "smoke.yaml",
+    )
 
 
 def test_missing_parameter_file(there, monkeypatch, capfd):
-    refused(monkeypatch, capfd, 4, r"absent\.yaml: cannot be read", "prepare", "--params", "absent.yaml")
+    refused(
+        monkeypatch, capfd, 4, r"absent\.yaml: cannot be read", "prepare", "--params", "absent.yaml"
+    )
 
 
 def test_missing_data_and_weights(there, monkeypatch, capfd):
-    refused(monkeypatch, capfd, 4, r"runs/hvae/seed0/train\.json: missing", *SAMPLE[:4], "hvae", "--seed", "0")
+    refused(
+        monkeypatch,
+        capfd,
+        4,
+        r"runs/hvae/seed0/train\.json: missing",
+        *SAMPLE[:4],
+        "hvae",
+        "--seed",
+        "0",
+    )
     shutil.rmtree(there / "results/smoke/data")
     refused(monkeypatch, capfd, 4, r"manifest\.json.*missing", *TRAIN)
 
@@ -162,4 +195,7 @@ def test_help_names_every_stage(monkeypatch, capfd):
     with pytest.raises(SystemExit):
         main()
     text = capfd.readouterr().out
-    assert all(stage in text for stage in ("prepare", "train", "sample", "likelihood", "evaluate", "report", "track"))
+    assert all(
+        stage in text
+        for stage in ("prepare", "train", "sample", "likelihood", "evaluate", "report", "track")
+    )

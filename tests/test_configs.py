@@ -1,4 +1,5 @@
-"""The parameter files that are shipped: each of their models can be built, and what they say of themselves is so."""
+"""The parameter files that are shipped: each of their models can be built, and what they say of
+themselves is so."""
 
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,10 @@ from threetargets.models.ddpm import Ddpm
 from threetargets.streams import generator
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")])
+FILES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")]
+)
 GPU = ["config/mnist.yaml", "config/fashion-mnist.yaml", "config/cifar10.yaml"]
 
 
@@ -44,15 +48,20 @@ def test_every_model_can_be_built(file):
 
 @pytest.mark.parametrize("file", GPU)
 def test_every_model_takes_a_training_step(file):
-    """On two random images, in the precision of the study: the loss is finite, and the weights after the step are."""
+    """On two random images, in the precision of the study: the loss is finite, and the weights
+    after the step are."""
     chosen, source = loaded(file), source_of(file)
-    images = torch.randint(0, source.levels, (2, *source.shape), generator=generator(0, "test"), dtype=torch.uint8)
+    images = torch.randint(
+        0, source.levels, (2, *source.shape), generator=generator(0, "test"), dtype=torch.uint8
+    )
     labels = torch.tensor([0, source.classes - 1])
     for run in runs(file):
         model = models.build(chosen, estimate.described(source), run)
         if isinstance(model, Ddpm):
             model.autocast = torch.bfloat16
-        optimizer = torch.optim.AdamW(model.parameters(), lr=chosen.training_of(run.cell).learning_rate)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=chosen.training_of(run.cell).learning_rate
+        )
         loss = model(images, labels, generator(0, "train", 0))
         loss.backward()
         optimizer.step()

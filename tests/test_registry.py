@@ -1,4 +1,5 @@
-"""Parameter files accept exactly what is registered, though the registries are not imported to check them."""
+"""Parameter files accept exactly what is registered, though the registries are not imported to
+check them."""
 
 import importlib
 
@@ -22,7 +23,9 @@ REGISTRIES = [
 @pytest.mark.parametrize(("module", "variable"), REGISTRIES)
 def test_names_are_those_of_the_imported_registry(module, variable):
     name = "threetargets." + module.removesuffix(".py").replace("/", ".")
-    assert registry.names(module, variable) == tuple(getattr(importlib.import_module(name), variable))
+    assert registry.names(module, variable) == tuple(
+        getattr(importlib.import_module(name), variable)
+    )
 
 
 @pytest.mark.parametrize("keyword", ["levels", "classes"])

@@ -11,7 +11,10 @@ from threetargets.streams import PerSample, generator, key
 
 def test_keys_differ_and_are_the_same_on_every_machine():
     keys = {
-        key(s, p, *i) for s, p, i in itertools.product(range(30), ("a", "b", "a/1"), [(), (0,), (1,), (0, 1), (11,)])
+        key(s, p, *i)
+        for s, p, i in itertools.product(
+            range(30), ("a", "b", "a/1"), [(), (0,), (1,), (0, 1), (11,)]
+        )
     }
     # "a/1" with no index and "a" with index 1 are one text; everything else is told apart.
     assert len(keys) == 30 * (3 * 5 - 1)

@@ -25,7 +25,8 @@ def changed(**changes):
 
 
 @pytest.mark.parametrize(
-    "path", ["params.yaml", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "config").glob("*.yaml"))]
+    "path",
+    ["params.yaml", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "config").glob("*.yaml"))],
 )
 def test_shipped_files_are_valid(path):
     loaded = study.load(ROOT / path)
@@ -44,9 +45,21 @@ def test_shipped_files_are_valid(path):
         ({"training__ddpm__learning_rate": "1e-3"}, "training.ddpm.learning_rate", "as 1.0e-3"),
         ({"training__ddpm__learning_rate": "fast"}, "training.ddpm.learning_rate", "found 'fast'"),
         ({"vae__samples": 5}, "vae", "write kl: monte-carlo"),
-        ({"likelihood__ode__images": 501}, "the file", "likelihood.ode.images is larger than the test split"),
-        ({"likelihood__gradients__images": 501}, "the file", "likelihood.gradients.images is larger"),
-        ({"likelihood__fit_images": 1098}, "the file", "likelihood.fit_images is larger than the train split"),
+        (
+            {"likelihood__ode__images": 501},
+            "the file",
+            "likelihood.ode.images is larger than the test split",
+        ),
+        (
+            {"likelihood__gradients__images": 501},
+            "the file",
+            "likelihood.gradients.images is larger",
+        ),
+        (
+            {"likelihood__fit_images": 1098},
+            "the file",
+            "likelihood.fit_images is larger than the train split",
+        ),
         ({"training__ddpm__steps": True}, "training.ddpm.steps", "True"),
         ({"guidance__gammas": []}, "guidance.gammas", "at least 1"),
         ({"guidance__gammas": [0.0, -0.5]}, "guidance.gammas.1", "not negative"),
@@ -56,23 +69,59 @@ def test_shipped_files_are_valid(path):
         ({"seeds": []}, "seeds", "at least 1"),
         ({"seeds": [0, 0]}, "seeds", "repeated"),
         ({"cells": []}, "cells", "at least 1"),
-        ({"cells": ["ddpm_x1_native"]}, "cells.0", "unknown target 'x1'; expected one of x0, eps, score"),
+        (
+            {"cells": ["ddpm_x1_native"]},
+            "cells.0",
+            "unknown target 'x1'; expected one of x0, eps, score",
+        ),
         ({"cells": ["ddpm_x0_heavy"]}, "cells.0", "unknown weighting 'heavy'"),
         ({"cells": ["gan"]}, "cells.0", "unknown model 'gan'"),
         ({"guidance__cells": ["ddpm_v_native"]}, "the file", "not in cells"),
-        ({"diffusion__schedule__name": "cosin"}, "diffusion.schedule.name", "expected one of cosine, linear"),
-        ({"diffusion__schedule__log_snr_min": 9.5}, "diffusion.schedule", "smaller than log_snr_max"),
-        ({"diffusion__schedule__log_snr_min": -math.inf}, "diffusion.schedule.log_snr_min", "finite"),
-        ({"diffusion__time_sampling": {"native": "uniform"}}, "diffusion", "time_sampling lacks elbo"),
+        (
+            {"diffusion__schedule__name": "cosin"},
+            "diffusion.schedule.name",
+            "expected one of cosine, linear",
+        ),
+        (
+            {"diffusion__schedule__log_snr_min": 9.5},
+            "diffusion.schedule",
+            "smaller than log_snr_max",
+        ),
+        (
+            {"diffusion__schedule__log_snr_min": -math.inf},
+            "diffusion.schedule.log_snr_min",
+            "finite",
+        ),
+        (
+            {"diffusion__time_sampling": {"native": "uniform"}},
+            "diffusion",
+            "time_sampling lacks elbo",
+        ),
         ({"hvae__latents": [8]}, "the file", "two or more levels"),
         ({"sampling__images": 100000}, "the file", "larger than the train or test split"),
         ({"classifiers__judge_seed": 0}, "the file", "must be independent"),
-        ({"likelihood__iwae_images": 501}, "the file", "likelihood.iwae_images is larger than the test split"),
+        (
+            {"likelihood__iwae_images": 501},
+            "the file",
+            "likelihood.iwae_images is larger than the test split",
+        ),
         ({"likelihood__iwae_images": 1}, "likelihood.iwae_images", "greater than or equal to 2"),
         ({"cells": ["vae_"]}, "cells.0", "'' names a variant; expected lower case letters"),
-        ({"likelihood__images": 501}, "the file", "likelihood.images is larger than the test split"),
-        ({"likelihood__images": 90}, "the file", "likelihood.ode.images is larger than likelihood.images"),
-        ({"cells": ["vae", "vae_z3"]}, "the file", "cells names 'vae_z3', but vae.variants has no 'z3'"),
+        (
+            {"likelihood__images": 501},
+            "the file",
+            "likelihood.images is larger than the test split",
+        ),
+        (
+            {"likelihood__images": 90},
+            "the file",
+            "likelihood.ode.images is larger than likelihood.images",
+        ),
+        (
+            {"cells": ["vae", "vae_z3"]},
+            "the file",
+            "cells names 'vae_z3', but vae.variants has no 'z3'",
+        ),
         ({"vae__variants": {"Z 3": {}}}, "vae.variants.Z 3.[key]", "lower case letters"),
         (
             {"vae__variants": {"z3": {"latent": [3]}}},
@@ -80,10 +129,22 @@ def test_shipped_files_are_valid(path):
             "variants.z3.latent: unknown key; "
             "expected one of activation, decoder, depth, kl, latents, samples, training, width",
         ),
-        ({"vae__variants": {"z3": {"latents": [0]}}}, "vae", "variants.z3.latents.0: input should be greater than 0"),
+        (
+            {"vae__variants": {"z3": {"latents": [0]}}},
+            "vae",
+            "variants.z3.latents.0: input should be greater than 0",
+        ),
         ({"vae__variants": {"k5": {"samples": 5}}}, "vae", "write kl: monte-carlo"),
-        ({"vae__variants": {"z3": {"latents": [3, 2]}}}, "the file", "vae.variants.z3.latents needs exactly one level"),
-        ({"hvae__variants": {"z3": {"latents": [3]}}}, "the file", "hvae.variants.z3.latents needs two or more levels"),
+        (
+            {"vae__variants": {"z3": {"latents": [3, 2]}}},
+            "the file",
+            "vae.variants.z3.latents needs exactly one level",
+        ),
+        (
+            {"hvae__variants": {"z3": {"latents": [3]}}},
+            "the file",
+            "hvae.variants.z3.latents needs two or more levels",
+        ),
         (
             {"vae__variants": {"z3": {"training": {"step": 3}}}},
             "the file",
@@ -100,8 +161,16 @@ def test_shipped_files_are_valid(path):
             "the file",
             "decoder of vae is bernoulli, which is for two levels; digits has 17",
         ),
-        ({"evaluation__extractors": []}, "the file", "evaluation.extractors is: nothing would be measured"),
-        ({"data__name": "mnist-binarised"}, "the file", "extractors has judge, but mnist-binarised has no labels"),
+        (
+            {"evaluation__extractors": []},
+            "the file",
+            "evaluation.extractors is: nothing would be measured",
+        ),
+        (
+            {"data__name": "mnist-binarised"},
+            "the file",
+            "extractors has judge, but mnist-binarised has no labels",
+        ),
         (
             {"data__name": "mnist-binarised", "evaluation__extractors": ["inception"]},
             "the file",
@@ -129,7 +198,12 @@ def test_a_missing_key_is_named():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("study: [", "not valid YAML"), ("study: a\nstudy: b\n", "stands twice"), ("- 1\n", "mapping"), ("", "mapping")],
+    [
+        ("study: [", "not valid YAML"),
+        ("study: a\nstudy: b\n", "stands twice"),
+        ("- 1\n", "mapping"),
+        ("", "mapping"),
+    ],
 )
 def test_files_that_are_no_parameters(tmp_path, text, said):
     path = tmp_path / "broken.yaml"

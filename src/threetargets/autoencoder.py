@@ -1,4 +1,5 @@
-"""The parameters of the autoencoders: a block for each family, and variants of it, each a cell of its own."""
+"""The parameters of the autoencoders: a block for each family, and variants of it, each a cell of
+its own."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ TRAINING = "training"
 
 
 class Autoencoder(Section):
-    """One model: widths of its latents (bottom level first), its networks, its decoder, and the bound that it is
-    trained on."""
+    """One model: widths of its latents (bottom level first), its networks, its decoder, and the
+    bound that it is trained on."""
 
     latents: Annotated[list[Positive], Field(min_length=1)]
     width: Positive
@@ -28,15 +29,17 @@ class Autoencoder(Section):
     def _sampled_ratios(self) -> Autoencoder:
         if self.samples > 1 and self.kl == "closed-form":
             raise ValueError(
-                f"samples is {self.samples} and kl is closed-form: the importance-weighted bound takes sampled log "
-                "ratios, with a closed-form KL it is no bound; write kl: monte-carlo"
+                f"samples is {self.samples} and kl is closed-form: the importance-weighted "
+                "bound takes sampled log ratios, with a closed-form KL it is no bound; write "
+                "kl: monte-carlo"
             )
         return self
 
 
 class Family(Autoencoder):
-    """The cell `vae` (or `hvae`), and its variants: `z20: {latents: [20]}` is the cell `vae_z20`, which differs in the
-    keys that it names; under `training` in those of the family's training block."""
+    """The cell `vae` (or `hvae`), and its variants: `z20: {latents: [20]}` is the cell `vae_z20`,
+    which differs in the keys that it names; under `training` in those of the family's training
+    block."""
 
     variants: dict[Variant, dict[str, Any]] = Field(default={})
 
@@ -47,11 +50,15 @@ class Family(Autoencoder):
         return self
 
     def of(self, variant: str) -> Autoencoder:
-        """The parameters of a variant; those of the family itself for "". Raises KeyError, and ValueError in one line
-        for a variant that is none."""
+        """The parameters of a variant; those of the family itself for "". Raises KeyError, and
+        ValueError in one line for a variant that is none."""
         own = self.model_dump(exclude={"variants"})
-        changes = {k: v for k, v in (self.variants[variant] if variant else {}).items() if k != TRAINING}
+        changes = {
+            k: v for k, v in (self.variants[variant] if variant else {}).items() if k != TRAINING
+        }
         try:
             return Autoencoder.model_validate({**own, **changes})
         except ValidationError as error:
-            raise ValueError(f"variants.{variant}.{complaint(error, Autoencoder, (TRAINING,))}") from None
+            raise ValueError(
+                f"variants.{variant}.{complaint(error, Autoencoder, (TRAINING,))}"
+            ) from None

@@ -1,4 +1,5 @@
-"""The command line: one thin subcommand for each stage. A user's mistake is one line and an exit code of its own."""
+"""The command line: one thin subcommand for each stage. A user's mistake is one line and an exit
+code of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +13,13 @@ import typer
 
 from threetargets.errors import CannotWrite, ConfigError, MissingInput, UserError
 
-# Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts, are told not to.
-SILENCE = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
+# Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts,
+# are told not to.
+SILENCE = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
 UNWRITABLE = (
     errno.EACCES,
     errno.EPERM,
@@ -28,9 +34,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="x0, eps or score? The stages of the study, one subcommand each. `snakemake --cores all` runs them all.",
-    epilog="Exit codes: 2 parameters, 3 damaged data, 4 missing input, 5 cannot write, 6 diverged, 7 records disagree, "
-    "75 saved and resumable.",
+    help=(
+        "x0, eps or score? The stages of the study, one subcommand each. `snakemake "
+        "--cores all` runs them all."
+    ),
+    epilog=(
+        "Exit codes: 2 parameters, 3 damaged data, 4 missing input, 5 cannot write, 6 "
+        "diverged, 7 records disagree, 75 saved and resumable."
+    ),
 )
 track = typer.Typer(no_args_is_help=True, help="Mirror the study's records to MLflow.")
 app.add_typer(track, name="track")
@@ -67,9 +78,14 @@ def train(
     threads: Threads = 1,
     keep_failed: Annotated[
         bool,
-        typer.Option("--keep-failed", help="write a diverging model as a failed cell and exit 0 (the pipeline does)"),
+        typer.Option(
+            "--keep-failed",
+            help="write a diverging model as a failed cell and exit 0 (the pipeline does)",
+        ),
     ] = False,
-    budget_seconds: Annotated[float, typer.Option(help="save and exit with code 75 after so long")] = math.inf,
+    budget_seconds: Annotated[
+        float, typer.Option(help="save and exit with code 75 after so long")
+    ] = math.inf,
 ) -> None:
     """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
     from threetargets import grid, study
@@ -82,7 +98,9 @@ def train(
     _limit_threads(threads)
     from threetargets.stages import train as stage
 
-    stage.run(chosen, run, params=params, threads=threads, keep_failed=keep_failed, budget=budget_seconds)
+    stage.run(
+        chosen, run, params=params, threads=threads, keep_failed=keep_failed, budget=budget_seconds
+    )
 
 
 @app.command()
@@ -92,10 +110,13 @@ def sample(
     guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
     params: Params = "params.yaml",
     threads: Threads = 1,
-    gamma: Annotated[str, typer.Option(help="this gamma alone, as a shard that `gather` puts in its place")] = "",
+    gamma: Annotated[
+        str, typer.Option(help="this gamma alone, as a shard that `gather` puts in its place")
+    ] = "",
     shard: Annotated[str, typer.Option(help="K/N: the K-th of N shards of that gamma")] = "",
 ) -> None:
-    """Draw the samples of one model under one guidance, for every gamma; or one shard of one gamma."""
+    """Draw the samples of one model under one guidance, for every gamma; or one shard of one
+    gamma."""
     from threetargets import grid, study
 
     chosen = study.load(params)
@@ -126,11 +147,15 @@ def gather(
     from threetargets.stages import scatter
 
     chosen = study.load(params)
-    scatter.gather(chosen, grid.find_run(chosen, cell, seed, grid.model_runs(chosen)), guidance, shards)
+    scatter.gather(
+        chosen, grid.find_run(chosen, cell, seed, grid.model_runs(chosen)), guidance, shards
+    )
 
 
 @app.command()
-def likelihood(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
+def likelihood(
+    cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1
+) -> None:
     """Measure the bound of one model on the test split, part by part."""
     from threetargets import grid, study
 
@@ -144,7 +169,8 @@ def likelihood(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: 
 
 @app.command()
 def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
-    """Measure FID, KID, precision, recall, accuracy and entropy of one model's samples (cell data: the floor)."""
+    """Measure FID, KID, precision, recall, accuracy and entropy of one model's samples (cell data:
+    the floor)."""
     from threetargets import grid, study
 
     chosen = study.load(params)
@@ -157,16 +183,29 @@ def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Th
 
 @app.command()
 def fidelity(
-    first: Annotated[str, typer.Argument(metavar="IMAGES", help="SOURCE:train, SOURCE:test or an .npz file")],
-    second: Annotated[str, typer.Argument(metavar="REFERENCE", help="likewise; for example cifar10:test")],
-    images: Annotated[int, typer.Option("--images", min=0, help="drawn at random from each set; 0: all")] = 0,
-    levels: Annotated[int, typer.Option("--levels", min=2, max=256, help="grey levels of an .npz file")] = 256,
-    inception: Annotated[str | None, typer.Option("--inception", help="file of Inception's weights")] = None,
-    mirror: Annotated[str | None, typer.Option("--mirror", help="folder or http address of data and weights")] = None,
+    first: Annotated[
+        str, typer.Argument(metavar="IMAGES", help="SOURCE:train, SOURCE:test or an .npz file")
+    ],
+    second: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="likewise; for example cifar10:test")
+    ],
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="drawn at random from each set; 0: all")
+    ] = 0,
+    levels: Annotated[
+        int, typer.Option("--levels", min=2, max=256, help="grey levels of an .npz file")
+    ] = 256,
+    inception: Annotated[
+        str | None, typer.Option("--inception", help="file of Inception's weights")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option("--mirror", help="folder or http address of data and weights")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda")] = "auto",
     threads: Threads = 1,
 ) -> None:
-    """FID, KID, precision and recall of two sets of images on Inception's features, without a study."""
+    """FID, KID, precision and recall of two sets of images on Inception's features, without a
+    study."""
     _limit_threads(threads)
     from threetargets.stages import compare as stage
 
@@ -179,16 +218,20 @@ def fidelity(
 
 @app.command()
 def calibrate(
-    out: Annotated[str, typer.Option("--out", help="folder for calibration.json and index.html")] = (
-        "reports/calibration"
-    ),
+    out: Annotated[
+        str, typer.Option("--out", help="folder for calibration.json and index.html")
+    ] = ("reports/calibration"),
     threads: Threads = 1,
     keep_failed: Annotated[
         bool,
-        typer.Option("--keep-failed", help="exit 0 although something disagrees: the page says so (the pipeline does)"),
+        typer.Option(
+            "--keep-failed",
+            help="exit 0 although something disagrees: the page says so (the pipeline does)",
+        ),
     ] = False,
 ) -> None:
-    """Run the estimators on densities that are known: expected and measured values, and the errata of the notes."""
+    """Run the estimators on densities that are known: expected and measured values, and the errata
+    of the notes."""
     from pathlib import Path
 
     _limit_threads(threads)
@@ -199,7 +242,8 @@ def calibrate(
 
 @app.command()
 def identities(params: Params = "params.yaml") -> None:
-    """Write down what the numbers of each job depend on; DVC compares these files (Snakemake runs it by the way)."""
+    """Write down what the numbers of each job depend on; DVC compares these files (Snakemake runs
+    it by the way)."""
     from threetargets import study
     from threetargets.stages import identities as stage
 
@@ -218,24 +262,34 @@ def report(params: Params = "params.yaml") -> None:
 @app.command()
 def doctor(
     params: Params = "params.yaml",
-    slurm: Annotated[bool, typer.Option("--slurm", help="the study is to run by the Slurm profile")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a check, for scripts")] = False,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="the study is to run by the Slurm profile")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object a check, for scripts")
+    ] = False,
 ) -> None:
-    """Check machine, data, disk, MLflow and Slurm before the study starts; exit code 4 where something is missing."""
+    """Check machine, data, disk, MLflow and Slurm before the study starts; exit code 4 where
+    something is missing."""
     import json
     from dataclasses import asdict
 
     from threetargets import doctor, study
 
     findings = doctor.examine(study.load(params), slurm)
-    print(json.dumps([asdict(one) for one in findings], indent=1) if as_json else doctor.table(findings))
+    print(
+        json.dumps([asdict(one) for one in findings], indent=1)
+        if as_json
+        else doctor.table(findings)
+    )
     if any(one.state == "failed" for one in findings):
         raise typer.Exit(MissingInput.exit_code)
 
 
 @app.command()
 def estimate(params: Params = "params.yaml") -> None:
-    """Say what a study will take: GPU or core hours, disk, download. Snakemake calls it before the first job."""
+    """Say what a study will take: GPU or core hours, disk, download. Snakemake calls it before the
+    first job."""
     _limit_threads(1)
     from threetargets import study
     from threetargets.doctor import hours

@@ -1,5 +1,5 @@
-"""What the parts of a parameter file demand of each other. Every check raises ValueError with one line that names the
-key."""
+"""What the parts of a parameter file demand of each other. Every check raises ValueError with one
+line that names the key."""
 
 from __future__ import annotations
 
@@ -47,26 +47,38 @@ def _guidance(study: Study) -> None:
     if wrong:
         raise ValueError(f"guidance.cells names {wrong[0]!r}; only diffusion models are guided")
     if study.guidance.cells and not study.evaluation.extractors:
-        raise ValueError("guidance.cells is not empty, but evaluation.extractors is: nothing would be measured")
+        raise ValueError(
+            "guidance.cells is not empty, but evaluation.extractors is: nothing would be measured"
+        )
 
 
 def _labels(study: Study) -> None:
     if study.classifiers.judge_seed in study.seeds:
-        raise ValueError("classifiers.judge_seed is one of seeds; the judge must be independent of every guide")
+        raise ValueError(
+            "classifiers.judge_seed is one of seeds; the judge must be independent of every guide"
+        )
     if study.labelled:
         return
     if "judge" in study.evaluation.extractors:
-        raise ValueError(f"evaluation.extractors has judge, but {study.data.name} has no labels to train it on")
+        raise ValueError(
+            f"evaluation.extractors has judge, but {study.data.name} has no labels to train it on"
+        )
     if study.guidance.cells:
-        raise ValueError(f"guidance.cells is not empty, but {study.data.name} has no labels to guide to")
+        raise ValueError(
+            f"guidance.cells is not empty, but {study.data.name} has no labels to guide to"
+        )
 
 
 def _sizes(study: Study) -> None:
     split, chosen = study.data.split, study.likelihood
     if (chosen.images or 0) > split.test:
         raise ValueError("likelihood.images is larger than the test split")
-    most, of_what = (chosen.images, "likelihood.images") if chosen.images else (split.test, "the test split")
-    counts = {f"{k}.images": getattr(chosen, k).images for k in ("ode", "forms", "lengths", "gradients")}
+    most, of_what = (
+        (chosen.images, "likelihood.images") if chosen.images else (split.test, "the test split")
+    )
+    counts = {
+        f"{k}.images": getattr(chosen, k).images for k in ("ode", "forms", "lengths", "gradients")
+    }
     for key, count in {**counts, "iwae_images": chosen.iwae_images or 0}.items():
         if count > most:
             raise ValueError(f"likelihood.{key} is larger than {of_what}")
@@ -77,4 +89,6 @@ def _sizes(study: Study) -> None:
     if study.sampling.images < study.evaluation.kid_subset_size:
         raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
     if study.sampling.images > min(split.train, split.test):
-        raise ValueError("sampling.images is larger than the train or test split, so FID has no floor at that N")
+        raise ValueError(
+            "sampling.images is larger than the train or test split, so FID has no floor at that N"
+        )

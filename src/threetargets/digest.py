@@ -1,4 +1,5 @@
-"""The digest of the code that a stage runs: its module and everything of ours that it imports, by content."""
+"""The digest of the code that a stage runs: its module and everything of ours that it imports, by
+content."""
 
 from __future__ import annotations
 
@@ -9,11 +10,21 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 NO_NUMBERS = (
-    *("tracking", "study", "autoencoder", "consistency", "values", "mapping", "complaint", "registry", "grid"),
+    *(
+        "tracking",
+        "study",
+        "autoencoder",
+        "consistency",
+        "values",
+        "mapping",
+        "complaint",
+        "registry",
+        "grid",
+    ),
     "errors",
 )
-"""Left out of every digest but the report's: the mirror of what was measured, the reading of parameters, whose values
-are in the identity themselves, the names of files, and messages."""
+"""Left out of every digest but the report's: the mirror of what was measured, the reading of
+parameters, whose values are in the identity themselves, the names of files, and messages."""
 
 
 def _file(module: str) -> Path | None:
@@ -40,8 +51,9 @@ def _counts(module: str) -> bool:
 
 @functools.cache
 def modules(stage: str) -> tuple[str, ...]:
-    """The files, relative to the package, that `stages/<stage>.py` imports directly or through others, itself
-    included; and the templates that lie beside them; less NO_NUMBERS where they cannot change one."""
+    """The files, relative to the package, that `stages/<stage>.py` imports directly or through
+    others, itself included; and the templates that lie beside them; less NO_NUMBERS where they
+    cannot change one."""
     todo = [f"{PACKAGE.name}.stages.{stage}"]
     files: set[Path] = set()
     while todo:
@@ -50,7 +62,9 @@ def modules(stage: str) -> tuple[str, ...]:
             continue
         files.add(path)
         todo.extend(name for name in _imports(path) if stage == "report" or _counts(name))
-    templates = {t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")}
+    templates = {
+        t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")
+    }
     return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files | templates))
 
 

@@ -1,12 +1,13 @@
 """What a user can get wrong, each kind with an exit code of its own.
 
-The command line prints such an error as one line and exits with its code; anything else is a bug and keeps its
-traceback.
+The command line prints such an error as one line and exits with its code; anything else is a bug
+and keeps its traceback.
 """
 
 
 class UserError(Exception):
-    """Base of the errors that are the user's to mend: what, where, what was expected, what to do."""
+    """Base of the errors that are the user's to mend: what, where, what was expected, what to
+    do."""
 
     exit_code = 1
 
@@ -42,7 +43,8 @@ class Diverged(UserError):
 
 
 class BudgetReached(UserError):
-    """The time budget or a signal ended the work, which is saved: the same command goes on from there."""
+    """The time budget or a signal ended the work, which is saved: the same command goes on from
+    there."""
 
     exit_code = 75
 

@@ -20,7 +20,8 @@ from threetargets.errors import CannotWrite, DataError, MissingInput
 
 
 def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
-    """Let `fill` write a temporary file beside `path`, then move it there in one step. Raises CannotWrite."""
+    """Let `fill` write a temporary file beside `path`, then move it there in one step. Raises
+    CannotWrite."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _tidy(path)
@@ -89,7 +90,9 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 def need(path: Path) -> Path:
     """`path`, if it is there. Raises MissingInput."""
     if not path.exists():
-        raise MissingInput(f"{path}: missing; it is written by an earlier stage, run snakemake or that stage first")
+        raise MissingInput(
+            f"{path}: missing; it is written by an earlier stage, run snakemake or that stage first"
+        )
     return path
 
 
@@ -97,7 +100,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(need(path).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError):
-        raise DataError(f"{path}: damaged, not valid JSON; delete it and run its stage again") from None
+        raise DataError(
+            f"{path}: damaged, not valid JSON; delete it and run its stage again"
+        ) from None
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -107,4 +112,6 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run its stage again") from None
+        raise DataError(
+            f"{path}: damaged ({str(error).splitlines()[0]}); delete it and run its stage again"
+        ) from None

@@ -8,9 +8,9 @@
     reports/<study>/index.html, report.md, metrics.csv
     work/<identity>/                     checkpoints and journal of a training that is not finished
 
-A cell is a model of the comparison (`vae`, `hvae`, their variants `vae_<name>`, `ddpm_<target>_<weighting>`), one of
-the two classifiers (`guide`, which sees noisy images; `judge`, which sees clean ones), or `data`: real training images
-in the place of samples, the floor.
+A cell is a model of the comparison (`vae`, `hvae`, their variants `vae_<name>`,
+`ddpm_<target>_<weighting>`), one of the two classifiers (`guide`, which sees noisy images; `judge`,
+which sees clean ones), or `data`: real training images in the place of samples, the floor.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def guide_runs(study: Study) -> list[Run]:
 
 
 def judge_runs(study: Study) -> list[Run]:
-    """The one independent classifier, whose features and labels are the same for every figure; none where images have
-    no labels, or samples are not measured."""
+    """The one independent classifier, whose features and labels are the same for every figure; none
+    where images have no labels, or samples are not measured."""
     wanted = study.evaluation.extractors and study.labelled
     return [Run("judge", study.classifiers.judge_seed)] if wanted else []
 
@@ -120,7 +120,8 @@ def guidances(study: Study, run: Run) -> list[str]:
 
 
 def gammas(study: Study, guidance: str) -> list[str]:
-    """The gammas of a sample set. `none` is the model as trained: conditional (gamma = 1) or without labels."""
+    """The gammas of a sample set. `none` is the model as trained: conditional (gamma = 1) or
+    without labels."""
     return ["1"] if guidance == "none" else [gamma_label(g) for g in study.guidance.gammas]
 
 
@@ -131,8 +132,13 @@ def find_run(study: Study, cell: str, seed: int, among: list[Run]) -> Run:
         cells = sorted({r.cell for r in among})
         seeds = sorted({r.seed for r in among if r.cell == cell})
         if seeds:
-            raise ConfigError(f"--seed {seed}: {cell} of study {study.study} has seeds {', '.join(map(str, seeds))}")
-        raise ConfigError(f"--cell {cell}: not in study {study.study}; expected one of {', '.join(cells)}")
+            raise ConfigError(
+                f"--seed {seed}: {cell} of study {study.study} has seeds "
+                f"{', '.join(map(str, seeds))}"
+            )
+        raise ConfigError(
+            f"--cell {cell}: not in study {study.study}; expected one of {', '.join(cells)}"
+        )
     return run
 
 
@@ -142,7 +148,9 @@ def _training_fields(study: Study, run: Run) -> dict:
         "data": {"name": study.data.name, "split": values["data"]["split"]},
         "cell": run.cell,
         "seed": run.seed,
-        "training": {k: v for k, v in study.training_of(run.cell).model_dump().items() if k not in LOGGING},
+        "training": {
+            k: v for k, v in study.training_of(run.cell).model_dump().items() if k not in LOGGING
+        },
         "precision": study.precision,
     }
     if run.model == "ddpm":
@@ -159,7 +167,8 @@ def _training_fields(study: Study, run: Run) -> dict:
 def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> dict:
     """Everything that changes the numbers of a stage's result, and nothing that does not.
 
-    Left out on purpose: title, tracking, device, threads, logging and checkpoint intervals, the other cells and seeds.
+    Left out on purpose: title, tracking, device, threads, logging and checkpoint intervals, the
+    other cells and seeds.
     """
     values = study.model_dump(mode="json")
     fields: dict = {"stage": stage, "code": code_digest(stage)}
@@ -170,14 +179,20 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
     if run.model != FLOOR:
         fields |= {"run": _training_fields(study, run), "training_code": code_digest("train")}
     if stage == "sample":
-        fields |= {"sampling": values["sampling"], "guidance": guidance, "gammas": gammas(study, guidance)}
+        fields |= {
+            "sampling": values["sampling"],
+            "guidance": guidance,
+            "gammas": gammas(study, guidance),
+        }
         if guidance == "classifier":
             fields |= {"guide": _training_fields(study, Run("guide", run.seed))}
     elif stage == "likelihood":
         fields |= {"likelihood": values["likelihood"]}
     elif stage == "evaluate":
         fields |= {
-            "evaluation": {k: v for k, v in values["evaluation"].items() if k != "inception"},  # checked by digest
+            "evaluation": {
+                k: v for k, v in values["evaluation"].items() if k != "inception"
+            },  # checked by digest
             "sampling": values["sampling"],
             "cell": run.cell,
             "seed": run.seed,
@@ -192,10 +207,13 @@ def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: 
 
 def identity(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> str:
     """16 hexadecimal digits: SHA-256 over the declared fields."""
-    text = json.dumps(identity_fields(study, stage, run, guidance), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        identity_fields(study, stage, run, guidance), sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def work_dir(study: Study, run: Run) -> Path:
-    """Where a training keeps what outlives an interruption. Never a declared output: engines delete those."""
+    """Where a training keeps what outlives an interruption. Never a declared output: engines delete
+    those."""
     return Path("work") / identity(study, "train", run)

@@ -1,8 +1,8 @@
 """Grey levels and numbers: K levels k = 0..K-1 stand for K bins of width 2/K that fill [-1, 1].
 
-The one place that knows the bin width; decoders, bounds and samples all use it. With centres 2(k + 1/2)/K - 1 (Kingma
-et al. 2021, arXiv:2107.00630) a bin is 2/K wide everywhere, where k/127.5 - 1 has bins of 2/255 and half bins at the
-ends.
+The one place that knows the bin width; decoders, bounds and samples all use it. With centres 2(k +
+1/2)/K - 1 (Kingma et al. 2021, arXiv:2107.00630) a bin is 2/K wide everywhere, where k/127.5 - 1
+has bins of 2/255 and half bins at the ends.
 """
 
 from __future__ import annotations

@@ -17,12 +17,21 @@ from typing import Any
 from threetargets.digest import code_digest
 from threetargets.grid import Run
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torch-fidelity", "mlflow-skinny", "snakemake")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch-fidelity",
+    "mlflow-skinny",
+    "snakemake",
+)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number with its uncertainty. `stderr` is over what `spread` says; `n` is the number of things averaged."""
+    """One number with its uncertainty. `stderr` is over what `spread` says; `n` is the number of
+    things averaged."""
 
     metric: str
     value: float | None
@@ -37,7 +46,8 @@ class Figure:
 
 @dataclass
 class Record:
-    """The result of one stage for one run. `status` is ok or failed; `reason` says why it failed."""
+    """The result of one stage for one run. `status` is ok or failed; `reason` says why it
+    failed."""
 
     stage: str
     study: str
@@ -77,7 +87,9 @@ def _git(*arguments: str) -> str:
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
@@ -86,7 +98,9 @@ def provenance(stage: str, data_digest: str, device: str, threads: int) -> dict[
     """Commit, code digest, data digest, packages, processor: what a rerun has to hold fixed."""
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!reports")),
+        "modified": bool(
+            _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!reports")
+        ),
         "code_digest": code_digest(stage),
         "data_digest": data_digest,
         "python": sys.version.split()[0],

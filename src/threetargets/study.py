@@ -1,4 +1,5 @@
-"""The typed parameters of a study: one file, every key known, every value checked before work starts."""
+"""The typed parameters of a study: one file, every key known, every value checked before work
+starts."""
 
 from __future__ import annotations
 
@@ -169,7 +170,9 @@ class Evaluation(Section):
     kid_subsets: Positive
     neighbours: Positive
     bootstrap: Annotated[int, Field(ge=2)]
-    extractors: Annotated[list[Literal["judge", "inception"]], AfterValidator(no_repeats)] = Field(default=["judge"])
+    extractors: Annotated[list[Literal["judge", "inception"]], AfterValidator(no_repeats)] = Field(
+        default=["judge"]
+    )
     inception: str | None = None
     fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = Field(default=[1, 2, 3])
     fid_partitions: Positive = 4
@@ -177,7 +180,10 @@ class Evaluation(Section):
     @model_validator(mode="after")
     def _a_line(self) -> Evaluation:
         if len(self.fid_parts) == 1:
-            raise ValueError(f"fid_parts is {self.fid_parts}: a line in 1/N takes two numbers of parts, or [] for none")
+            raise ValueError(
+                f"fid_parts is {self.fid_parts}: a line in 1/N takes two numbers of parts, or "
+                "[] for none"
+            )
         return self
 
 
@@ -187,8 +193,9 @@ class Tracking(Section):
 
 
 class Comparison(Section):
-    """Margins of the equivalence tests and the family-wise error rate, fixed before the runs. The bound's is in the
-    unit in which likelihoods of the data are told: bits/dim, or nats for binary images."""
+    """Margins of the equivalence tests and the family-wise error rate, fixed before the runs. The
+    bound's is in the unit in which likelihoods of the data are told: bits/dim, or nats for binary
+    images."""
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     bound_margin: PositiveReal
@@ -226,8 +233,8 @@ class Study(Section):
         return self
 
     def training_of(self, cell: str) -> Training:
-        """The training block of a cell: its family's, with what a variant says of its own. Raises ValueError in one
-        line."""
+        """The training block of a cell: its family's, with what a variant says of its own. Raises
+        ValueError in one line."""
         family, _, variant = cell.partition("_")
         block: Training = getattr(self.training, family)
         if family not in AUTOENCODERS or not variant:
@@ -236,12 +243,17 @@ class Study(Section):
         try:
             return Training.model_validate({**block.model_dump(), **changes})
         except (ValidationError, TypeError) as error:
-            said = complaint(error, Training) if isinstance(error, ValidationError) else "expected a mapping of keys"
+            said = (
+                complaint(error, Training)
+                if isinstance(error, ValidationError)
+                else "expected a mapping of keys"
+            )
             raise ValueError(f"{family}.variants.{variant}.{TRAINING}: {said}") from None
 
     @property
     def labelled(self) -> bool:
-        """Whether the images have classes: a judge and a guide can be trained, and samples asked for."""
+        """Whether the images have classes: a judge and a guide can be trained, and samples asked
+        for."""
         return CLASSES[self.data.name] > 1
 
     @property
@@ -257,10 +269,12 @@ class Study(Section):
 
 
 def parse(values: object, name: str) -> Study:
-    """The study in `values`. Raises ConfigError with one line that names the key, the value and what was expected."""
+    """The study in `values`. Raises ConfigError with one line that names the key, the value and
+    what was expected."""
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{name}: expected a mapping of parameters, found {'nothing' if values is None else type(values).__name__}"
+            f"{name}: expected a mapping of parameters, found "
+            f"{'nothing' if values is None else type(values).__name__}"
         )
     try:
         return Study.model_validate(values)

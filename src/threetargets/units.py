@@ -1,4 +1,5 @@
-"""The unit in which a likelihood is told: bits/dim of grey images, nats of binary ones, as the literature has them."""
+"""The unit in which a likelihood is told: bits/dim of grey images, nats of binary ones, as the
+literature has them."""
 
 from __future__ import annotations
 

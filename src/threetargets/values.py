@@ -1,4 +1,5 @@
-"""The kinds of value that a parameter can have, each with what is legal; the names are those of the registries."""
+"""The kinds of value that a parameter can have, each with what is legal; the names are those of the
+registries."""
 
 from __future__ import annotations
 
@@ -21,13 +22,15 @@ PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """A block of a parameter file: unknown keys are errors, and nothing changes after it was read."""
+    """A block of a parameter file: unknown keys are errors, and nothing changes after it was
+    read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
 
 def kind_of(extractor: str) -> str:
-    """`judge` of judge-0123456789abcdef: what an extractor is, without the digest of its weights."""
+    """`judge` of judge-0123456789abcdef: what an extractor is, without the digest of its
+    weights."""
     return extractor.rpartition("-")[0]
 
 
@@ -38,13 +41,15 @@ def no_repeats(values: list) -> list:
 
 
 def cell_name(name: str) -> str:
-    """A cell of the grid: `vae`, `hvae`, a variant of them as `vae_<name>`, or `ddpm_<target>_<weighting>`."""
+    """A cell of the grid: `vae`, `hvae`, a variant of them as `vae_<name>`, or
+    `ddpm_<target>_<weighting>`."""
     parts = name.split("_")
     if parts[0] in AUTOENCODERS and len(parts) <= 2:
         return name if len(parts) == 1 else f"{parts[0]}_{variant_name(parts[1])}"
     if parts[0] != "ddpm" or len(parts) != 3:
         raise ValueError(
-            f"unknown model {name!r}; expected vae, hvae, vae_<variant>, hvae_<variant> or ddpm_<target>_<weighting>"
+            f"unknown model {name!r}; expected vae, hvae, vae_<variant>, hvae_<variant> or "
+            "ddpm_<target>_<weighting>"
         )
     if parts[1] not in TARGETS:
         raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
@@ -56,7 +61,9 @@ def cell_name(name: str) -> str:
 def variant_name(name: str) -> str:
     """The second half of a cell such as vae_z20."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise ValueError(f"{name!r} names a variant; expected lower case letters, digits and hyphens")
+        raise ValueError(
+            f"{name!r} names a variant; expected lower case letters, digits and hyphens"
+        )
     return name
 
 
@@ -64,7 +71,10 @@ def _gamma(value: float) -> float:
     if math.isnan(value) or math.isinf(value):
         raise ValueError("gamma must be a finite number")
     if value < 0:
-        raise ValueError(f"gamma must be 0 (unconditional), 1 (Bayes) or another number, not negative; found {value:g}")
+        raise ValueError(
+            "gamma must be 0 (unconditional), 1 (Bayes) or another number, not negative; found "
+            f"{value:g}"
+        )
     return value
 
 

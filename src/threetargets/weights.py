@@ -14,7 +14,9 @@ from threetargets.errors import DataError
 from threetargets.files import write
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+def write_tensors(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
     """Write a safetensors file in one step. Raises CannotWrite."""
     data = save({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, metadata)
     write(path, lambda file: file.write(data))
@@ -25,7 +27,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path}: damaged ({error}); delete it and run its training again") from None
+        raise DataError(
+            f"{path}: damaged ({error}); delete it and run its training again"
+        ) from None
 
 
 def write_weights(path: Path, state: dict[str, Tensor]) -> None:
@@ -38,13 +42,17 @@ def read_weights(path: Path, model: nn.Module) -> None:
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Copy `tensors` into the model's state. Raises DataError where names, shapes or numbers are not what the model
-    has."""
+    """Copy `tensors` into the model's state. Raises DataError where names, shapes or numbers are
+    not what the model has."""
     own = model.state_dict()
     if set(own) != set(tensors) or any(own[k].shape != v.shape for k, v in tensors.items()):
-        raise DataError(f"{path}: weights of another architecture; delete the file and run its training again")
+        raise DataError(
+            f"{path}: weights of another architecture; delete the file and run its training again"
+        )
     if not all(bool(torch.isfinite(v).all()) for v in tensors.values()):
-        raise DataError(f"{path}: weights that are not finite; delete the file and run its training again")
+        raise DataError(
+            f"{path}: weights that are not finite; delete the file and run its training again"
+        )
     model.load_state_dict(tensors)
 
 

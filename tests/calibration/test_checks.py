@@ -1,11 +1,21 @@
-"""Every check agrees with what is known, and every check disagrees once the function that it measures is broken."""
+"""Every check agrees with what is known, and every check disagrees once the function that it
+measures is broken."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from threetargets.calibration import bounds, densities, evidence, flow, forward, gradients, guided, targets
+from threetargets.calibration import (
+    bounds,
+    densities,
+    evidence,
+    flow,
+    forward,
+    gradients,
+    guided,
+    targets,
+)
 from threetargets.calibration.registry import CHECKS, Check
 from threetargets.diffusion.kernel import Posterior
 from threetargets.diffusion.sample import SAMPLERS, ddim
@@ -62,12 +72,22 @@ def _no_end_bins(levels, count):
     return 2 * k / count - 1, 2 * (k + 1) / count - 1
 
 
-REAL_POSTERIOR, REAL_TWO_SIDED, REAL_GUIDE = forward.posterior, bounds.two_sided_terms, guided.by_classifier
-REAL_VARIANCE, REAL_LOG_PROB, REAL_KL = forward.transition_variance, flow.log_prob, evidence.kl_to_standard
+REAL_POSTERIOR, REAL_TWO_SIDED, REAL_GUIDE = (
+    forward.posterior,
+    bounds.two_sided_terms,
+    guided.by_classifier,
+)
+REAL_VARIANCE, REAL_LOG_PROB, REAL_KL = (
+    forward.transition_variance,
+    flow.log_prob,
+    evidence.kl_to_standard,
+)
 
 
 def _guide(factor: float):
-    return lambda model, classifier, labels, null, gamma: REAL_GUIDE(model, classifier, labels, null, factor * gamma)
+    return lambda model, classifier, labels, null, gamma: REAL_GUIDE(
+        model, classifier, labels, null, factor * gamma
+    )
 
 
 BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
@@ -79,7 +99,10 @@ BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
         "elbo-identity",
         lambda p: p.setattr(evidence, "log_mean_weights", lambda w, k: _mean_of_logs(w, k) + 0.03),
     ),
-    "mean of logarithms": ("elbo-bound", lambda p: p.setattr(evidence, "log_mean_weights", _mean_of_logs)),
+    "mean of logarithms": (
+        "elbo-bound",
+        lambda p: p.setattr(evidence, "log_mean_weights", _mean_of_logs),
+    ),
     "no 1/k": (
         "elbo-bound",
         lambda p: p.setattr(evidence, "log_mean_weights", lambda w, k: torch.logsumexp(w(0, k), 0)),
@@ -90,28 +113,45 @@ BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
     ),
     "steps with too much noise": (
         "forward-marginal",
-        lambda p: p.setattr(forward, "transition_variance", lambda s, t: 1.001 * REAL_VARIANCE(s, t)),
+        lambda p: p.setattr(
+            forward, "transition_variance", lambda s, t: 1.001 * REAL_VARIANCE(s, t)
+        ),
     ),
-    "L_T of x0 itself": ("forward-marginal", lambda p: p.setattr(forward, "prior_term", lambda x, t: x.sum())),
+    "L_T of x0 itself": (
+        "forward-marginal",
+        lambda p: p.setattr(forward, "prior_term", lambda x, t: x.sum()),
+    ),
     "A and B swapped": ("posterior-constants", lambda p: p.setattr(forward, "posterior", _swapped)),
     "C too wide": ("posterior-constants", lambda p: p.setattr(forward, "posterior", _wide)),
     "Tweedie without 1/a": ("tweedie", lambda p: p.setitem(TARGETS, "score", NoTweedie())),
-    "a target that decodes wrongly": ("targets-equivalent", lambda p: p.setitem(TARGETS, "score", NoTweedie())),
+    "a target that decodes wrongly": (
+        "targets-equivalent",
+        lambda p: p.setitem(TARGETS, "score", NoTweedie()),
+    ),
     "the weight of eps for x0": (
         "targets-equivalent",
-        lambda p: p.setattr(type(TARGETS["x0"]), "eps_scale", lambda self, a, s: torch.ones_like(a)),
+        lambda p: p.setattr(
+            type(TARGETS["x0"]), "eps_scale", lambda self, a, s: torch.ones_like(a)
+        ),
     ),
-    "divergences for log ratios": ("two-elbos", lambda p: p.setattr(bounds, "two_sided_terms", _divergences)),
+    "divergences for log ratios": (
+        "two-elbos",
+        lambda p: p.setattr(bounds, "two_sided_terms", _divergences),
+    ),
     "posterior variance": ("bound-excess", lambda p: p.setattr(bounds.bound, "posterior", _wide)),
     "fixed-large for all": (
         "bound-excess",
         lambda p: p.setattr(
-            bounds.bound, "reverse_variance", lambda t, i, v, mse=None: REAL_VARIANCE(t.log_snr[i - 1], t.log_snr[i])
+            bounds.bound,
+            "reverse_variance",
+            lambda t, i, v, mse=None: REAL_VARIANCE(t.log_snr[i - 1], t.log_snr[i]),
         ),
     ),
     "too few steps": (
         "flow-likelihood",
-        lambda p: p.setattr(flow, "log_prob", lambda f, x, h, low, n, *m: REAL_LOG_PROB(f, x, h, low, n // 10, *m)),
+        lambda p: p.setattr(
+            flow, "log_prob", lambda f, x, h, low, n, *m: REAL_LOG_PROB(f, x, h, low, n // 10, *m)
+        ),
     ),
     "Euler for Heun": ("sampler-order", lambda p: p.setitem(SAMPLERS, "heun", ddim)),
     "another gamma": ("guidance-same", lambda p: p.setattr(guided, "by_classifier", _guide(1.01))),
@@ -139,7 +179,8 @@ def test_checks_have_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "steps, known", [(1000, (0.82223, 0.00158, 0.16543, 0.0)), (100, (1.83540, 0.01581, 0.04765, 0))]
+    "steps, known",
+    [(1000, (0.82223, 0.00158, 0.16543, 0.0)), (100, (1.83540, 0.01581, 0.04765, 0))],
 )
 def test_excess_of_the_oracle_itself(steps: int, known: tuple[float, ...]) -> None:
     """Figures of an independent computation."""
@@ -153,7 +194,8 @@ def test_excess_of_the_oracle_itself(steps: int, known: tuple[float, ...]) -> No
 
 
 def test_the_oracle_of_gradient_variances() -> None:
-    """21.75 in one dimension; in d dimensions, mean m = 2/sqrt(d) each, by hand from moments of a Gaussian."""
+    """21.75 in one dimension; in d dimensions, mean m = 2/sqrt(d) each, by hand from moments of a
+    Gaussian."""
     assert gradients.exact_variance("score-function", 1) == pytest.approx(87.0)
     assert gradients.exact_variance("reparameterised", 1) == pytest.approx(4.0)
     assert gradients.exact_variance("score-function", 1) / 4 == pytest.approx(21.75)
@@ -162,5 +204,7 @@ def test_the_oracle_of_gradient_variances() -> None:
 def test_registries_are_covered() -> None:
     said = " ".join(row.quantity for row in forward.marginal())
     assert all(name in said for name in SCHEDULES)
-    assert all(any(row.quantity.endswith(f"as {name}") for row in targets.equivalent()) for name in TARGETS)
+    assert all(
+        any(row.quantity.endswith(f"as {name}") for row in targets.equivalent()) for name in TARGETS
+    )
     assert densities.PLANE.null == 3

@@ -19,7 +19,9 @@ def shown() -> dict[str, list[Shown]]:
 
 
 @pytest.mark.parametrize("name", ERRATUM)
-def test_the_corrected_form_is_right_and_the_printed_one_is_not(shown: dict[str, list[Shown]], name: str) -> None:
+def test_the_corrected_form_is_right_and_the_printed_one_is_not(
+    shown: dict[str, list[Shown]], name: str
+) -> None:
     assert shown[name]
     for one in shown[name]:
         assert one.corrected.agrees and one.printed.agrees and one.agrees
@@ -43,9 +45,12 @@ def expected_log_p(variance: float) -> float:
 
 
 def test_tweedie(shown: dict[str, list[Shown]]) -> None:
-    """The printed form is sqrt(abar) times the mean: its error is (1 - sqrt(abar)) of the mean's root mean square."""
+    """The printed form is sqrt(abar) times the mean: its error is (1 - sqrt(abar)) of the mean's
+    root mean square."""
     grid = np.linspace(-8, 8, 40001)
-    for one, abar in zip(shown["tweedie"], (1 / (1 + math.exp(-4)), 0.5, 1 / (1 + math.exp(4))), strict=True):
+    for one, abar in zip(
+        shown["tweedie"], (1 / (1 + math.exp(-4)), 0.5, 1 / (1 + math.exp(4))), strict=True
+    ):
         p, first = np.zeros_like(grid), np.zeros_like(grid)
         for w, m, v in ((0.3, -0.6, 0.02), (0.7, 0.4, 0.05)):
             spread = abar * v + 1 - abar
@@ -71,7 +76,9 @@ def test_posterior_means(shown: dict[str, list[Shown]]) -> None:
     gap = (math.sqrt(here) - math.sqrt(alpha)) * (1 - before) / (1 - here) * -0.4
     assert one.error == pytest.approx(gap, abs=1e-7)
     (one,) = shown["eps-mean"]
-    assert one.printed.measured / one.printed.expected == pytest.approx(math.sqrt(alpha / here), rel=1e-6)
+    assert one.printed.measured / one.printed.expected == pytest.approx(
+        math.sqrt(alpha / here), rel=1e-6
+    )
 
 
 def test_weights(shown: dict[str, list[Shown]]) -> None:
@@ -85,7 +92,8 @@ def test_weights(shown: dict[str, list[Shown]]) -> None:
 
 
 def test_bayes_rule(shown: dict[str, list[Shown]]) -> None:
-    """Without the prior it is a Gaussian in x_{t-1} of mean x_t / sqrt(alpha), times 1 / sqrt(alpha); alpha = 1/2."""
+    """Without the prior it is a Gaussian in x_{t-1} of mean x_t / sqrt(alpha), times 1 /
+    sqrt(alpha); alpha = 1/2."""
     total, mean = shown["bayes-rule"]
     assert total.printed.measured == pytest.approx(math.sqrt(2), rel=1e-8)
     assert mean.printed.measured == pytest.approx(-0.4 * math.sqrt(2), rel=1e-8)
@@ -94,8 +102,12 @@ def test_bayes_rule(shown: dict[str, list[Shown]]) -> None:
 def test_langevin(shown: dict[str, list[Shown]]) -> None:
     """v = (1 - 2 dt)^2 v + dt gives 1 / (4 (1 - dt)); as corrected 1 / (1 - dt / 2)."""
     (one,) = shown["langevin"]
-    assert one.printed.measured == pytest.approx(1 / (4 * (1 - 0.005)), abs=4 * one.printed.uncertainty)
-    assert one.corrected.measured == pytest.approx(1 / (1 - 0.0025), abs=4 * one.corrected.uncertainty)
+    assert one.printed.measured == pytest.approx(
+        1 / (4 * (1 - 0.005)), abs=4 * one.printed.uncertainty
+    )
+    assert one.corrected.measured == pytest.approx(
+        1 / (1 - 0.0025), abs=4 * one.corrected.uncertainty
+    )
 
 
 def test_entropy_and_bounds(shown: dict[str, list[Shown]]) -> None:
@@ -108,11 +120,14 @@ def test_entropy_and_bounds(shown: dict[str, list[Shown]]) -> None:
     assert one.error == pytest.approx(cross - entropy, abs=1e-9)
     (one,) = shown["marginal"]
     assert one.printed.measured == pytest.approx(1 / math.sqrt(2 * math.pi), abs=1e-9)
-    assert one.printed.expected == pytest.approx(norm.pdf(0.6, 0.1, math.sqrt(0.81 + 0.16)), abs=1e-9)
+    assert one.printed.expected == pytest.approx(
+        norm.pdf(0.6, 0.1, math.sqrt(0.81 + 0.16)), abs=1e-9
+    )
 
 
 def test_phase_one(shown: dict[str, list[Shown]]) -> None:
-    """y ~ N(0, 1), z_1 = 0.9 y + 0.4 n, z_2 = 0.6 z_1 + 0.8 n: the printed decoder is that of y given z_1."""
+    """y ~ N(0, 1), z_1 = 0.9 y + 0.4 n, z_2 = 0.6 z_1 + 0.8 n: the printed decoder is that of y
+    given z_1."""
     (one,) = shown["phase-one"]
     slope, variance = 0.9 / 0.97, 1 - 0.81 / 0.97
     second = 0.97 * (1 - 0.6 * slope) ** 2 + 0.64 * slope**2
@@ -120,7 +135,9 @@ def test_phase_one(shown: dict[str, list[Shown]]) -> None:
         0.5 * math.log(2 * math.pi * variance) + second / (2 * variance), rel=0.02
     )
     gone = 0.97 - (0.6 * 0.97) ** 2 / (0.36 * 0.97 + 0.64)
-    assert one.printed.expected == pytest.approx(0.5 * math.log(2 * math.pi * math.e * gone), abs=1e-9)
+    assert one.printed.expected == pytest.approx(
+        0.5 * math.log(2 * math.pi * math.e * gone), abs=1e-9
+    )
 
 
 def test_the_consistency_term_is_another_number(shown: dict[str, list[Shown]]) -> None:
@@ -129,7 +146,9 @@ def test_the_consistency_term_is_another_number(shown: dict[str, list[Shown]]) -
 
 
 def test_an_erratum_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not known("x", 1.0, 1.0, 1.0, 1e-9, "rounding").agrees  # the printed form is right after all
+    assert not known(
+        "x", 1.0, 1.0, 1.0, 1e-9, "rounding"
+    ).agrees  # the printed form is right after all
     assert not known("x", 1.0, 1.1, 2.0, 1e-9, "rounding").agrees  # the corrected one is wrong
     q = diffusion.posterior
     monkeypatch.setattr(diffusion, "posterior", lambda s, t: q(s, t)._replace(B=1.01 * q(s, t).B))

@@ -1,4 +1,5 @@
-"""The stage: what it writes, that it is the same twice, its exit code, and a page that is whole and escaped."""
+"""The stage: what it writes, that it is the same twice, its exit code, and a page that is whole and
+escaped."""
 
 import json
 import sys
@@ -73,7 +74,11 @@ def test_what_the_file_holds_is_escaped() -> None:
         check |= {"what": attack, "source": attack, "id": attack}
         check["rows"][0] |= {"quantity": attack, "basis": attack, "origin": attack, "unit": attack}
     values["errata"][0] |= {"printed": attack, "corrected": attack, "where": attack}
-    values |= {"rule": attack, "command": attack, "provenance": {"commit": attack, "packages": {attack: attack}}}
+    values |= {
+        "rule": attack,
+        "command": attack,
+        "provenance": {"commit": attack, "packages": {attack: attack}},
+    }
     html = checked(calibration_page.render(calibrated.of(values)))
     assert "script" not in html.tags
     assert "".join(html.text).count(attack) > 20

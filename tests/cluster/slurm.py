@@ -1,4 +1,5 @@
-"""A one-node Slurm of our own, with two GPUs that are none, in a folder and on ports of its own; without accounting."""
+"""A one-node Slurm of our own, with two GPUs that are none, in a folder and on ports of its own;
+without accounting."""
 
 from __future__ import annotations
 
@@ -14,11 +15,22 @@ from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
+PROGRAMS = (
+    "munged",
+    "slurmctld",
+    "slurmd",
+    "sbatch",
+    "srun",
+    "squeue",
+    "scancel",
+    "scontrol",
+    "sinfo",
+)
 SEARCH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
 
-# linuxproc, none and config_overrides do without cgroups and claim more than the machine has. MinJobAge keeps finished
-# jobs visible to squeue. A gres without a device file counts as none, so two character devices stand in.
+# linuxproc, none and config_overrides do without cgroups and claim more than the machine has.
+# MinJobAge keeps finished jobs visible to squeue. A gres without a device file counts as none, so
+# two character devices stand in.
 CONFIGURATION = """\
 ClusterName=toy
 SlurmctldHost=localhost(127.0.0.1)
@@ -52,7 +64,8 @@ GresTypes=gpu
 MinJobAge=3600
 KillWait=20
 JobRequeue=1
-NodeName=localhost NodeAddr=127.0.0.1 NodeHostname={host} CPUs=8 RealMemory=200000 Gres=gpu:2 State=UNKNOWN
+NodeName=localhost NodeAddr=127.0.0.1 NodeHostname={host} \
+    CPUs=8 RealMemory=200000 Gres=gpu:2 State=UNKNOWN
 PartitionName=all Nodes=localhost Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -69,7 +82,9 @@ class Slurm:
     environment: dict[str, str]
 
     def call(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
@@ -77,7 +92,11 @@ class Slurm:
     def jobs(self) -> list[dict[str, str]]:
         """Every job that was ever submitted, its fields by the names of `scontrol show job`."""
         lines = self.call("scontrol", "show", "job", "--oneliner").splitlines()
-        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines if "JobId=" in line]
+        return [
+            dict(word.split("=", 1) for word in line.split() if "=" in word)
+            for line in lines
+            if "JobId=" in line
+        ]
 
 
 def _free_ports(count: int) -> list[int]:
@@ -109,17 +128,24 @@ def _stop(pid_file: Path) -> None:
 
 def _start(slurm: Slurm, *command: str) -> None:
     """A daemon, which goes to the background by itself."""
-    done = subprocess.run(command, env=slurm.environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=slurm.environment, capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode:
-        raise CannotStart(f"{Path(command[0]).name} does not start: {(done.stderr or done.stdout).strip()[-300:]}")
+        raise CannotStart(
+            f"{Path(command[0]).name} does not start: {(done.stderr or done.stdout).strip()[-300:]}"
+        )
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Slurm]:
-    """A cluster for as long as the block lasts. Raises CannotStart; stops every daemon and job at the end."""
+    """A cluster for as long as the block lasts. Raises CannotStart; stops every daemon and job at
+    the end."""
     missing = [name for name in PROGRAMS if shutil.which(name, path=SEARCH) is None]
     if missing:
-        raise CannotStart(f"not installed: {', '.join(missing)} (Debian packages slurm-wlm and munge)")
+        raise CannotStart(
+            f"not installed: {', '.join(missing)} (Debian packages slurm-wlm and munge)"
+        )
     programs = {name: str(shutil.which(name, path=SEARCH)) for name in PROGRAMS}
     for name in ("etc", "run", "log", "state", "spool", "bin"):
         (folder / name).mkdir(mode=0o755, parents=True)
@@ -127,16 +153,23 @@ def running(folder: Path) -> Iterator[Slurm]:
     names = {"user": getuser(), "host": socket.gethostname().split(".")[0], "folder": folder}
     configuration = folder / "etc" / "slurm.conf"
     configuration.write_text(CONFIGURATION.format(controller=controller, node=node, **names))
-    (folder / "etc" / "gres.conf").write_text("NodeName=localhost Name=gpu File=/dev/null,/dev/zero\n")
+    (folder / "etc" / "gres.conf").write_text(
+        "NodeName=localhost Name=gpu File=/dev/null,/dev/zero\n"
+    )
     key = folder / "etc" / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
-    # The executor takes SLURM_CONF from the environment of a job's step; a real cluster has /etc/slurm/slurm.conf.
+    # The executor takes SLURM_CONF from the environment of a job's step; a real cluster has
+    # /etc/slurm/slurm.conf.
     wrapper = folder / "bin" / "srun"
     wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {programs["srun"]} "$@"\n')
     wrapper.chmod(0o755)
     path = os.pathsep.join([str(folder / "bin"), SEARCH])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SBATCH_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SLURM_", "SBATCH_"))
+    }
     slurm = Slurm(folder, {**kept, "SLURM_CONF": str(configuration), "PATH": path})
     run, log = folder / "run", folder / "log"
     try:
@@ -161,7 +194,10 @@ def _wait_for_the_node(slurm: Slurm) -> None:
         if state == "idle":
             return
         time.sleep(0.1)
-    raise CannotStart(f"the node is {state or 'silent'}: {(slurm.folder / 'log/slurmctld.log').read_text()[-500:]}")
+    raise CannotStart(
+        f"the node is {state or 'silent'}: "
+        f"{(slurm.folder / 'log/slurmctld.log').read_text()[-500:]}"
+    )
 
 
 def _end_jobs(slurm: Slurm) -> None:

@@ -1,5 +1,6 @@
-"""A small study on a real Slurm, by the shipped profile, with trainings cancelled, requeued and out of time in the
-middle, sweeps scattered and jobs grouped: every figure is the undisturbed local run's."""
+"""A small study on a real Slurm, by the shipped profile, with trainings cancelled, requeued and out
+of time in the middle, sweeps scattered and jobs grouped: every figure is the undisturbed local
+run's."""
 
 from __future__ import annotations
 
@@ -24,12 +25,18 @@ pytestmark = pytest.mark.study
 
 CELL = "ddpm_eps_eps-equivalent"
 LOCAL = ("--cores", "2", "--configfile", "small.yaml", "--set-threads", "train=1")
-# The profile as it is, but for three things: the cluster is looked at often, threads are those of the local run, and
-# the rules of one group ask for their GPU as a generic resource, as some sites want it.
+# The profile as it is, but for three things: the cluster is looked at often, threads are those of
+# the local run, and the rules of one group ask for their GPU as a generic resource, as some sites
+# want it.
 ONE_THREAD = [f"{rule}=1" for rule in ("train", "sample_shard", "likelihood", "evaluate")]
 CLUSTER = ("--workflow-profile", "workflow/profiles/slurm", "--configfile", "small.yaml")
 CLUSTER += ("--set-scatter", "sweep=2", "--set-threads", *ONE_THREAD)
-CLUSTER += ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1")
+CLUSTER += (
+    "--slurm-init-seconds-before-status-checks",
+    "2",
+    "--seconds-between-status-checks",
+    "1",
+)
 CLUSTER += (
     "--set-resources",
     *[f"{rule}:{ask}" for rule in ("likelihood", "evaluate") for ask in ("gpu=0", "gres=gpu:1")],
@@ -38,13 +45,17 @@ TIMES = ("seconds", "per_second")
 
 
 def small() -> dict:
-    """The smoke study with one seed and two cells, on a GPU where there is one; its trainings last a few seconds."""
+    """The smoke study with one seed and two cells, on a GPU where there is one; its trainings last
+    a few seconds."""
     values = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
     values |= {"study": "small", "seeds": [0], "cells": ["vae", CELL], "device": "auto"}
     values["sampling"] |= {"images": 100, "batch": 30}
     values["guidance"]["gammas"] = [0, 3]
     for model in ("vae", "ddpm", "guide"):
-        values["training"][model] = values["training"][model] | {"steps": 1500, "checkpoint_every": 500}
+        values["training"][model] = values["training"][model] | {
+            "steps": 1500,
+            "checkpoint_every": 500,
+        }
     return values
 
 
@@ -61,7 +72,9 @@ class Done:
             rows = [row for row in csv.DictReader(file) if not row["metric"].endswith(TIMES)]
         values = ("value", "stderr", "n", "status")
         return {
-            tuple(v for k, v in row.items() if k not in (*values, "run_id")): tuple(row[k] for k in values)
+            tuple(v for k, v in row.items() if k not in (*values, "run_id")): tuple(
+                row[k] for k in values
+            )
             for row in rows
         }
 
@@ -87,7 +100,8 @@ def local(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Done:
 def hold_in_mid_training(folder: Path, run: Run, study_run: Future) -> dict:
     """Stop the training's process once it has made some steps; who it is, from its lock.
 
-    It can then only save when Slurm continues it, after every other process of the job has had its SIGTERM.
+    It can then only save when Slurm continues it, after every other process of the job has had its
+    SIGTERM.
     """
     work = folder / grid.work_dir(study.load(folder / "small.yaml"), run)
     deadline = time.monotonic() + 120
@@ -105,7 +119,8 @@ def out_of_time(slurm: Slurm, job: str) -> None:
 
 
 def requeued(slurm: Slurm, job: str) -> None:
-    """Sent back to the queue, as after a pre-emption; without the two minutes that Slurm then waits."""
+    """Sent back to the queue, as after a pre-emption; without the two minutes that Slurm then
+    waits."""
     slurm.call("scontrol", "requeue", job)
     for _ in range(400):
         (state,) = [each["JobState"] for each in slurm.jobs() if each["JobId"] == job]
@@ -127,7 +142,9 @@ def disturbed(slurm: Slurm, local: Done, tmp_path_factory: pytest.TempPathFactor
     folder, begun = prepared(tmp_path_factory.mktemp("disturbed")), time.monotonic()
     environment = {"SLURM_CONF": slurm.environment["SLURM_CONF"], "OMP_NUM_THREADS": "1"}
     with ThreadPoolExecutor(len(FAULTS) + 1) as threads:
-        run = threads.submit(run_snakemake, folder, *CLUSTER, first=slurm.folder / "bin", **environment)
+        run = threads.submit(
+            run_snakemake, folder, *CLUSTER, first=slurm.folder / "bin", **environment
+        )
 
         def disturb(which: Run) -> None:
             FAULTS[which](slurm, hold_in_mid_training(folder, which, run)["job"])
@@ -148,12 +165,17 @@ def test_every_figure_is_the_undisturbed_local_run_s(local: Done, disturbed: Don
 @pytest.mark.parametrize("pattern", ["seed*/weights.safetensors", "seed*/samples/*/gamma*.npz"])
 def test_weights_and_samples_are_the_same_bytes(local: Done, disturbed: Done, pattern: str) -> None:
     runs = Path("results/small/runs")
-    found = sorted(path.relative_to(local.folder) for path in (local.folder / runs).glob(f"*/{pattern}"))
+    found = sorted(
+        path.relative_to(local.folder) for path in (local.folder / runs).glob(f"*/{pattern}")
+    )
     assert found == sorted(
-        path.relative_to(disturbed.folder) for path in (disturbed.folder / runs).glob(f"*/{pattern}")
+        path.relative_to(disturbed.folder)
+        for path in (disturbed.folder / runs).glob(f"*/{pattern}")
     )
     assert len(found) >= 4
-    assert [p for p in found if (local.folder / p).read_bytes() != (disturbed.folder / p).read_bytes()] == []
+    assert [
+        p for p in found if (local.folder / p).read_bytes() != (disturbed.folder / p).read_bytes()
+    ] == []
     assert not list((disturbed.folder / runs).rglob("shards/*")), "shards are temporary"
 
 
@@ -162,7 +184,9 @@ def test_trainings_that_were_ended_went_on_from_where_they_were(disturbed: Done)
         log = (disturbed.folder / f"logs/small/train/{run.cell}-seed0.log").read_text()
         assert f"{run.cell} seed 0: goes on after step " in log
     states = {
-        run.cell: sorted(job["JobState"] for job in disturbed.of_rule("rule_train") if run.cell in job["Comment"])
+        run.cell: sorted(
+            job["JobState"] for job in disturbed.of_rule("rule_train") if run.cell in job["Comment"]
+        )
         for run in FAULTS
     }
     assert states["vae"] == ["CANCELLED", "COMPLETED"]
@@ -190,10 +214,15 @@ def test_short_jobs_share_a_submission(disturbed: Done) -> None:
     assert 3 <= grouped <= 6, [job["Comment"] for job in disturbed.jobs]
 
 
-def test_nothing_is_left_in_the_queue_and_a_second_run_does_nothing(slurm: Slurm, disturbed: Done) -> None:
+def test_nothing_is_left_in_the_queue_and_a_second_run_does_nothing(
+    slurm: Slurm, disturbed: Done
+) -> None:
     assert slurm.call("squeue", "--noheader") == ""
     again = run_snakemake(
-        disturbed.folder, *CLUSTER, first=slurm.folder / "bin", SLURM_CONF=slurm.environment["SLURM_CONF"]
+        disturbed.folder,
+        *CLUSTER,
+        first=slurm.folder / "bin",
+        SLURM_CONF=slurm.environment["SLURM_CONF"],
     )
     assert again.returncode == 0, again.stdout
     assert "Nothing to be done" in again.stdout

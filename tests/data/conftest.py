@@ -10,11 +10,13 @@ PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
 
 class Server:
-    """`contents` by path; `script` by path: what is done with the first, second, ... request, the last one for ever.
+    """`contents` by path; `script` by path: what is done with the first, second, ... request, the
+    last one for ever.
 
-    A step is `ok`, `no-range`, `html`, `page`, a status, or a pair with a number of bytes: `cut` (says the whole
-    length, sends so many), `ends` (says no length, sends so many), `stalls` (sends so many and falls silent),
-    `says` (claims another length), `from` (a range that starts elsewhere).
+    A step is `ok`, `no-range`, `html`, `page`, a status, or a pair with a number of bytes: `cut`
+    (says the whole length, sends so many), `ends` (says no length, sends so many), `stalls` (sends
+    so many and falls silent), `says` (claims another length), `from` (a range that starts
+    elsewhere).
     """
 
     def __init__(self):
@@ -34,7 +36,9 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.stop = threading.Event()
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
     @property
     def address(self):
@@ -54,7 +58,11 @@ class Server:
             request.send_error(step)
             return
         kind, count = step if isinstance(step, tuple) else (step, None)
-        body, status, headers = self.contents.get(path, b""), 200, {"Content-Type": "application/octet-stream"}
+        body, status, headers = (
+            self.contents.get(path, b""),
+            200,
+            {"Content-Type": "application/octet-stream"},
+        )
         whole = len(body)
         range_ = request.headers.get("Range")
         if range_ and kind not in ("no-range", "html", "page"):
@@ -63,7 +71,9 @@ class Server:
             headers["Content-Range"] = f"bytes {start}-{whole - 1}/{whole}"
         if kind in ("html", "page"):
             body = PAGE
-            headers["Content-Type"] = "text/html; charset=utf-8" if kind == "html" else "application/octet-stream"
+            headers["Content-Type"] = (
+                "text/html; charset=utf-8" if kind == "html" else "application/octet-stream"
+            )
         if kind != "ends":
             headers["Content-Length"] = str(count if kind == "says" else len(body))
         request.send_response(status)

@@ -1,4 +1,5 @@
-"""One file from servers that stall, truncate and lie: it arrives whole or not at all, and the error says why."""
+"""One file from servers that stall, truncate and lie: it arrives whole or not at all, and the error
+says why."""
 
 import errno
 import hashlib
@@ -23,7 +24,9 @@ QUICK = Patience(failures=3, connect=2, silence=0.3)
 def file(server):
     server.contents[NAME] = BODY
     address = f"{server.address}/{NAME}"
-    return File(path=NAME, size=len(BODY), sha256=hashlib.sha256(BODY).hexdigest(), addresses=(address,))
+    return File(
+        path=NAME, size=len(BODY), sha256=hashlib.sha256(BODY).hexdigest(), addresses=(address,)
+    )
 
 
 @pytest.fixture
@@ -37,7 +40,11 @@ def get(file, goal, *more):
 
 def left(goal):
     """What lies in the cache but for the lock."""
-    return sorted(p.name for p in goal.parent.iterdir() if p.suffix != ".lock") if goal.parent.exists() else []
+    return (
+        sorted(p.name for p in goal.parent.iterdir() if p.suffix != ".lock")
+        if goal.parent.exists()
+        else []
+    )
 
 
 def test_arrives_whole(file, goal, server, capsys):
@@ -71,7 +78,11 @@ def test_later_call_goes_on(file, goal, server):
     assert left(goal) == ["file.gz.part"]
     server.script[NAME] = ["ok"]
     get(file, goal)
-    assert goal.read_bytes() == BODY and server.ranges()[-1] == "bytes=100000-" and left(goal) == ["file.gz"]
+    assert (
+        goal.read_bytes() == BODY
+        and server.ranges()[-1] == "bytes=100000-"
+        and left(goal) == ["file.gz"]
+    )
 
 
 def test_without_range_it_starts_over(file, goal, server):
@@ -96,7 +107,9 @@ def test_gives_up_naming_every_address(file, goal, server, gone, apart):
     server.script[NAME] = [500]
     with pytest.raises(MissingInput) as error:
         get(file, goal, f"{gone}/other")
-    assert "HTTP 500" in str(error.value) and f"{gone}/other: Connection refused" in str(error.value)
+    assert "HTTP 500" in str(error.value) and f"{gone}/other: Connection refused" in str(
+        error.value
+    )
     assert "THREETARGETS_MIRROR" in str(error.value) and "\n" not in str(error.value)
     assert apart == [1.0, 2.0] and not goal.exists()
 
@@ -194,19 +207,42 @@ except UserError as error:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [("size=128k", "No space left on device"), ("size=1m,ro", "Read-only file system")]
+    ("options", "said"),
+    [("size=128k", "No space left on device"), ("size=1m,ro", "Read-only file system")],
 )
 def test_real_file_systems(file, tmp_path, options, said):
     """A tmpfs that is too small, and one that is read-only, in a mount namespace of their own."""
     folder = tmp_path / "mounted"
     folder.mkdir()
-    mount = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs {folder} && exec "$@"', "sh"]
+    mount = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        f'mount -t tmpfs -o {options} tmpfs {folder} && exec "$@"',
+        "sh",
+    ]
     try:
         subprocess.run([*mount, "true"], check=True, capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("no permission to mount a tmpfs")
-    inside = [sys.executable, "-c", MOUNTED, str(folder / "set/x"), str(file.size), file.sha256, file.addresses[0]]
-    listed = [*mount, "sh", "-c", f'"$@"; code=$?; find {folder} -type f -size +0; exit $code', "sh", *inside]
+    inside = [
+        sys.executable,
+        "-c",
+        MOUNTED,
+        str(folder / "set/x"),
+        str(file.size),
+        file.sha256,
+        file.addresses[0],
+    ]
+    listed = [
+        *mount,
+        "sh",
+        "-c",
+        f'"$@"; code=$?; find {folder} -type f -size +0; exit $code',
+        "sh",
+        *inside,
+    ]
     done = subprocess.run(listed, capture_output=True, text=True, timeout=60)
     assert done.returncode == 5, done.stderr
     (line,) = done.stdout.splitlines()  # and no file is left but empty ones

@@ -1,4 +1,5 @@
-"""Cache, mirrors and public addresses of tiny data sets in two forms, one of them without public address."""
+"""Cache, mirrors and public addresses of tiny data sets in two forms, one of them without public
+address."""
 
 import hashlib
 import io
@@ -40,7 +41,9 @@ PACKED = archive(PLAIN)
 
 
 def a_file(path, body, *addresses):
-    return File(path=path, size=len(body), sha256=hashlib.sha256(body).hexdigest(), addresses=addresses)
+    return File(
+        path=path, size=len(body), sha256=hashlib.sha256(body).hexdigest(), addresses=addresses
+    )
 
 
 @pytest.fixture
@@ -48,7 +51,10 @@ def layouts(server):
     """The archive at two public addresses, the files in mirrors only."""
     server.contents["one/toy.tar.gz"] = server.contents["two/toy.tar.gz"] = PACKED
     both = [f"{server.address}/{home}/toy.tar.gz" for home in ("one", "two")]
-    return ((a_file("toy/toy.tar.gz", PACKED, *both),), tuple(a_file(name, body) for name, body in PLAIN.items()))
+    return (
+        (a_file("toy/toy.tar.gz", PACKED, *both),),
+        tuple(a_file(name, body) for name, body in PLAIN.items()),
+    )
 
 
 def obtain(layouts, mirror=None):
@@ -114,7 +120,10 @@ def test_mirror_of_the_environment(layouts, server, tmp_path, monkeypatch):
 
 def test_incomplete_folder_names_what_it_lacks(layouts, server, tmp_path):
     folder = fill(tmp_path / "mirror", {"toy/a.bin": PLAIN["toy/a.bin"]})
-    with pytest.raises(MissingInput, match=r"mirror of data set toy lacks toy/toy.tar.gz or toy/b.bin; copy it there"):
+    with pytest.raises(
+        MissingInput,
+        match=r"mirror of data set toy lacks toy/toy.tar.gz or toy/b.bin; copy it there",
+    ):
         obtain(layouts, folder)
     assert server.asked == []  # a mirror takes the place of the public addresses
 
@@ -144,7 +153,8 @@ def test_nowhere_public(layouts):
 
 
 def test_archive_is_read_by_exact_name_and_writes_nothing(tmp_path, monkeypatch):
-    """Names that lead out of the folder, absolute names, links and doubles: none of them is touched."""
+    """Names that lead out of the folder, absolute names, links and doubles: none of them is
+    touched."""
     monkeypatch.chdir(tmp_path)
     body = archive(
         {
@@ -160,7 +170,9 @@ def test_archive_is_read_by_exact_name_and_writes_nothing(tmp_path, monkeypatch)
     assert formats.members(path, ["toy/a.bin"]) == [b"good"]
     with pytest.raises(DataError, match=r"has no file toy/link\.bin, toy/b\.bin"):
         formats.members(path, ["toy/a.bin", "toy/link.bin", "toy/b.bin"])
-    assert [p.name for p in tmp_path.rglob("*")] == ["evil.tar.gz"] and not (tmp_path.parent / "escaped").exists()
+    assert [p.name for p in tmp_path.rglob("*")] == ["evil.tar.gz"] and not (
+        tmp_path.parent / "escaped"
+    ).exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"no archive", PACKED[:-20], PACKED[: len(PACKED) // 2]])
@@ -203,7 +215,10 @@ def tiny(server, tmp_path, monkeypatch):
         ),
     )
     monkeypatch.setitem(sources.SOURCES, "cifar10", source)
-    values = {**PARAMS, "data": {"name": "cifar10", "split": {"train": 300, "validation": 100, "test": 80}}}
+    values = {
+        **PARAMS,
+        "data": {"name": "cifar10", "split": {"train": 300, "validation": 100, "test": 80}},
+    }
     values["sampling"] = {**PARAMS["sampling"], "images": 50}
     values["evaluation"] = {**PARAMS["evaluation"], "kid_subset_size": 20}
     return studies.parse(values, "test"), bodies
@@ -224,11 +239,15 @@ def test_archive_and_six_files_make_the_same_splits(tiny, tmp_path, monkeypatch)
     monkeypatch.setenv("THREETARGETS_MIRROR", fill(tmp_path / "mirror", bodies))
     prepare.run(study)
     six = written()
-    assert {k: v for k, v in six.items() if k.endswith(".npz")} == {k: v for k, v in once.items() if k.endswith("npz")}
+    assert {k: v for k, v in six.items() if k.endswith(".npz")} == {
+        k: v for k, v in once.items() if k.endswith("npz")
+    }
     one, two = (json.loads(files["manifest.json"]) for files in (once, six))
     assert one["digest"] == two["digest"]
     assert len(one["source"]["files"]) == 1 and len(two["source"]["files"]) == 6
-    assert str(tmp_path) not in json.dumps(two)  # where this machine had it from is no part of the study
+    assert str(tmp_path) not in json.dumps(
+        two
+    )  # where this machine had it from is no part of the study
 
 
 def test_wrong_download_leaves_nothing_and_the_next_run_is_clean(tiny, server):
@@ -246,6 +265,8 @@ def test_wrong_download_leaves_nothing_and_the_next_run_is_clean(tiny, server):
 def test_unwritable_cache_is_said_in_one_line(tiny, tmp_path, monkeypatch):
     (tmp_path / "blocked").write_text("")
     monkeypatch.setenv("THREETARGETS_CACHE", str(tmp_path / "blocked"))
-    with pytest.raises(CannotWrite, match=r"blocked/cifar10: cannot be written .*THREETARGETS_CACHE"):
+    with pytest.raises(
+        CannotWrite, match=r"blocked/cifar10: cannot be written .*THREETARGETS_CACHE"
+    ):
         prepare.run(tiny[0])
     assert written() == {}

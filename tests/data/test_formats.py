@@ -52,7 +52,9 @@ def test_amat(tmp_path):
 def test_cifar_is_planar_and_starts_with_the_label(tmp_path):
     pixels = np.zeros((2, 3, 32, 32), np.uint8)
     pixels[1, 2, 0, 1] = 77  # blue, first row, second column
-    raw = b"".join(bytes([label]) + image.tobytes() for label, image in zip((3, 9), pixels, strict=True))
+    raw = b"".join(
+        bytes([label]) + image.tobytes() for label, image in zip((3, 9), pixels, strict=True)
+    )
     images, labels = formats.cifar(tmp_path, raw)
     assert np.array_equal(images, pixels) and labels.tolist() == [3, 9]
     assert raw[3073 + 1 + 2 * 1024 + 1] == 77

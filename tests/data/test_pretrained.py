@@ -1,4 +1,5 @@
-"""Inception's weights are found by name, in the environment, in a mirror; and no other file passes for them."""
+"""Inception's weights are found by name, in the environment, in a mirror; and no other file passes
+for them."""
 
 import hashlib
 
@@ -28,7 +29,9 @@ def known(tmp_path, monkeypatch):
 def test_weights_are_found(known, monkeypatch):
     mirror = str(known.parent)
     assert pretrained.obtain(None, mirror) == known / "STANDARD.pth"
-    assert pretrained.obtain(str(known / "FEATURES_ONLY.pth"), mirror) == known / "FEATURES_ONLY.pth"
+    assert (
+        pretrained.obtain(str(known / "FEATURES_ONLY.pth"), mirror) == known / "FEATURES_ONLY.pth"
+    )
     monkeypatch.setenv(pretrained.VARIABLE, str(known / "FEATURES_ONLY.pth"))
     assert pretrained.obtain(None, mirror) == known / "FEATURES_ONLY.pth"
     assert pretrained.obtain(str(known / "STANDARD.pth")) == known / "STANDARD.pth"

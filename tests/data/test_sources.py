@@ -1,6 +1,7 @@
 """The registry of data sets: what it yields is what was published, and nothing else passes.
 
-The downloaded sets are read where THREETARGETS_TEST_MIRROR names a mirror of them (a folder or http address).
+The downloaded sets are read where THREETARGETS_TEST_MIRROR names a mirror of them (a folder or http
+address).
 """
 
 import gzip
@@ -52,7 +53,9 @@ def test_entry_is_complete(name):
             assert len(file.sha256) == 64 and file.size > 0
             assert not file.path.startswith("/") and ".." not in file.path.split("/")
             hosts = [urlsplit(address).netloc for address in file.addresses]
-            assert len(set(hosts)) == len(hosts) and all(a.endswith(file.path.split("/")[-1]) for a in file.addresses)
+            assert len(set(hosts)) == len(hosts) and all(
+                a.endswith(file.path.split("/")[-1]) for a in file.addresses
+            )
     if source.layouts:
         assert any(all(file.addresses for file in layout) for layout in source.layouts)
 
@@ -85,11 +88,22 @@ def test_digits_are_those_of_scikit_learn(arrays):
 
 
 def test_mnist_has_the_published_counts_and_moments(arrays):
-    """Images of each digit, and mean and deviation of the training pixels (0.1307, 0.3081), as the literature has
-    them."""
+    """Images of each digit, and mean and deviation of the training pixels (0.1307, 0.3081), as the
+    literature has them."""
     images, labels, _ = arrays("mnist")
     train, test = Counter(labels[:60000].tolist()), Counter(labels[60000:].tolist())
-    assert [train[k] for k in range(10)] == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert [train[k] for k in range(10)] == [
+        5923,
+        6742,
+        5958,
+        6131,
+        5842,
+        5421,
+        5918,
+        6265,
+        5851,
+        5949,
+    ]
     assert [test[k] for k in range(10)] == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     pixels = images[:60000] / np.float32(255)
     assert pixels.mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)
@@ -111,8 +125,8 @@ def test_cifar_channels_have_the_published_means(arrays):
 
 
 def test_binarised_images_are_draws_from_mnist(arrays):
-    """A draw is 0 where the grey image is black and 1 where it is white: of all 70000 grey images that leaves few,
-    and never none."""
+    """A draw is 0 where the grey image is black and 1 where it is white: of all 70000 grey images
+    that leaves few, and never none."""
     binary, grey = arrays("mnist-binarised").images, arrays("mnist").images
     grey = grey.reshape(len(grey), -1)
     for image in binary[:10].reshape(10, -1):

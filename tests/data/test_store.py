@@ -44,14 +44,19 @@ def test_every_image_is_in_exactly_one_split(study):
 def test_smaller_training_split_keeps_test_and_validation():
     whole = store.split_indices(DIGITS, a_study().data.split)
     fewer = store.split_indices(DIGITS, a_study(train=600).data.split)
-    assert np.array_equal(whole["test"], fewer["test"]) and np.array_equal(whole["validation"], fewer["validation"])
+    assert np.array_equal(whole["test"], fewer["test"]) and np.array_equal(
+        whole["validation"], fewer["validation"]
+    )
     assert np.array_equal(whole["train"][:600], fewer["train"])
 
 
 def test_split_is_the_same_everywhere():
-    """Written down once: another permutation, of another torch or another stream, would move images between splits."""
+    """Written down once: another permutation, of another torch or another stream, would move images
+    between splits."""
     parts = store.split_indices(DIGITS, a_study().data.split)
-    assert parts["test"][:5].tolist() == [480, 572, 994, 393, 1729] and parts["train"][-5:].tolist() == [
+    assert parts["test"][:5].tolist() == [480, 572, 994, 393, 1729] and parts["train"][
+        -5:
+    ].tolist() == [
         812,
         1,
         1317,
@@ -61,21 +66,30 @@ def test_split_is_the_same_everywhere():
 
 
 def test_data_sets_have_permutations_of_their_own():
-    a, b = (store.split_indices(replace(DIGITS, name=name), a_study().data.split)["test"] for name in "ab")
+    a, b = (
+        store.split_indices(replace(DIGITS, name=name), a_study().data.split)["test"]
+        for name in "ab"
+    )
     assert not np.array_equal(a, b)
 
 
 OFFICIAL = replace(DIGITS, name="o", pools=((1000, ("validation", "train")), (797, ("test",))))
-THREE = replace(DIGITS, name="t", pools=((1000, ("train",)), (297, ("validation",)), (500, ("test",))))
+THREE = replace(
+    DIGITS, name="t", pools=((1000, ("train",)), (297, ("validation",)), (500, ("test",)))
+)
 
 
 def test_official_test_images_stay_apart():
     parts = store.split_indices(OFFICIAL, Split(train=700, validation=300, test=600))
     assert sorted(np.concatenate([parts["train"], parts["validation"]])) == list(range(1000))
-    assert len(set(parts["test"])) == 600 and min(parts["test"]) >= 1000 and max(parts["test"]) < 1797
+    assert (
+        len(set(parts["test"])) == 600 and min(parts["test"]) >= 1000 and max(parts["test"]) < 1797
+    )
     fewer = store.split_indices(OFFICIAL, Split(train=100, validation=300, test=10))
     assert np.array_equal(fewer["validation"], parts["validation"])
-    assert np.array_equal(fewer["train"], parts["train"][:100]) and np.array_equal(fewer["test"], parts["test"][:10])
+    assert np.array_equal(fewer["train"], parts["train"][:100]) and np.array_equal(
+        fewer["test"], parts["test"][:10]
+    )
 
 
 def test_official_validation_images_stay_apart():
@@ -90,22 +104,35 @@ def test_official_validation_images_stay_apart():
 @pytest.mark.parametrize(
     ("source", "sizes", "said"),
     [
-        (OFFICIAL, (801, 200, 1), r"801 \+ 200 = 1001 images, but o has 1000 for train and validation"),
+        (
+            OFFICIAL,
+            (801, 200, 1),
+            r"801 \+ 200 = 1001 images, but o has 1000 for train and validation",
+        ),
         (OFFICIAL, (1, 1, 798), "798 images, but o has 797 for test"),
         (THREE, (500, 298, 1), "298 images, but t has 297 for validation"),
     ],
 )
 def test_splits_larger_than_their_pool(source, sizes, said):
     with pytest.raises(ConfigError, match=said):
-        store.split_indices(source, Split(**dict(zip(("train", "validation", "test"), sizes, strict=True))))
+        store.split_indices(
+            source, Split(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
+        )
 
 
 def test_dynamic_binarisation(study, monkeypatch):
-    """Validation and test are drawn once; training images stay grey, and look binary to all but the loop."""
-    grey = np.repeat(np.arange(256, dtype=np.uint8), 8)[:1797].reshape(1797, 1, 1, 1) * np.ones((1, 8, 8), np.uint8)
+    """Validation and test are drawn once; training images stay grey, and look binary to all but the
+    loop."""
+    grey = np.repeat(np.arange(256, dtype=np.uint8), 8)[:1797].reshape(1797, 1, 1, 1) * np.ones(
+        (1, 8, 8), np.uint8
+    )
     labels = DIGITS.read([])[1].astype(np.int64)
     source = replace(
-        DIGITS, levels=2, resampled=True, read=lambda had: (grey, labels), digest=sources.arrays_digest(grey, labels)
+        DIGITS,
+        levels=2,
+        resampled=True,
+        read=lambda had: (grey, labels),
+        digest=sources.arrays_digest(grey, labels),
     )
     monkeypatch.setitem(sources.SOURCES, "digits", source)
     prepare.run(study)
@@ -133,7 +160,9 @@ def test_other_data_are_trained_on_as_stored(study):
 
 def test_splits_larger_than_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"data\.split: 1098 \+ 200 \+ 500 = 1798 images, but digits has 1797"):
+    with pytest.raises(
+        ConfigError, match=r"data\.split: 1098 \+ 200 \+ 500 = 1798 images, but digits has 1797"
+    ):
         prepare.run(a_study(train=1098))
     assert not list(tmp_path.rglob("*.npz"))
 
@@ -142,7 +171,12 @@ def test_what_is_written_is_what_is_read(study):
     prepare.run(study, params="p.yaml")
     data = load_digits()
     manifest = store.load_manifest(study)
-    assert (manifest.name, manifest.levels, manifest.shape, manifest.dims) == ("digits", 17, (1, 8, 8), 64)
+    assert (manifest.name, manifest.levels, manifest.shape, manifest.dims) == (
+        "digits",
+        17,
+        (1, 8, 8),
+        64,
+    )
     assert manifest.classes == 10 and manifest.class_names[7] == "7"
     assert manifest.source["command"] == "threetargets prepare --params p.yaml"
     for split, index in store.split_indices(DIGITS, study.data.split).items():
@@ -201,7 +235,9 @@ def test_file_of_another_split(study):
         store.load_split(study, "test")
 
 
-@pytest.mark.parametrize("edit", [{"levels": 16}, {"shape": [1, 4, 16]}, {"splits": []}, {"digest": "0"}, {"more": 1}])
+@pytest.mark.parametrize(
+    "edit", [{"levels": 16}, {"shape": [1, 4, 16]}, {"splits": []}, {"digest": "0"}, {"more": 1}]
+)
 def test_edited_manifest(study, edit):
     prepare.run(study)
     path = store.manifest_path(study)

@@ -36,7 +36,10 @@ PLANE = Mixture(
         )
     ],
 )
-HUMPS = Mixture(torch.tensor([0.5, 0.5]), [Gaussian(torch.tensor([m]), torch.tensor([[0.16]])) for m in (-0.3, 0.3)])
+HUMPS = Mixture(
+    torch.tensor([0.5, 0.5]),
+    [Gaussian(torch.tensor([m]), torch.tensor([[0.16]])) for m in (-0.3, 0.3)],
+)
 
 
 def level(value):
@@ -53,11 +56,18 @@ def test_the_classifiers_gradient_is_the_difference_of_scores(log_snr):
     """Autograd through p(y | x_t), against s_c - s_u in closed form."""
     x, labels = batch()
     found = log_probability_gradient(PLANE.classify, labels, x, level(log_snr))
-    torch.testing.assert_close(found, PLANE.classify_gradient(x, level(log_snr), labels), rtol=1e-10, atol=1e-10)
-    scores = torch.stack(
-        [PLANE.components[int(k)].score(x[i : i + 1], level(log_snr))[0] for i, k in enumerate(labels)]
+    torch.testing.assert_close(
+        found, PLANE.classify_gradient(x, level(log_snr), labels), rtol=1e-10, atol=1e-10
     )
-    torch.testing.assert_close(found, scores - PLANE.score(x, level(log_snr)), rtol=1e-10, atol=1e-10)
+    scores = torch.stack(
+        [
+            PLANE.components[int(k)].score(x[i : i + 1], level(log_snr))[0]
+            for i, k in enumerate(labels)
+        ]
+    )
+    torch.testing.assert_close(
+        found, scores - PLANE.score(x, level(log_snr)), rtol=1e-10, atol=1e-10
+    )
     assert not found.requires_grad
 
 
@@ -67,7 +77,12 @@ def test_both_guidances_have_the_score_of_one_axis(gamma, log_snr):
     """-eps / s is score_u + gamma (score_c - score_u)."""
     x, labels = batch()
     _, s = signal_noise(level(log_snr))
-    own = torch.stack([PLANE.components[int(k)].score(x[i : i + 1], level(log_snr))[0] for i, k in enumerate(labels)])
+    own = torch.stack(
+        [
+            PLANE.components[int(k)].score(x[i : i + 1], level(log_snr))[0]
+            for i, k in enumerate(labels)
+        ]
+    )
     unconditional = PLANE.score(x, level(log_snr))
     wanted = unconditional + gamma * (own - unconditional)
     for guided in (
@@ -109,7 +124,10 @@ def test_gamma_zero_and_one_are_exactly_the_two_branches(log_snr):
         PLANE.conditional(x, level(log_snr), labels * 0 + PLANE.null),
         PLANE.conditional(x, level(log_snr), labels),
     )
-    guided = [classifier_free(PLANE.conditional, labels, PLANE.null, g)(x, level(log_snr)).eps for g in (0.0, 1.0)]
+    guided = [
+        classifier_free(PLANE.conditional, labels, PLANE.null, g)(x, level(log_snr)).eps
+        for g in (0.0, 1.0)
+    ]
     assert torch.equal(guided[0], nothing.eps) and torch.equal(guided[1], own.eps)
 
     def broken(x_t, log_snr):
@@ -127,7 +145,9 @@ def drawn(label, gamma, count=3000, steps=60):
     x0, _ = HUMPS.draw(count, torch.Generator().manual_seed(7))
     z = torch.randn(count, 1, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     x = process.a[-1] * x0 + process.s[-1] * z
-    guided = by_classifier(HUMPS.conditional, HUMPS.classify, torch.full((count,), label), HUMPS.null, gamma)
+    guided = by_classifier(
+        HUMPS.conditional, HUMPS.classify, torch.full((count,), label), HUMPS.null, gamma
+    )
     return sample(guided, heun(), process, x, lambda: None)[:, 0].numpy()
 
 
@@ -146,9 +166,11 @@ def test_gamma_zero_samples_the_mixture():
 
 
 def test_gamma_above_one_does_not_sample_the_tilted_density():
-    """p(x) p(y | x)^gamma, normalised on a grid, is not where guidance arrives (claim guidance-tilt).
+    """p(x) p(y | x)^gamma, normalised on a grid, is not where guidance arrives (claim
+    guidance-tilt).
 
-    Kolmogorov's distance is 0.04 for a sample of this size at the 1% level; what is found is several times that.
+    Kolmogorov's distance is 0.04 for a sample of this size at the 1% level; what is found is
+    several times that.
     """
     gamma, grid = 4.0, np.linspace(-4, 4, 8001)
     joint = HUMPS.log_joint(torch.tensor(grid[:, None]))
@@ -175,7 +197,8 @@ def network():
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_one_pass_of_two_batches_is_two_passes(network, target, gamma):
-    """And guidance acts alike in the space of eps, x0, score or v: they are affine in each other."""
+    """And guidance acts alike in the space of eps, x0, score or v: they are affine in each
+    other."""
 
     def model(x_t, log_snr, labels):
         return predict(network, TARGETS[target], x_t, log_snr, labels)
@@ -183,7 +206,10 @@ def test_one_pass_of_two_batches_is_two_passes(network, target, gamma):
     x = torch.randn(6, 1, 2, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     labels, log_snr = torch.tensor([0, 1, 2, 0, 1, 2]), level(0.4)
     a, s = signal_noise(log_snr)
-    given, nothing = (TARGETS[target].encode(*model(x, log_snr, y), a, s) for y in (labels, torch.full_like(labels, 3)))
+    given, nothing = (
+        TARGETS[target].encode(*model(x, log_snr, y), a, s)
+        for y in (labels, torch.full_like(labels, 3))
+    )
     expected = TARGETS[target].decode(nothing + gamma * (given - nothing), x, a, s)
     with torch.no_grad():
         found = classifier_free(model, labels, 3, gamma)(x, log_snr)

@@ -1,4 +1,5 @@
-"""Kernel constants against brute-force Bayes, the textbook's products of alphas in many digits, and simulation."""
+"""Kernel constants against brute-force Bayes, the textbook's products of alphas in many digits, and
+simulation."""
 
 import math
 
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from threetargets.diffusion.kernel import add_noise, like, posterior, signal_noise, transition_variance
+from threetargets.diffusion.kernel import (
+    add_noise,
+    like,
+    posterior,
+    signal_noise,
+    transition_variance,
+)
 from threetargets.diffusion.schedule import table_of_betas
 
 mpmath.mp.dps = 50
@@ -29,7 +36,8 @@ def exact(log_snr_s, log_snr_t):
 
 @pytest.mark.parametrize("pair", LEVEL_PAIRS)
 def test_posterior_constants_in_many_digits(pair):
-    """docs/mathematics.md, section 2, from abar and alpha; subtracting in float64 would lose up to 8 digits here."""
+    """docs/mathematics.md, section 2, from abar and alpha; subtracting in float64 would lose up to
+    8 digits here."""
     s, t, alpha = exact(*pair)
     q = posterior(level(pair[0]), level(pair[1]))
     expected = (
@@ -39,7 +47,9 @@ def test_posterior_constants_in_many_digits(pair):
     )
     for got, want in zip(q, expected, strict=True):
         assert float(got) == pytest.approx(float(want), rel=1e-12)
-    assert float(transition_variance(level(pair[0]), level(pair[1]))) == pytest.approx(float(1 - alpha), rel=1e-12)
+    assert float(transition_variance(level(pair[0]), level(pair[1]))) == pytest.approx(
+        float(1 - alpha), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("log_snr", [-30.0, -9.0, -0.3, 0.0, 5.0, 20.0])
@@ -79,12 +89,15 @@ def test_posterior_is_bayes_on_a_grid(pair):
 def test_clean_data_is_the_last_step():
     q = posterior(level(math.inf), level(3.0))
     assert [float(v) for v in q] == [1.0, 0.0, 0.0]
-    assert float(transition_variance(level(math.inf), level(3.0))) == pytest.approx(1 / (1 + math.exp(3.0)), rel=1e-14)
+    assert float(transition_variance(level(math.inf), level(3.0))) == pytest.approx(
+        1 / (1 + math.exp(3.0)), rel=1e-14
+    )
 
 
 @given(st.floats(-10, 10), st.floats(0.001, 5), st.floats(0.001, 5))
 def test_two_steps_compose_to_one(log_snr_r, first, second):
-    """q(x_t | x_r) by way of x_s has the same variance; going back through x_s gives the same posterior mean of x_r."""
+    """q(x_t | x_r) by way of x_s has the same variance; going back through x_s gives the same
+    posterior mean of x_r."""
     l_r, l_s, l_t = level(log_snr_r), level(log_snr_r - first), level(log_snr_r - first - second)
     (a_r, _), (a_s, _), (a_t, _) = signal_noise(l_r), signal_noise(l_s), signal_noise(l_t)
     through = (a_t / a_s) ** 2 * transition_variance(l_r, l_s) + transition_variance(l_s, l_t)
@@ -97,7 +110,8 @@ def test_two_steps_compose_to_one(log_snr_r, first, second):
 
 
 def test_iterated_noising_is_the_marginal():
-    """x_i = sqrt(1 - beta) x_{i-1} + sqrt(beta) eps, mean and variance by recursion (claim forward-marginal)."""
+    """x_i = sqrt(1 - beta) x_{i-1} + sqrt(beta) eps, mean and variance by recursion (claim
+    forward-marginal)."""
     betas = torch.linspace(1e-4, 0.05, 200, dtype=torch.float64)
     table = table_of_betas(betas)
     mean, variance = 1.0, 0.0

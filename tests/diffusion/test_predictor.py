@@ -28,12 +28,15 @@ def test_the_network_sees_float32_and_one_log_snr_an_example():
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("levels", [1.5, [4.0, 0.0, -4.0]])
 def test_a_network_that_knows_is_decoded_to_the_truth(target, levels):
-    """It answers encode(x0, eps) / scale; predict must find (x0, eps), to float32's precision over a or s."""
+    """It answers encode(x0, eps) / scale; predict must find (x0, eps), to float32's precision over
+    a or s."""
     log_snr = torch.tensor(levels, dtype=torch.float64)
     a, s = (v.reshape(-1, 1, 1, 1) for v in signal_noise(log_snr))
     x0, eps = state(), state().flip(0)
     answer = TARGETS[target].encode(x0, eps, a, s) / TARGETS[target].scale(a, s)
-    found = predict(lambda x, level, labels: answer.float(), TARGETS[target], a * x0 + s * eps, log_snr, LABELS)
+    found = predict(
+        lambda x, level, labels: answer.float(), TARGETS[target], a * x0 + s * eps, log_snr, LABELS
+    )
     assert found.x0.dtype == found.eps.dtype == torch.float64
     torch.testing.assert_close(found.x0 * a, x0 * a, rtol=0, atol=1e-6)
     torch.testing.assert_close(found.eps * s, eps * s, rtol=0, atol=1e-6)

@@ -37,7 +37,8 @@ def silent():
 
 
 def moments(step, predictor, process, dims=1, spread=None):
-    """Mean and covariance of x_0, exactly, for an affine predictor: the response to each unit of noise, one a row.
+    """Mean and covariance of x_0, exactly, for an affine predictor: the response to each unit of
+    noise, one a row.
 
     x_T ~ N(0, spread spread^T), the identity where none is given.
     """
@@ -73,7 +74,8 @@ def slope(errors):
 
 
 def recursion(process, data_mean, data_variance, eta=None, large=False):
-    """Mean and variance of x_0 from the textbook's alphas: posterior mean with E[x_0 | x_t], plus noise.
+    """Mean and variance of x_0 from the textbook's alphas: posterior mean with E[x_0 | x_t], plus
+    noise.
 
     eta None: Ho et al. 2020, algorithm 2; otherwise Song et al. 2021, equations 12 and 16.
     """
@@ -116,9 +118,12 @@ def test_mean_and_variance_of_the_whole_chain(name, schedule, steps):
     assert (float(mean[0]), float(covariance[0, 0])) == pytest.approx(expected, rel=1e-8)
 
 
-@pytest.mark.parametrize("steps, small, large", [(50, 0.786, 1.065), (100, 0.877, 1.031), (1000, 0.985, 1.003)])
+@pytest.mark.parametrize(
+    "steps, small, large", [(50, 0.786, 1.065), (100, 0.877, 1.031), (1000, 0.985, 1.003)]
+)
 def test_known_variance_of_short_ddpm_chains(steps, small, large):
-    """Variance of the samples over that of the data, N(0, 0.25), with betas linear from 0.1 / T to 20 / T."""
+    """Variance of the samples over that of the data, N(0, 0.25), with betas linear from 0.1 / T to
+    20 / T."""
     process = table_of_betas(torch.linspace(0.1 / steps, 20 / steps, steps, dtype=torch.float64))
     for variance, expected in (("fixed-small", small), ("fixed-large", large)):
         _, covariance = moments(ancestral(variance), isotropic(0.25).predict, process)
@@ -132,8 +137,8 @@ CORRELATED = Gaussian(tensor([0.2, -0.4, 0.1]), FACTOR @ FACTOR.T)
 
 
 def fine(steps):
-    """A process whose first level has almost no noise, so that the step from it to clean data is no floor of the
-    error."""
+    """A process whose first level has almost no noise, so that the step from it to clean data is no
+    floor of the error."""
     return table(SCHEDULES["cosine"](24.0, -9.0), steps)
 
 
@@ -141,7 +146,9 @@ def marginal_spread(data, process):
     """Matrix square root of the covariance of x_T."""
     a, s = process.a[-1], process.s[-1]
     dims = len(data.mean)
-    return torch.linalg.cholesky(a**2 * data.covariance + s**2 * torch.eye(dims, dtype=torch.float64))
+    return torch.linalg.cholesky(
+        a**2 * data.covariance + s**2 * torch.eye(dims, dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -150,7 +157,9 @@ def test_order_of_convergence_of_the_covariance(name):
     errors = {}
     for steps in (128, 256, 512):
         process = fine(steps)
-        _, covariance = moments(SAMPLERS[name](), CORRELATED.predict, process, 3, marginal_spread(CORRELATED, process))
+        _, covariance = moments(
+            SAMPLERS[name](), CORRELATED.predict, process, 3, marginal_spread(CORRELATED, process)
+        )
         errors[steps] = float((covariance - CORRELATED.covariance).abs().max())
     assert slope(errors) == pytest.approx(ORDERS[name], abs=0.15)
     assert errors[512] < 0.01
@@ -164,16 +173,23 @@ def test_order_of_convergence_to_the_flow_of_a_correlated_gaussian(name):
     for steps in (64, 128, 256, 512):
         process = fine(steps)
         exact = CORRELATED.flow(x, process.log_snr[-1])
-        errors[steps] = float((sample(CORRELATED.predict, STEPS[name], process, x, silent) - exact).abs().max())
+        errors[steps] = float(
+            (sample(CORRELATED.predict, STEPS[name], process, x, silent) - exact).abs().max()
+        )
     assert slope(errors) == pytest.approx(order, abs=0.15)
 
 
-HUMPS = Mixture(tensor([0.3, 0.7]), [Gaussian(tensor([m]), tensor([[v]])) for m, v in ((-0.6, 0.02), (0.4, 0.05))])
+HUMPS = Mixture(
+    tensor([0.3, 0.7]),
+    [Gaussian(tensor([m]), tensor([[v]])) for m, v in ((-0.6, 0.02), (0.4, 0.05))],
+)
 
 
 def humps_cdf(x, abar):
     parts = ((0.3, -0.6, 0.02), (0.7, 0.4, 0.05))
-    return sum(w * norm.cdf(x, math.sqrt(abar) * m, math.sqrt(abar * v + 1 - abar)) for w, m, v in parts)
+    return sum(
+        w * norm.cdf(x, math.sqrt(abar) * m, math.sqrt(abar * v + 1 - abar)) for w, m, v in parts
+    )
 
 
 @pytest.mark.parametrize("name", ["ddim 0", "heun"])
@@ -187,7 +203,9 @@ def test_order_of_convergence_to_the_flow_of_a_mixture(name):
         abar = float(process.a[-1] ** 2)
         quantiles = [humps_cdf(x, abar) for x in start]
         exact = [brentq(lambda y, q=q: humps_cdf(y, 1.0) - q, -5, 5, xtol=1e-13) for q in quantiles]
-        found = sample(HUMPS.predict, STEPS[name], process, tensor(start)[:, None], silent)[:, 0].numpy()
+        found = sample(HUMPS.predict, STEPS[name], process, tensor(start)[:, None], silent)[
+            :, 0
+        ].numpy()
         errors[steps] = np.abs(found - exact).max()
     assert slope(errors) == pytest.approx(order, abs=0.2)
     assert errors[800] < (1e-4 if order == 2 else 5e-3)
@@ -208,7 +226,13 @@ def test_ddim_with_eta_one_is_the_ancestral_chain(steps):
             path.append(step(*arguments))
             return path[-1]
 
-        sample(HUMPS.predict, recorded, process, x, lambda g=g: torch.randn(4, 1, generator=g, dtype=torch.float64))
+        sample(
+            HUMPS.predict,
+            recorded,
+            process,
+            x,
+            lambda g=g: torch.randn(4, 1, generator=g, dtype=torch.float64),
+        )
         runs.append(torch.stack(path))
     assert len(runs[0]) == steps
     torch.testing.assert_close(runs[0], runs[1], rtol=0, atol=1e-12)
@@ -262,11 +286,21 @@ def test_the_loop_runs_down_the_table_to_clean_data_in_float64():
     process, seen = table(SCHEDULES["cosine"](9.0, -9.0), 5), []
 
     def step(predictor, x, l_t, l_s, noise):
-        assert x.dtype == torch.float64 and noise().dtype == torch.float64 and not torch.is_grad_enabled()
+        assert (
+            x.dtype == torch.float64
+            and noise().dtype == torch.float64
+            and not torch.is_grad_enabled()
+        )
         seen.append((float(l_t), float(l_s)))
         return x
 
-    sample(HUMPS.predict, step, process, torch.zeros(2, 1, dtype=torch.float32), lambda: torch.zeros(2, 1))
+    sample(
+        HUMPS.predict,
+        step,
+        process,
+        torch.zeros(2, 1, dtype=torch.float32),
+        lambda: torch.zeros(2, 1),
+    )
     levels = process.log_snr.flip(0).tolist()
     assert seen == list(itertools.pairwise(levels)) and seen[-1][1] == math.inf
 
@@ -281,7 +315,9 @@ def test_a_sample_does_not_know_how_many_are_drawn_beside_it(name):
         for first in range(0, 64, batch):
             streams = PerSample(4, "sample", range(first, min(first + batch, 64)))
             x = streams.normal(3)
-            parts.append(sample(CORRELATED.predict, STEPS[name], process, x, lambda s=streams: s.normal(3)))
+            parts.append(
+                sample(CORRELATED.predict, STEPS[name], process, x, lambda s=streams: s.normal(3))
+            )
         return torch.cat(parts)
 
     whole = drawn(64)

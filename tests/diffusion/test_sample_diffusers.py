@@ -1,6 +1,7 @@
 """Samplers against diffusers, state by state along the trajectory.
 
-diffusers used right: no clipping, alpha of clean data 1, spacing leading or trailing, a model that depends on x.
+diffusers used right: no clipping, alpha of clean data 1, spacing leading or trailing, a model that
+depends on x.
 """
 
 import math
@@ -19,15 +20,25 @@ TRAINED = 60
 
 
 def of_diffusers(kind, prediction, spacing, steps, **more):
-    options = {"clip_sample": False, "prediction_type": prediction, "timestep_spacing": spacing, **more}
+    options = {
+        "clip_sample": False,
+        "prediction_type": prediction,
+        "timestep_spacing": spacing,
+        **more,
+    }
     if kind is DDIMScheduler:
         options["set_alpha_to_one"] = True
     scheduler = kind(num_train_timesteps=TRAINED, beta_start=1e-3, beta_end=0.15, **options)
     # float64 from here on: what differs is then the algorithm, not the precision.
-    scheduler.alphas_cumprod, scheduler.betas = scheduler.alphas_cumprod.double(), scheduler.betas.double()
+    scheduler.alphas_cumprod, scheduler.betas = (
+        scheduler.alphas_cumprod.double(),
+        scheduler.betas.double(),
+    )
     scheduler.set_timesteps(steps)
     abar = scheduler.alphas_cumprod[scheduler.timesteps.flip(0)]
-    return scheduler, Table(torch.cat([torch.tensor([math.inf], dtype=torch.float64), torch.log(abar / (1 - abar))]))
+    return scheduler, Table(
+        torch.cat([torch.tensor([math.inf], dtype=torch.float64), torch.log(abar / (1 - abar))])
+    )
 
 
 def crooked(x_t, log_snr):
@@ -48,13 +59,17 @@ def compare(scheduler, process, step, prediction, **more):
         a, s = signal_noise(l_t)
         output = target.encode(*crooked(y, l_t), a, s)
         y = scheduler.step(output, t, y, generator=theirs, **more).prev_sample
-        x = step(crooked, x, l_t, l_s, lambda: torch.randn(8, 2, generator=ours, dtype=torch.float64))
+        x = step(
+            crooked, x, l_t, l_s, lambda: torch.randn(8, 2, generator=ours, dtype=torch.float64)
+        )
         worst = max(worst, float((x - y).abs().max()))
     return worst
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
-@pytest.mark.parametrize("spacing, steps", [("leading", 60), ("leading", 12), ("trailing", 12), ("trailing", 20)])
+@pytest.mark.parametrize(
+    "spacing, steps", [("leading", 60), ("leading", 12), ("trailing", 12), ("trailing", 20)]
+)
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
 def test_ddim_follows_diffusers(prediction, spacing, steps, eta):
     scheduler, process = of_diffusers(DDIMScheduler, prediction, spacing, steps)

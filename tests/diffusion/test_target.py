@@ -1,4 +1,5 @@
-"""Targets: round trips, derivatives by autograd, Tweedie on a mixture, and one loss for all of them."""
+"""Targets: round trips, derivatives by autograd, Tweedie on a mixture, and one loss for all of
+them."""
 
 import math
 
@@ -30,7 +31,8 @@ def noise(*shape, seed=0):
 @pytest.mark.parametrize("schedule", PROCESSES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_round_trip(target, schedule):
-    """decode(encode(x0, eps)) is (x0, eps), with an error that division by a or s explains and no more."""
+    """decode(encode(x0, eps)) is (x0, eps), with an error that division by a or s explains and no
+    more."""
     a, s = levels(PROCESSES[schedule])
     x0, eps = noise(len(a), 5, seed=1), noise(len(a), 5, seed=2)
     back = TARGETS[target].decode(TARGETS[target].encode(x0, eps, a, s), a * x0 + s * eps, a, s)
@@ -64,26 +66,34 @@ def test_eps_scale_is_the_derivative_by_eps_at_fixed_x_t(target, schedule):
 def test_a_network_regresses_numbers_of_variance_one(target, i):
     process = PROCESSES["cosine"]
     a, s = process.a[i], process.s[i]
-    wanted = TARGETS[target].encode(noise(20000, seed=5), noise(20000, seed=6), a, s) / TARGETS[target].scale(a, s)
+    wanted = TARGETS[target].encode(noise(20000, seed=5), noise(20000, seed=6), a, s) / TARGETS[
+        target
+    ].scale(a, s)
     assert float(wanted.var()) == pytest.approx(1.0, abs=0.04)
 
 
 def test_raw_score_regresses_numbers_as_large_as_the_noise_is_small():
     a, s = PROCESSES["cosine"].a[1], PROCESSES["cosine"].s[1]
-    wanted = TARGETS["raw-score"].encode(noise(20000), noise(20000, seed=6), a, s) / TARGETS["raw-score"].scale(a, s)
+    wanted = TARGETS["raw-score"].encode(noise(20000), noise(20000, seed=6), a, s) / TARGETS[
+        "raw-score"
+    ].scale(a, s)
     assert float(wanted.std() * s) == pytest.approx(1.0, abs=0.02)
     assert float(wanted.std()) > 20
 
 
 MIXTURE = Mixture(
     torch.tensor([0.4, 0.6]),
-    [Gaussian(torch.full((2,), m), torch.diag(torch.tensor([v, 2 * v]))) for m, v in ((-0.5, 0.02), (0.4, 0.1))],
+    [
+        Gaussian(torch.full((2,), m), torch.diag(torch.tensor([v, 2 * v])))
+        for m, v in ((-0.5, 0.02), (0.4, 0.1))
+    ],
 )
 
 
 @pytest.mark.parametrize("i", [1, 10, 25, 40, 50])
 def test_the_score_gives_the_posterior_mean(i):
-    """Tweedie: decode the mixture's exact score; compare with its exact E[x_0 | x_t] and E[eps | x_t]."""
+    """Tweedie: decode the mixture's exact score; compare with its exact E[x_0 | x_t] and E[eps |
+    x_t]."""
     process = PROCESSES["cosine"]
     log_snr = process.log_snr[i]
     a, s = signal_noise(log_snr)
@@ -96,9 +106,11 @@ def test_the_score_gives_the_posterior_mean(i):
 
 
 def test_the_best_output_is_the_conditional_mean_of_the_target():
-    """E[target | x_t] on a grid of x_0 equals the encoding of the exact prediction, for every target."""
+    """E[target | x_t] on a grid of x_0 equals the encoding of the exact prediction, for every
+    target."""
     one = Mixture(
-        torch.tensor([0.5, 0.5]), [Gaussian(torch.tensor([m]), torch.tensor([[0.0625]])) for m in (-0.5, 0.5)]
+        torch.tensor([0.5, 0.5]),
+        [Gaussian(torch.tensor([m]), torch.tensor([[0.0625]])) for m in (-0.5, 0.5)],
     )
     grid = torch.linspace(-3, 3, 20001, dtype=torch.float64)
     log_snr, x_t = torch.tensor(0.7, dtype=torch.float64), torch.tensor(0.3, dtype=torch.float64)
@@ -114,7 +126,8 @@ def test_the_best_output_is_the_conditional_mean_of_the_target():
 
 @pytest.mark.parametrize("schedule", PROCESSES)
 def test_one_predictor_has_one_elbo_and_one_eps_equivalent_loss(schedule):
-    """The same (x0^, eps^) expressed by each target; the weighted error in each target's own space is one number."""
+    """The same (x0^, eps^) expressed by each target; the weighted error in each target's own space
+    is one number."""
     process = PROCESSES[schedule]
     i = torch.arange(2, 51)
     a, s = process.a[i, None], process.s[i, None]

@@ -16,7 +16,9 @@ def test_one_number_in_each_stratum_for_every_batch_size():
         assert len(u) == batch and u.dtype == torch.float64
         np.testing.assert_array_equal(np.floor(u.numpy() * batch + 1e-9), np.arange(batch))
         offset = u * batch - torch.arange(batch)
-        assert float(offset.max() - offset.min()) < 1e-9 and float(u.min()) >= 0 and float(u.max()) < 1
+        assert (
+            float(offset.max() - offset.min()) < 1e-9 and float(u.min()) >= 0 and float(u.max()) < 1
+        )
 
 
 def test_the_common_offset_is_uniform():
@@ -31,7 +33,11 @@ def test_weighted_sum_over_the_proposal_is_the_mean(name, schedule, steps):
     """sum_i p_i w_i f(i) = mean f, exactly; weights average to 1."""
     process = table(SCHEDULES[schedule](9.0, -9.0), steps)
     p = proposal(process, name)
-    assert p.shape == (steps,) and float(p.min()) > 0 and float(p.sum()) == pytest.approx(1.0, abs=1e-12)
+    assert (
+        p.shape == (steps,)
+        and float(p.min()) > 0
+        and float(p.sum()) == pytest.approx(1.0, abs=1e-12)
+    )
     middle = p.cumsum(0) - p / 2
     i, weight = draw(process, name, middle)
     assert i.tolist() == list(range(1, steps + 1))
@@ -52,14 +58,19 @@ def test_the_first_level_has_the_share_that_is_documented():
 @pytest.mark.parametrize("name", PROPOSALS)
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 49, 98, 103, 512])
 def test_a_stratified_batch_is_unbiased(name, batch):
-    """The mean over the common offset v in [0, 1), exactly: the draw is constant between breakpoints of v."""
+    """The mean over the common offset v in [0, 1), exactly: the draw is constant between
+    breakpoints of v."""
     process = table(SCHEDULES["cosine"](9.0, -9.0), 20)
     cut = (proposal(process, name).cumsum(0) * batch) % 1.0
-    edges = torch.cat([torch.zeros(1, dtype=torch.float64), cut.sort().values, torch.ones(1, dtype=torch.float64)])
+    edges = torch.cat(
+        [torch.zeros(1, dtype=torch.float64), cut.sort().values, torch.ones(1, dtype=torch.float64)]
+    )
     f = torch.exp(torch.linspace(0, 3, 21, dtype=torch.float64))
     total = 0.0
     for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=False):
-        i, weight = draw(process, name, (torch.arange(batch, dtype=torch.float64) + (low + high) / 2) / batch)
+        i, weight = draw(
+            process, name, (torch.arange(batch, dtype=torch.float64) + (low + high) / 2) / batch
+        )
         assert len(i) == batch
         total += (high - low) * float((weight * f[i]).mean())
     assert total == pytest.approx(float(f[1:].mean()), rel=1e-9)
@@ -71,17 +82,23 @@ def test_levels_come_up_as_often_as_proposed(name):
     u = (torch.arange(100000, dtype=torch.float64) + 0.5) / 100000
     counts = torch.bincount(draw(process, name, u)[0], minlength=13)
     assert counts[0] == 0
-    torch.testing.assert_close(counts[1:] / 100000, proposal(process, name).float(), atol=2e-5, rtol=0)
+    torch.testing.assert_close(
+        counts[1:] / 100000, proposal(process, name).float(), atol=2e-5, rtol=0
+    )
 
 
 def test_the_ends_of_the_unit_interval_stay_in_range():
     process = table(SCHEDULES["cosine"](9.0, -9.0), 7)
     for name in PROPOSALS:
-        assert draw(process, name, torch.tensor([0.0, 1.0], dtype=torch.float64))[0].tolist() == [1, 7]
+        assert draw(process, name, torch.tensor([0.0, 1.0], dtype=torch.float64))[0].tolist() == [
+            1,
+            7,
+        ]
 
 
 def test_log_snr_proposal_evens_out_the_elbo_weight():
-    """Both are constant on a log-linear schedule; on a cosine their ratio varies far less than the weight."""
+    """Both are constant on a log-linear schedule; on a cosine their ratio varies far less than the
+    weight."""
     even = proposal(table(SCHEDULES["log-linear"](9.0, -9.0), 40), "log-snr")
     np.testing.assert_allclose(even, 1 / 40, rtol=1e-12)
     process = table(SCHEDULES["cosine"](9.0, -9.0), 250)
@@ -97,7 +114,8 @@ def test_unknown_proposal():
 
 @pytest.mark.parametrize("name", PROPOSALS)
 def test_spread_of_one_draw(name):
-    """Against every image and level enumerated with its probability: the estimate is terms[n, i - 1] / p_i."""
+    """Against every image and level enumerated with its probability: the estimate is terms[n, i -
+    1] / p_i."""
     process = table(SCHEDULES["cosine"](9.0, -9.0), 6)
     terms = torch.rand(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     p = proposal(process, name).numpy()
@@ -106,13 +124,18 @@ def test_spread_of_one_draw(name):
     expected = np.sqrt((chances * (estimates - mean) ** 2).sum())
     assert mean == pytest.approx(float(terms.sum(1).mean()), rel=1e-12)
     assert single_draw_std(terms, process, name) == pytest.approx(expected, rel=1e-12)
-    assert single_draw_std(torch.ones(3, 1) * torch.tensor(p), process, name) == pytest.approx(0.0, abs=1e-7)
+    assert single_draw_std(torch.ones(3, 1) * torch.tensor(p), process, name) == pytest.approx(
+        0.0, abs=1e-7
+    )
 
 
 def test_levels_own_the_lower_end_of_their_interval():
-    """Of [0, 1) cut in four, exactly: a draw of 0 is the first level, and no level gets more than its share."""
+    """Of [0, 1) cut in four, exactly: a draw of 0 is the first level, and no level gets more than
+    its share."""
     process = table(SCHEDULES["cosine"](9.0, -9.0), 4)
-    assert draw(process, "uniform", torch.tensor([0.0, 0.25, 0.5, 0.75], dtype=torch.float64))[0].tolist() == [
+    assert draw(process, "uniform", torch.tensor([0.0, 0.25, 0.5, 0.75], dtype=torch.float64))[
+        0
+    ].tolist() == [
         1,
         2,
         3,

@@ -1,4 +1,5 @@
-"""Weights against abar in many digits, published values, and the KL that the elbo weight stands for."""
+"""Weights against abar in many digits, published values, and the KL that the elbo weight stands
+for."""
 
 import mpmath
 import pytest
@@ -28,7 +29,9 @@ def test_elbo_weight_in_many_digits(i):
     def snr(j):
         return abar[j] / (1 - abar[j])
 
-    assert weight("elbo", "eps", i) == pytest.approx(float((snr(i - 1) - snr(i)) / snr(i) / 2), rel=1e-9)
+    assert weight("elbo", "eps", i) == pytest.approx(
+        float((snr(i - 1) - snr(i)) / snr(i) / 2), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,9 @@ def test_native_weights_of_the_linear_schedule(target, first, last):
     assert weight("native", target, 1000) == pytest.approx(last, rel=2e-2)
 
 
-@pytest.mark.parametrize("i, value, digit", [(2, 0.60, 1e-2), (11, 0.079, 1e-3), (1000, 0.010, 1e-3)])
+@pytest.mark.parametrize(
+    "i, value, digit", [(2, 0.60, 1e-2), (11, 0.079, 1e-3), (1000, 0.010, 1e-3)]
+)
 def test_elbo_weights_of_the_linear_schedule(i, value, digit):
     assert weight("elbo", "eps", i) == pytest.approx(value, abs=digit / 2)
 
@@ -54,15 +59,21 @@ def test_eps_equivalent_is_one(target, i):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_elbo_weight_is_the_kl_between_the_two_posteriors(schedule):
-    """KL between q(x_{i-1} | x_0, x_i) and the same with x0^, by torch.distributions, over |eps - eps^|^2."""
+    """KL between q(x_{i-1} | x_0, x_i) and the same with x0^, by torch.distributions, over |eps -
+    eps^|^2."""
     process = table(SCHEDULES[schedule](9.0, -9.0), 40)
     i = torch.arange(2, 41)
     q = posterior(process.log_snr[i - 1], process.log_snr[i])
     shift = 0.3 * process.s[i] / process.a[i]  # of x0, for an error of 0.3 in eps
     width = q.C.sqrt()[:, None].expand(-1, 3)
-    means = Normal(torch.zeros(39, 3, dtype=torch.float64), width), Normal((q.A * shift)[:, None].expand(-1, 3), width)
+    means = (
+        Normal(torch.zeros(39, 3, dtype=torch.float64), width),
+        Normal((q.A * shift)[:, None].expand(-1, 3), width),
+    )
     kl = kl_divergence(*(Independent(m, 1) for m in means)) / (3 * 0.3**2)
-    torch.testing.assert_close(WEIGHTINGS["elbo"](TARGETS["eps"], process, i), kl, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        WEIGHTINGS["elbo"](TARGETS["eps"], process, i), kl, rtol=1e-10, atol=0
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,4 +1,5 @@
-"""The estimate of hours against products counted in what the stages really do, and against counts by hand."""
+"""The estimate of hours against products counted in what the stages really do, and against counts
+by hand."""
 
 import io
 import math
@@ -24,18 +25,33 @@ from threetargets.stages import likelihood, prepare, sample, train
 ROOT = Path(__file__).parents[2]
 DIGITS = sources.find("digits")
 CELL = "ddpm_eps_eps-equivalent"
-EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide")] + [Run("judge", 1000)]
+EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide")] + [
+    Run("judge", 1000)
+]
 
 
 def small(**changes):
     """A study of all kinds of work on very little; `training__vae__steps=4` changes a key."""
     values = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    step = {**values["training"]["ddpm"], "steps": 5, "batch": 4, "checkpoint_every": 2, "log_every": 5}
+    step = {
+        **values["training"]["ddpm"],
+        "steps": 5,
+        "batch": 4,
+        "checkpoint_every": 2,
+        "log_every": 5,
+    }
     values |= {
-        "data": {"name": "digits", "split": {"train": 40, "validation": 12, "test": 30}, "mirror": None},
+        "data": {
+            "name": "digits",
+            "split": {"train": 40, "validation": 12, "test": 30},
+            "mirror": None,
+        },
         "seeds": [0],
         "cells": ["vae", "hvae", "vae_iwae", CELL],
-        "training": {**dict.fromkeys(("ddpm", "vae", "hvae", "guide"), step), "judge": {**step, "steps": 6}},
+        "training": {
+            **dict.fromkeys(("ddpm", "vae", "hvae", "guide"), step),
+            "judge": {**step, "steps": 6},
+        },
         "likelihood": {
             **values["likelihood"],
             "images": 25,
@@ -48,7 +64,14 @@ def small(**changes):
     values["vae"]["variants"] = {"iwae": {"samples": 3, "kl": "monte-carlo"}}
     values["sampling"] |= {"images": 30, "batch": 30}
     values["evaluation"] |= {"kid_subset_size": 20}
-    values["likelihood"] |= {"images": 25, "batch": 7, "draws": 2, "iwae": [1, 130], "iwae_images": 9, "fit_images": 20}
+    values["likelihood"] |= {
+        "images": 25,
+        "batch": 7,
+        "draws": 2,
+        "iwae": [1, 130],
+        "iwae_images": 9,
+        "fit_images": 20,
+    }
     for key in ("ode", "lengths"):
         values["likelihood"][key]["images"] = 6
     for path, value in changes.items():
@@ -62,7 +85,8 @@ def small(**changes):
 
 
 class Products(TorchDispatchMode):
-    """Counts 2 m n k for each product of an (m, k) and a (k, n) matrix of these types, forwards and backwards."""
+    """Counts 2 m n k for each product of an (m, k) and a (k, n) matrix of these types, forwards and
+    backwards."""
 
     def __init__(self, dtypes):
         super().__init__()
@@ -85,13 +109,17 @@ def products(call, *dtypes):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder in which every model of the small study was trained, and the products of each training."""
+    """A folder in which every model of the small study was trained, and the products of each
+    training."""
     folder, study = tmp_path_factory.mktemp("trained"), small()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/none.db")
         prepare.run(study)
-        flop = {one.cell: products(lambda r=one: train.run(study, r, params="", threads=1)) for one in EVERY_RUN}
+        flop = {
+            one.cell: products(lambda r=one: train.run(study, r, params="", threads=1))
+            for one in EVERY_RUN
+        }
         yield flop
 
 
@@ -103,7 +131,10 @@ def test_training_is_what_the_stage_computes(trained, run):
 @pytest.mark.parametrize("cell", ["vae", "hvae", CELL])
 def test_sampling_is_what_the_stage_computes(trained, cell):
     study, run = small(), Run(cell, 0)
-    drawn = [products(lambda g=g: sample.run(study, run, g, params="", threads=1)) for g in grid.guidances(study, run)]
+    drawn = [
+        products(lambda g=g: sample.run(study, run, g, params="", threads=1))
+        for g in grid.guidances(study, run)
+    ]
     assert len(drawn) == (3 if cell == CELL else 1)
     assert work.sampling(study, DIGITS, run) == sum(drawn)
 
@@ -118,7 +149,8 @@ def test_likelihood_is_what_the_stage_computes(trained, cell, probes):
 
 
 def test_networks_of_the_evaluation(trained):
-    """Each of 1 + 1 + 1 + 7 sample sets and a floor of 30 images, and 30 test images for each of 5 runs."""
+    """Each of 1 + 1 + 1 + 7 sample sets and a floor of 30 images, and 30 test images for each of 5
+    runs."""
     study, run = small(), Run("judge", 1000)
     judge = models.load(study, store.load_manifest(study), run)
     images = torch.zeros(10, *DIGITS.shape, dtype=torch.uint8)
@@ -130,7 +162,8 @@ def test_networks_of_the_evaluation(trained):
 
 
 def test_perceptron_by_hand():
-    """2 for each weight and image; backwards twice that, but nothing to the image and to the log-SNR features."""
+    """2 for each weight and image; backwards twice that, but nothing to the image and to the
+    log-SNR features."""
     width, depth, dims, condition, features = 64, 2, 64, 32, 32
     first, level = dims * width, features * condition
     rest = condition**2 + depth * (condition * 2 * width + 2 * width**2) + width * dims
@@ -152,16 +185,25 @@ def test_calls_of_the_samplers(sampler, calls):
 
 def test_twice_the_steps_is_twice_the_training():
     run, much = Run(CELL, 0), 10**7  # so many that the looks at the validation split do not count
-    once, twice = (small(training__ddpm__steps=n, training__ddpm__checkpoint_every=much) for n in (much, 2 * much))
-    assert work.training(twice, DIGITS, run) == pytest.approx(2 * work.training(once, DIGITS, run), rel=1e-5)
+    once, twice = (
+        small(training__ddpm__steps=n, training__ddpm__checkpoint_every=much)
+        for n in (much, 2 * much)
+    )
+    assert work.training(twice, DIGITS, run) == pytest.approx(
+        2 * work.training(once, DIGITS, run), rel=1e-5
+    )
 
 
 def test_classifier_free_guidance_costs_twice():
     run = Run(CELL, 0)
     none = work.sampling(small(guidance__cells=[]), DIGITS, run)
-    free = work.sampling(small(guidance__kinds=["classifier-free"], guidance__gammas=[1, 3]), DIGITS, run)
+    free = work.sampling(
+        small(guidance__kinds=["classifier-free"], guidance__gammas=[1, 3]), DIGITS, run
+    )
     assert free == none + 2 * 2 * none
-    by_classifier = work.sampling(small(guidance__kinds=["classifier"], guidance__gammas=[0]), DIGITS, run)
+    by_classifier = work.sampling(
+        small(guidance__kinds=["classifier"], guidance__gammas=[0]), DIGITS, run
+    )
     assert by_classifier == 2 * none  # at gamma = 0 the classifier is not asked
 
 
@@ -169,15 +211,23 @@ def test_twice_the_seeds_is_twice_the_work():
     once, twice = (work.whole(small(seeds=seeds), DIGITS) for seeds in ([0], [0, 1]))
     judge = work.training(small(), DIGITS, Run("judge", 1000))
     assert twice.train - judge == 2 * (once.train - judge)
-    assert (twice.sample, twice.likelihood, twice.evaluate) == (2 * once.sample, 2 * once.likelihood, 2 * once.evaluate)
+    assert (twice.sample, twice.likelihood, twice.evaluate) == (
+        2 * once.sample,
+        2 * once.likelihood,
+        2 * once.evaluate,
+    )
     assert twice.statistics == 2 * once.statistics and twice.jobs == 2 * once.jobs - 1
 
 
 def test_products_of_a_resample():
-    evaluation = small().evaluation.model_copy(update={"bootstrap": 2, "fid_parts": [], "kid_subsets": 1})
+    evaluation = small().evaluation.model_copy(
+        update={"bootstrap": 2, "fid_parts": [], "kid_subsets": 1}
+    )
     more = evaluation.model_copy(update={"bootstrap": 3})
     for n, f in ((40, 8), (6, 8)):
-        distances = frechet.Distances(torch.randn(n, f).double(), torch.zeros(f), torch.eye(f), torch.eye(f).double())
+        distances = frechet.Distances(
+            torch.randn(n, f).double(), torch.zeros(f), torch.eye(f), torch.eye(f).double()
+        )
         one = products(lambda d=distances, n=n: d.of(torch.arange(n)))
         said = work.statistics(n, n, f, more) - work.statistics(n, n, f, evaluation)
         assert said == pytest.approx(one + 4 / 3 * min(n, f) ** 3)
@@ -195,15 +245,21 @@ def test_inception_is_counted():
     nothing.seek(0)
     module = Untrained("untrained", ["2048"], feature_extractor_weights_path=nothing)
     with torch.no_grad():
-        assert work.counted(lambda: module(torch.zeros(1, 3, 28, 28).byte())) == pytest.approx(work.INCEPTION, rel=1e-3)
+        assert work.counted(lambda: module(torch.zeros(1, 3, 28, 28).byte())) == pytest.approx(
+            work.INCEPTION, rel=1e-3
+        )
 
 
 def test_rates_of_a_core_are_those_of_the_network_that_was_timed():
     net = unet.Denoiser((1, 28, 28), 10, 16, 1)
     x, level, label = torch.zeros(1, 1, 28, 28), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
-    assert 334 * work.counted(lambda: net(x, level, label).sum().backward()) == pytest.approx(hours.CORE.train, rel=0.1)
+    assert 334 * work.counted(lambda: net(x, level, label).sum().backward()) == pytest.approx(
+        hours.CORE.train, rel=0.1
+    )
     with torch.no_grad():
-        assert 1100 * work.counted(lambda: net(x, level, label)) == pytest.approx(hours.CORE.infer, rel=0.1)
+        assert 1100 * work.counted(lambda: net(x, level, label)) == pytest.approx(
+            hours.CORE.infer, rel=0.1
+        )
 
 
 def test_hours_of_studies_that_were_run():
@@ -214,7 +270,15 @@ def test_hours_of_studies_that_were_run():
 
 
 def test_gpu_hours_are_work_over_rates():
-    done = work.Work(train=3e13, sample=1.5e13, likelihood=3e13, evaluate=1.5e13, statistics=1e11, jobs=4, compiled=2)
+    done = work.Work(
+        train=3e13,
+        sample=1.5e13,
+        likelihood=3e13,
+        evaluate=1.5e13,
+        statistics=1e11,
+        jobs=4,
+        compiled=2,
+    )
     found = hours.hours(done, hours.GPU)
     seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 15 + 2 * 60}
     assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
@@ -242,12 +306,16 @@ def test_jobs_are_those_that_write_a_record():
 
 
 def test_command(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["threetargets", "estimate", "--params", str(ROOT / "config/smoke.yaml")])
+    monkeypatch.setattr(
+        sys, "argv", ["threetargets", "estimate", "--params", str(ROOT / "config/smoke.yaml")]
+    )
     with pytest.raises(SystemExit) as ended:
         main()
     out = capsys.readouterr().out.splitlines()
     assert not ended.value.code
     assert out[0] == "study smoke: 4 cells x 2 seeds, 11 trainings, 20 sample sets of 100 images"
-    assert re.match(r"time: about [\d.]+ core minutes \(train [\d.]+, sample .*, starts [\d.]+\)$", out[1])
+    assert re.match(
+        r"time: about [\d.]+ core minutes \(train [\d.]+, sample .*, starts [\d.]+\)$", out[1]
+    )
     assert "FLOP, at the rates of one machine" in out[2] and out[3].startswith("disk: 8.1 MB (")
     assert out[4] == "download: 0 B, where it is not here yet"

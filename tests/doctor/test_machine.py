@@ -127,14 +127,17 @@ def test_packages(mnist):
 
 
 def test_parameters_are_those_that_are_trained(mnist):
-    """The digits' study, whose weights are known: 650 000 parameters each, as params.yaml promises."""
+    """The digits' study, whose weights are known: 650 000 parameters each, as params.yaml
+    promises."""
     from threetargets import study as studies
 
     whole = studies.load(Path(__file__).parents[2] / "params.yaml")
     sizes = estimate.parameters(whole, sources.find("digits"))
     assert set(sizes) == {*whole.cells, "guide", "judge"}
     assert all(sizes[cell] == pytest.approx(650_000, rel=0.02) for cell in whole.cells)
-    twice = estimate.disk(whole.model_copy(update={"seeds": [0, 1, 2, 3, 4, 5]}), sources.find("digits"), sizes)
+    twice = estimate.disk(
+        whole.model_copy(update={"seeds": [0, 1, 2, 3, 4, 5]}), sources.find("digits"), sizes
+    )
     once = estimate.disk(whole, sources.find("digits"), sizes)
     judge = 4 * sizes["judge"] + estimate.HEADER
     assert twice.weights - judge == 2 * (once.weights - judge) and twice.samples == 2 * once.samples
@@ -142,7 +145,8 @@ def test_parameters_are_those_that_are_trained(mnist):
 
 
 def test_estimate_against_a_finished_study():
-    """Bytes that `du` found of the default study and of the smoke study, each with logs, MLflow and report (MB)."""
+    """Bytes that `du` found of the default study and of the smoke study, each with logs, MLflow and
+    report (MB)."""
     from threetargets import study as studies
 
     root, digits = Path(__file__).parents[2], sources.find("digits")
@@ -156,7 +160,9 @@ def test_memory_grows_with_batch_and_images(mnist):
         - estimate.training_memory(mnist, replace(MNIST, shape=(1, 14, 14)))[1]
     )
     assert images > mnist.data.split.train * (784 - 196)
-    settings = {k: {**v, "batch": 2 * v["batch"]} for k, v in mnist.model_dump()["training"].items()}
+    settings = {
+        k: {**v, "batch": 2 * v["batch"]} for k, v in mnist.model_dump()["training"].items()
+    }
     more = a_study(data=mnist.model_dump()["data"], training=settings)
     (cell, one), (same, two) = (estimate.training_memory(study, MNIST) for study in (mnist, more))
     assert cell == same and two > one

@@ -36,7 +36,9 @@ def web(tmp_path):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -46,7 +48,9 @@ def web(tmp_path):
 def source(tmp_path, web):
     (tmp_path / "here").write_bytes(BODY)
     sha = download.digest(tmp_path / "here")
-    file = File(path="mnist/x", size=len(BODY), sha256=sha, addresses=(f"{web}/nothing", f"{web}/mnist/x"))
+    file = File(
+        path="mnist/x", size=len(BODY), sha256=sha, addresses=(f"{web}/nothing", f"{web}/mnist/x")
+    )
     return replace(sources.find("mnist"), layouts=((file,),))
 
 
@@ -59,7 +63,11 @@ def test_public_address_is_asked_and_nothing_is_fetched(mnist, source, tmp_path)
 def test_address_serves_something_else(mnist, source, tmp_path):
     (tmp_path / "web/mnist/x").write_bytes(BODY + b"x")
     found = places.data(mnist, source)
-    assert found.state == "failed" and "HTTP 404" in found.found and "THREETARGETS_MIRROR" in found.todo
+    assert (
+        found.state == "failed"
+        and "HTTP 404" in found.found
+        and "THREETARGETS_MIRROR" in found.todo
+    )
 
 
 def test_dead_mirror(mnist, source, web, monkeypatch):
@@ -100,7 +108,9 @@ def test_store_is_made_by_the_study(mnist):
 
 
 def test_store_that_is_no_database(mnist):
-    Path("mlflow.db").write_text("not a database at all, but a text that is long enough to be read as one")
+    Path("mlflow.db").write_text(
+        "not a database at all, but a text that is long enough to be read as one"
+    )
     found = places.mlflow(mnist)
     assert found.state == "warning" and "is not an SQLite database" in found.found
 
@@ -108,7 +118,9 @@ def test_store_that_is_no_database(mnist):
 def test_dead_server_without_its_password(mnist, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     found = places.mlflow(mnist)
-    assert found.state == "warning" and "does not answer" in found.found and "track sync" in found.todo
+    assert (
+        found.state == "warning" and "does not answer" in found.found and "track sync" in found.todo
+    )
     assert "secret" not in found.found + found.todo
 
 
@@ -134,7 +146,9 @@ def command(monkeypatch, capsys, *more):
 def test_command(mnist, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/usr/local/nothing")
     code, out = command(monkeypatch, capsys)
-    assert code == 0 and out.splitlines()[-1].startswith("0 failed") and "the study can start" in out
+    assert (
+        code == 0 and out.splitlines()[-1].startswith("0 failed") and "the study can start" in out
+    )
     code, out = command(monkeypatch, capsys, "--slurm", "--json")
     rows = {row["check"]: row for row in json.loads(out)}
     assert code == 4 and rows["slurm"]["state"] == "failed" and rows["slurm"]["todo"]
@@ -142,7 +156,9 @@ def test_command(mnist, monkeypatch, capsys):
 
 
 def test_table_says_what_to_do():
-    text = doctor.table([doctor.Finding("a", "ok", "fine"), doctor.Finding("long", "failed", "broken", "mend it")])
+    text = doctor.table(
+        [doctor.Finding("a", "ok", "fine"), doctor.Finding("long", "failed", "broken", "mend it")]
+    )
     assert text.splitlines() == [
         "ok       a     fine",
         "failed   long  broken",
@@ -151,14 +167,22 @@ def test_table_says_what_to_do():
     ]
 
 
-def test_inception_is_looked_for_where_the_study_measures_by_it(mnist, source, tmp_path, monkeypatch):
+def test_inception_is_looked_for_where_the_study_measures_by_it(
+    mnist, source, tmp_path, monkeypatch
+):
     monkeypatch.setattr(pretrained, "LAYOUTS", source.layouts)
     assert places.weights(mnist) == []
     both = mnist.model_copy(
-        update={"evaluation": mnist.evaluation.model_copy(update={"extractors": ["judge", "inception"]})}
+        update={
+            "evaluation": mnist.evaluation.model_copy(update={"extractors": ["judge", "inception"]})
+        }
     )
     (found,) = places.weights(both)
-    assert found.state == "ok" and "can be downloaded" in found.found and not (tmp_path / "cache").exists()
+    assert (
+        found.state == "ok"
+        and "can be downloaded" in found.found
+        and not (tmp_path / "cache").exists()
+    )
     monkeypatch.setenv(pretrained.VARIABLE, str(tmp_path / "here"))
     (found,) = places.weights(both)
     assert found.state == "ok" and "SHA-256 as expected" in found.found
@@ -168,4 +192,8 @@ def test_inception_is_looked_for_where_the_study_measures_by_it(mnist, source, t
     monkeypatch.delenv(pretrained.VARIABLE)
     (tmp_path / "web/mnist/x").unlink()
     (found,) = places.weights(both)
-    assert found.state == "failed" and "cannot be downloaded" in found.found and pretrained.VARIABLE in found.todo
+    assert (
+        found.state == "failed"
+        and "cannot be downloaded" in found.found
+        and pretrained.VARIABLE in found.todo
+    )

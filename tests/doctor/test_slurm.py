@@ -54,7 +54,9 @@ def test_accounting_is_off(commands):
 def test_profile_says_which(commands, said, state):
     commands(sinfo=UP, sacct=DISABLED)
     slurm.PROFILE.mkdir(parents=True)
-    Path(slurm.PROFILE, "profile.yaml").write_text(f"executor: slurm\nslurm-status-command: {said}\n")
+    Path(slurm.PROFILE, "profile.yaml").write_text(
+        f"executor: slurm\nslurm-status-command: {said}\n"
+    )
     assert states()["slurm status"].state == state
 
 
@@ -65,9 +67,16 @@ def test_squeue_forgets(commands):
 
 
 def test_controller_is_down(commands):
-    commands(sinfo="echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1", sacct="exit 0")
+    commands(
+        sinfo="echo 'slurm_load_partitions: Unable to contact slurm controller' >&2; exit 1",
+        sacct="exit 0",
+    )
     found = states()
-    assert found["slurm"].state == "failed" and "Unable to contact" in found["slurm"].found and len(found) == 1
+    assert (
+        found["slurm"].state == "failed"
+        and "Unable to contact" in found["slurm"].found
+        and len(found) == 1
+    )
 
 
 def test_controller_hangs(commands, monkeypatch):

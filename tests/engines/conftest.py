@@ -1,4 +1,5 @@
-"""Clones of the project with a very small study, in which both engines run: for real, or with the stub command line."""
+"""Clones of the project with a very small study, in which both engines run: for real, or with the
+stub command line."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def micro() -> dict:
 
 @dataclass(frozen=True)
 class Clone:
-    """A git repository with the pipeline in it; commands run in it with its own code and with the network watched."""
+    """A git repository with the pipeline in it; commands run in it with its own code and with the
+    network watched."""
 
     folder: Path
     first: Path = BIN  # where `threetargets` is looked for
@@ -44,7 +46,9 @@ class Clone:
     def run(self, *command: str, code: int = 0) -> str:
         """Standard output and error of a command that has to end with `code`."""
         outside = ("MLFLOW_TRACKING_URI", "STUB_LOG", "CI", "DO_NOT_TRACK", "DVC_NO_ANALYTICS")
-        environment = {k: v for k, v in os.environ.items() if k not in outside and not k.startswith("PYTEST")}
+        environment = {
+            k: v for k, v in os.environ.items() if k not in outside and not k.startswith("PYTEST")
+        }
         environment |= {
             "PATH": os.pathsep.join([str(self.first), str(BIN), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join([str(WATCH), str(self.folder / "src")]),
@@ -64,7 +68,9 @@ class Clone:
             timeout=600,
             check=False,
         )
-        assert done.returncode == code, f"{command} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+        assert done.returncode == code, (
+            f"{command} ended with {done.returncode}:\n{done.stdout[-6000:]}"
+        )
         return done.stdout
 
     @property
@@ -103,7 +109,9 @@ def clone(folder: Path, first: Path = BIN) -> Clone:
         if source.is_symlink():
             (folder / name).symlink_to(source.readlink())
         elif source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
         else:
             shutil.copyfile(source, folder / name)
     (folder / ".dvc").mkdir()

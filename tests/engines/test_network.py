@@ -1,5 +1,6 @@
-"""A whole study for real, on very little, while two observers look: Python's audit hooks and, where it is installed,
-strace. Nobody outside this machine is asked for or called. Then what DVC has to say about the results."""
+"""A whole study for real, on very little, while two observers look: Python's audit hooks and, where
+it is installed, strace. Nobody outside this machine is asked for or called. Then what DVC has to
+say about the results."""
 
 from __future__ import annotations
 
@@ -12,18 +13,30 @@ from pathlib import Path
 import pytest
 from engines.conftest import Clone, clone
 
-STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=execve,connect,sendto,sendmsg,sendmmsg", "-o")
+STRACE = (
+    "strace",
+    "-f",
+    "-qq",
+    "--seccomp-bpf",
+    "-e",
+    "trace=execve,connect,sendto,sendmsg,sendmmsg",
+    "-o",
+)
 SLURM = re.compile(r'^(\d+) .*execve\("[^"]*/(?:scontrol|sacct|sinfo|squeue)"')
 CALLED = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
-PROBE = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('192.0.2.1', 9))"
+PROBE = (
+    "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+    "s.connect(('192.0.2.1', 9))"
+)
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
 def outside(trace: Path) -> list[str]:
     """Lines of a trace with an address that is not this machine's.
 
-    Slurm's own programs are left out: where they are installed, Snakemake's Slurm plugin calls `scontrol` whenever
-    Snakemake starts, and that looks for the controller of the site, by name server where there is no slurm.conf.
+    Slurm's own programs are left out: where they are installed, Snakemake's Slurm plugin calls
+    `scontrol` whenever Snakemake starts, and that looks for the controller of the site, by name
+    server where there is no slurm.conf.
     """
     found, lines = [], trace.read_text(errors="replace").splitlines()
     slurm = {match[1] for line in lines if (match := SLURM.match(line))}
@@ -48,7 +61,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 def test_the_observers_see_a_call(tmp_path: Path) -> None:
-    """Otherwise their silence would mean nothing. The address is of a network that is reserved for documentation."""
+    """Otherwise their silence would mean nothing. The address is of a network that is reserved for
+    documentation."""
     probe = Clone(tmp_path / "probe")
     probe.folder.mkdir()
     probe.run(sys.executable, "-c", PROBE)

@@ -1,13 +1,18 @@
-"""dvc.yaml and the Snakefile name the same jobs: stage, command, inputs and outputs, compared as sets.
+"""dvc.yaml and the Snakefile name the same jobs: stage, command, inputs and outputs, compared as
+sets.
 
 What differs, and is left out of the comparison or stated in it:
 - Snakemake sends each command's output to a log file.
-- DVC has the stages `identities` and `track_init`, which Snakemake runs at the start (`onstart`), and takes each job's
-  identity file as an input where Snakemake has the parameter `identity`; `track` comes after `track_init`, and reads
+- DVC has the stages `identities` and `track_init`, which Snakemake runs at the start (`onstart`),
+  and takes each job's
+  identity file as an input where Snakemake has the parameter `identity`; `track` comes after
+  `track_init`, and reads
   the one parameter that Snakemake gives it, `tracking.uri`, from params.yaml.
-- Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample sets, the runs.
+- Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample
+  sets, the runs.
 - DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
-- DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples) is deleted by hand.
+- DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples) is
+  deleted by hand.
 """
 
 from __future__ import annotations
@@ -25,7 +30,10 @@ from pipeline.conftest import ROOT
 from threetargets import study
 from threetargets.stages import identities
 
-STUDIES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")])
+STUDIES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")]
+)
 RULES = {
     "train_guide": "train",
     "train_judge": "train",
@@ -43,7 +51,8 @@ class Job(NamedTuple):
 
 
 def snakemake_jobs(folder: Path) -> dict[str, Job]:
-    """By command, from `snakemake -n --forceall` without the rules' messages, which hide the files."""
+    """By command, from `snakemake -n --forceall` without the rules' messages, which hide the
+    files."""
     for path in (folder / "workflow/rules").glob("*.smk"):
         path.write_text(re.sub(r"^    message:\n.*\n", "", path.read_text(), flags=re.MULTILINE))
     text = Clone(folder).run("snakemake", "-n", "--forceall")
@@ -52,8 +61,14 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
         rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
         command = re.search(r"^Shell command: (.*)$", block, re.MULTILINE)
         if rule and command and rule[1] != "all":
-            files = {name: re.search(rf"^    {name}: (.*)$", block, re.MULTILINE) for name in ("input", "output")}
-            sets = {name: frozenset(found[1].split(", ") if found else ()) for name, found in files.items()}
+            files = {
+                name: re.search(rf"^    {name}: (.*)$", block, re.MULTILINE)
+                for name in ("input", "output")
+            }
+            sets = {
+                name: frozenset(found[1].split(", ") if found else ())
+                for name, found in files.items()
+            }
             jobs[LOGGED.sub("", command[1])] = Job(rule[1], sets["input"], sets["output"])
     return jobs
 
@@ -88,7 +103,9 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
         assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
         del theirs[found]
     unused = {"classifier", "classifier-free"} - set(chosen.guidance.kinds)
-    theirs = {c: j for c, j in theirs.items() if not any(f"--guidance {kind} " in c for kind in unused)}
+    theirs = {
+        c: j for c, j in theirs.items() if not any(f"--guidance {kind} " in c for kind in unused)
+    }
     without = {"train_guide"} if "classifier" in unused or not chosen.guidance.cells else set()
     if not chosen.evaluation.extractors:
         without |= {"train_judge", "evaluate", "evaluate_floor"}
@@ -104,7 +121,11 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
         own = job.inputs & identity_files
         assert len(own) == (other.stage != "track"), command
         seen |= own
-        after = {f"results/{chosen.study}/tracking-init.json", "params.yaml"} if other.stage == "track" else set()
+        after = (
+            {f"results/{chosen.study}/tracking-init.json", "params.yaml"}
+            if other.stage == "track"
+            else set()
+        )
         inputs = job.inputs - own - after
         assert within(other.inputs, inputs) == inputs, command
     assert seen == identity_files
@@ -113,6 +134,8 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
 def test_no_parameter_is_written_down_twice() -> None:
     """dvc.yaml names no cell, seed, gamma or study: it reads them."""
     chosen = study.load(ROOT / "params.yaml")
-    text = "\n".join(line for line in (ROOT / "dvc.yaml").read_text().splitlines() if "#" not in line)
+    text = "\n".join(
+        line for line in (ROOT / "dvc.yaml").read_text().splitlines() if "#" not in line
+    )
     for name in (*chosen.cells, chosen.study, str(chosen.classifiers.judge_seed)):
         assert not re.search(rf"\b{re.escape(name)}\b", text), name

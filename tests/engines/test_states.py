@@ -1,4 +1,5 @@
-"""What each engine takes for done after the other one ran, after a fresh clone and after an edit; with the stub."""
+"""What each engine takes for done after the other one ran, after a fresh clone and after an edit;
+with the stub."""
 
 from __future__ import annotations
 
@@ -61,10 +62,20 @@ def test_after_snakemake_commit_makes_dvc_clean(tmp_path: Path, stub_bin: Path) 
     assert tree.attempts() == []
 
 
-def test_a_fresh_clone_with_pulled_results_runs_nothing(reproduced: Clone, tmp_path: Path, stub_bin: Path) -> None:
+def test_a_fresh_clone_with_pulled_results_runs_nothing(
+    reproduced: Clone, tmp_path: Path, stub_bin: Path
+) -> None:
     fresh = Clone(tmp_path / "fresh", stub_bin)
     reproduced.run("git", "clone", "--quiet", str(reproduced.folder), str(fresh.folder))
-    fresh.run("dvc", "remote", "add", "--default", "--local", "here", str(reproduced.folder.parent / "remote"))
+    fresh.run(
+        "dvc",
+        "remote",
+        "add",
+        "--default",
+        "--local",
+        "here",
+        str(reproduced.folder.parent / "remote"),
+    )
     fresh.run("dvc", "pull", "--quiet")
     fresh.run(*ADOPT)
     assert fresh.calls() <= {f"{call} --params params.yaml" for call in AT_START}
@@ -77,8 +88,18 @@ def test_a_fresh_clone_with_pulled_results_runs_nothing(reproduced: Clone, tmp_p
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("src/threetargets/stages/likelihood/__init__.py", '"""', '"""Edited. ', {"likelihood", "track", "report"}),
-        ("src/threetargets/metrics/fidelity.py", '"""', '"""Edited. ', {"evaluate", "track", "report"}),
+        (
+            "src/threetargets/stages/likelihood/__init__.py",
+            '"""',
+            '"""Edited. ',
+            {"likelihood", "track", "report"},
+        ),
+        (
+            "src/threetargets/metrics/fidelity.py",
+            '"""',
+            '"""Edited. ',
+            {"evaluate", "track", "report"},
+        ),
         ("src/threetargets/report/wording.py", '"""', '"""Edited. ', {"calibrate", "report"}),
         (
             "src/threetargets/training/ema.py",

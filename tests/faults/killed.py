@@ -17,7 +17,10 @@ from threetargets.report import calibrated, calibration_page
 SEED = 4
 EVERY = 50  # steps between two checkpoints
 CALL = ("--cores", "2", "--configfile", "study.yaml")
-AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "OMP_NUM_THREADS": "1"}  # test_outages.py has the stores
+AWAY = {
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+    "OMP_NUM_THREADS": "1",
+}  # test_outages.py has the stores
 
 
 def parameters() -> dict:
@@ -30,7 +33,8 @@ def parameters() -> dict:
 
 
 def beginning(folder: Path) -> Path:
-    """The parameters; and a calibration, which is of no study and would take the time of all the rest."""
+    """The parameters; and a calibration, which is of no study and would take the time of all the
+    rest."""
     (folder / "study.yaml").write_text(yaml.safe_dump(parameters()))
     place, made = folder / "results/killed/calibration", calibration()
     files.write_json(place / calibrated.FILE, made)

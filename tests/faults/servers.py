@@ -1,4 +1,5 @@
-"""A real `mlflow server` on loopback that can be killed, frozen and started again, on SQLite or PostgreSQL."""
+"""A real `mlflow server` on loopback that can be killed, frozen and started again, on SQLite or
+PostgreSQL."""
 
 from __future__ import annotations
 
@@ -39,13 +40,27 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, wait: bool = True) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
         command += ["--workers", "1", "--backend-store-uri", self.backend]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         with (self.folder / "server.log").open("ab") as log:
             environment = {**os.environ, **QUIET}
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         if wait:
             self.wait()
@@ -87,11 +102,15 @@ def postgres() -> Iterator[str]:
     port, user = free_port(), None
     folder = Path(tempfile.mkdtemp(prefix="postgres"))
     if os.geteuid() == 0:  # PostgreSQL does not run as root
-        user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
+        user = (
+            "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
+        )
         shutil.chown(folder, user)
 
     def run(*command: str) -> None:
-        done = subprocess.run(command, cwd=folder, user=user, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, user=user, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr + done.stdout
 
     data = str(folder / "data")
@@ -101,5 +120,7 @@ def postgres() -> Iterator[str]:
         run(control, "-w", "-D", data, "-l", str(folder / "log"), "-o", options, "start")
         yield f"postgresql://tester@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([control, "-m", "immediate", "-D", data, "stop"], cwd=folder, user=user, check=False)
+        subprocess.run(
+            [control, "-m", "immediate", "-D", data, "stop"], cwd=folder, user=user, check=False
+        )
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""Full disks, read-only folders and damaged files: one line, an exit code, nothing half-written, the next run clean."""
+"""Full disks, read-only folders and damaged files: one line, an exit code, nothing half-written,
+the next run clean."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values |= {"study": "killed", "seeds": [0], "cells": ["vae", CELL], "device": "cpu"}
     values["guidance"] |= {"gammas": [0, 1]}
     values["tracking"] = {"uri": "http://127.0.0.1:9", "live_after_seconds": 60}
-    values["training"] = {k: {**v, "steps": 20, "checkpoint_every": 5} for k, v in values["training"].items()}
+    values["training"] = {
+        k: {**v, "steps": 20, "checkpoint_every": 5} for k, v in values["training"].items()
+    }
     (folder / "study.yaml").write_text(yaml.safe_dump(values))
     runs = [("vae", "0"), (CELL, "0"), ("guide", "0"), ("judge", "1000")]
     calls = [("prepare",), *(("train", "--cell", c, "--seed", s) for c, s in runs)]
@@ -95,7 +98,9 @@ def there(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def contents() -> dict[str, bytes]:
     """Every file but the locks and what an unfinished training keeps for its next attempt."""
-    return {str(p): p.read_bytes() for p in Path().rglob("*") if p.is_file() and p.parts[0] != "work"}
+    return {
+        str(p): p.read_bytes() for p in Path().rglob("*") if p.is_file() and p.parts[0] != "work"
+    }
 
 
 def refused(call: Call, stage: str, code: int, said: str) -> None:
@@ -128,7 +133,10 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
     kept = folder.with_name(folder.name + ".kept")
     shutil.copytree(folder, kept)
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
@@ -195,7 +203,10 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path, kind: str) 
     path = tmp_path / "file"
     path.write_text("old")
     noise = np.random.default_rng(0).integers(0, 256, 100_000).astype(np.uint8)
-    with largest_file(5000), pytest.raises(CannotWrite, match=r"file: cannot be written \(File too large\)"):
+    with (
+        largest_file(5000),
+        pytest.raises(CannotWrite, match=r"file: cannot be written \(File too large\)"),
+    ):
         if kind == "text":
             files.write_text(path, "x" * 9000)
         elif kind == "json":
@@ -238,7 +249,16 @@ def test_what_a_killed_writer_left_is_tidied_and_a_live_ones_is_not(tmp_path: Pa
 
 def test_messages_that_cannot_be_written_do_not_change_the_exit_code(there: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        command = [str(BIN / "threetargets"), "train", "--cell", "gan", "--seed", "0", "--params", "study.yaml"]
+        command = [
+            str(BIN / "threetargets"),
+            "train",
+            "--cell",
+            "gan",
+            "--seed",
+            "0",
+            "--params",
+            "study.yaml",
+        ]
         assert subprocess.run(command, stderr=full, stdout=full, check=False).returncode == 2
 
 
@@ -271,8 +291,12 @@ READ = [(n, s) for n, s in DAMAGES if s != "report"]
 
 
 @pytest.mark.parametrize("damage", [cut, empty, page], ids=lambda f: f.__name__)
-@pytest.mark.parametrize(("name", "stage"), DAMAGES, ids=[f"{Path(n).name}-{s}" for n, s in DAMAGES])
-def test_a_damaged_file(there: Path, call: Call, name: str, stage: str, damage: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    ("name", "stage"), DAMAGES, ids=[f"{Path(n).name}-{s}" for n, s in DAMAGES]
+)
+def test_a_damaged_file(
+    there: Path, call: Call, name: str, stage: str, damage: Callable[[Path], None]
+) -> None:
     kept = Path(name).read_bytes()
     damage(Path(name))
     refused(call, stage, 3, rf"{re.escape(Path(name).name)}: ")
@@ -287,11 +311,15 @@ def test_a_missing_file(there: Path, call: Call, name: str, stage: str) -> None:
 
 
 def test_weights_of_another_model(there: Path, call: Call) -> None:
-    shutil.copyfile(f"{RUNS}/judge/seed1000/weights.safetensors", f"{RUNS}/vae/seed0/weights.safetensors")
+    shutil.copyfile(
+        f"{RUNS}/judge/seed1000/weights.safetensors", f"{RUNS}/vae/seed0/weights.safetensors"
+    )
     refused(call, "sample", 3, r"weights\.safetensors: weights of another architecture")
 
 
-@pytest.mark.parametrize("damage", [cut, empty, page, None], ids=lambda f: f.__name__ if f else "another identity")
+@pytest.mark.parametrize(
+    "damage", [cut, empty, page, None], ids=lambda f: f.__name__ if f else "another identity"
+)
 def test_a_checkpoint_that_cannot_be_used(
     there: Path,
     call: Call,

@@ -1,4 +1,5 @@
-"""A study killed 20 times at random moments ends with the numbers of one that was left alone, bit for bit."""
+"""A study killed 20 times at random moments ends with the numbers of one that was left alone, bit
+for bit."""
 
 from __future__ import annotations
 
@@ -42,8 +43,9 @@ class Kill:
     def line(self) -> str:
         resumed = ", ".join(f"{name} after step {step}" for name, step in self.resumed.items())
         what = ", ".join(self.running) or "snakemake alone"
-        return f"kill {self.number:2d}  {self.signal:7s} after {self.after:4.1f} s  exit {self.code:4d}  {what}" + (
-            f"  (had resumed {resumed})" if resumed else ""
+        return (
+            f"kill {self.number:2d}  {self.signal:7s} after {self.after:4.1f} s  exit "
+            f"{self.code:4d}  {what}" + (f"  (had resumed {resumed})" if resumed else "")
         )
 
 
@@ -53,13 +55,19 @@ def jobs(group: int) -> list[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_text().split("\0")
-            if os.getpgid(int(folder.name)) != group or not any(w.endswith("/threetargets") for w in words[:2]):
+            if os.getpgid(int(folder.name)) != group or not any(
+                w.endswith("/threetargets") for w in words[:2]
+            ):
                 continue
         except (OSError, ValueError):
             continue
-        values = {words[i]: words[i + 1] for i in range(len(words) - 1) if words[i].startswith("--")}
+        values = {
+            words[i]: words[i + 1] for i in range(len(words) - 1) if words[i].startswith("--")
+        }
         stage = next(i for i, w in enumerate(words) if w.endswith("/threetargets")) + 1
-        found.append("-".join([words[stage], *(values[k] for k in ("--cell", "--guidance") if k in values)]))
+        found.append(
+            "-".join([words[stage], *(values[k] for k in ("--cell", "--guidance") if k in values)])
+        )
     return sorted(found)
 
 
@@ -73,7 +81,8 @@ def journals(folder: Path, chosen: study.Study) -> dict[str, int]:
 
 
 def resumed(folder: Path, chosen: study.Study, since: float) -> dict[str, int]:
-    """What the training logs written after `since` say: cell, and the step after which it went on."""
+    """What the training logs written after `since` say: cell, and the step after which it went
+    on."""
     found = {}
     for run in grid.trained_runs(chosen):
         log = folder / "logs" / chosen.study / "train" / f"{run.cell}-seed{run.seed}.log"
@@ -88,11 +97,15 @@ def finished(folder: Path) -> int:
 
 
 def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study) -> Kill:
-    """Start the study and kill its whole process group: at any moment of its start; or some while after a training has
-    gone on; or after one or two more jobs have finished. Exit code 0: it was done before that moment came."""
+    """Start the study and kill its whole process group: at any moment of its start; or some while
+    after a training has gone on; or after one or two more jobs have finished. Exit code 0: it was
+    done before that moment came."""
     fatal, before, ready = draw.choice(SIGNALS), finished(folder), journals(folder, chosen)
     kind = draw.choice(("start", "training", "training", "jobs", "jobs"))
-    if all((folder / grid.run_dir(chosen, run) / "train.json").exists() for run in grid.trained_runs(chosen)):
+    if all(
+        (folder / grid.run_dir(chosen, run) / "train.json").exists()
+        for run in grid.trained_runs(chosen)
+    ):
         kind = "jobs" if kind == "training" else kind
     wanted, later = draw.choice((1, 1, 2)), draw.uniform(0.0, 1.0 if kind == "training" else 2.5)
     begun = time.monotonic()
@@ -106,16 +119,21 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
             stdout=out,
             stderr=out,
             start_new_session=True,
-            # A shell that starts the tests in the background has SIGINT ignored, and so would these processes.
+            # A shell that starts the tests in the background has SIGINT ignored, and so would these
+            # processes.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         while time.monotonic() < end and running.poll() is None:
             grown = any(step > ready[cell] for cell, step in journals(folder, chosen).items())
-            if (kind == "training" and grown) or (kind == "jobs" and finished(folder) >= before + wanted):
+            if (kind == "training" and grown) or (
+                kind == "jobs" and finished(folder) >= before + wanted
+            ):
                 end, kind = min(end, time.monotonic() + later), "now"
             time.sleep(0.02)
         kill = Kill(number, fatal.name, time.monotonic() - begun, jobs(running.pid))
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself: its exit code says so
+        with contextlib.suppress(
+            ProcessLookupError
+        ):  # it has ended by itself: its exit code says so
             os.killpg(running.pid, fatal)
         try:
             kill.code = running.wait(timeout=240)  # a busy machine takes its time to save
@@ -140,7 +158,8 @@ def rows(path: Path) -> list[str]:
 
 
 def assert_same(one: Path, other: Path) -> dict[str, int]:
-    """Every figure, weight, sample and journal of two folders, bit for bit; how many of each were compared."""
+    """Every figure, weight, sample and journal of two folders, bit for bit; how many of each were
+    compared."""
     counts = {"records": 0, "figures": 0, "weights": 0, "sample sets": 0, "journals": 0}
     names, theirs = (
         {
@@ -173,7 +192,9 @@ def assert_same(one: Path, other: Path) -> dict[str, int]:
             assert all(left[k].tobytes() == right[k].tobytes() for k in left), name
             counts["sample sets"] += "samples/" in name
         elif name.endswith(".jsonl"):
-            left, right = ([(e["step"], e["images"], _losses(e["metrics"])) for e in read(p)] for p in (a, b))
+            left, right = (
+                [(e["step"], e["images"], _losses(e["metrics"])) for e in read(p)] for p in (a, b)
+            )
             assert left == right, name
             counts["journals"] += 1
         else:
@@ -186,14 +207,17 @@ def _losses(metrics: dict[str, float]) -> dict[str, float]:
 
 
 def lose(folder: Path, chosen: study.Study, draw: random.Random) -> str:
-    """Take away what one model of a finished study has: there is again something to kill. Which one it was."""
+    """Take away what one model of a finished study has: there is again something to kill. Which one
+    it was."""
     run = draw.choice(grid.model_runs(chosen))
     shutil.rmtree(folder / grid.run_dir(chosen, run))
     return run.cell
 
 
 @pytest.mark.study
-def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callable[[str], None]) -> None:
+def test_twenty_kills_change_no_number(
+    alone: Path, tmp_path: Path, say: Callable[[str], None]
+) -> None:
     say("")
     folder, draw = beginning(copy_of_the_pipeline(tmp_path)), random.Random(SEED)
     chosen, kills, lost, attempts = study.load(folder / "study.yaml"), [], [], 0
@@ -213,7 +237,9 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callabl
             unlocked = run_snakemake(folder, "--unlock", *CALL)
             assert unlocked.returncode == 0, unlocked.stdout
     ended = re.findall(r"non-zero exit status (\d+)", (folder / "snakemake.out").read_text())
-    assert not {"2", "3", "4", "5", "6", "7"} & set(ended), "a job took what a kill left for a user's mistake"
+    assert not {"2", "3", "4", "5", "6", "7"} & set(ended), (
+        "a job took what a kill left for a user's mistake"
+    )
     before, since = journals(folder, chosen), time.time()
     done = run_snakemake(folder, *CALL, **AWAY)
     assert done.returncode == 0, done.stdout[-6000:]
@@ -222,7 +248,10 @@ def test_twenty_kills_change_no_number(alone: Path, tmp_path: Path, say: Callabl
     counts = assert_same(alone / "results", folder / "results")
     assert rows(alone / "reports/killed/metrics.csv") == rows(folder / "reports/killed/metrics.csv")
     assert list(folder.glob("results/**/.*")) == [], "files that a killed writer left"
-    say(f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint every {EVERY})")
+    say(
+        f"resumed {len(lost)} trainings; steps lost at each: {sorted(lost)} (a checkpoint "
+        f"every {EVERY})"
+    )
     say("identical: " + ", ".join(f"{n} {what}" for what, n in counts.items()))
     assert len(kills) == KILLS and {kill.signal for kill in kills} == {s.name for s in SIGNALS}
     assert lost and max(lost) <= EVERY

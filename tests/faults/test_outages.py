@@ -1,4 +1,5 @@
-"""The store goes away in mid-training: the training ends all the same and soon, and sync fills in the last row."""
+"""The store goes away in mid-training: the training ends all the same and soon, and sync fills in
+the last row."""
 
 from __future__ import annotations
 
@@ -30,14 +31,24 @@ from threetargets.training import finished
 
 VAE = Run("vae", 0)
 STEPS, EVERY = 300, 50
-EXTRA_SECONDS = 25.0  # the bound: 10 s for the last points, and what a slow machine needs to import MLflow
+EXTRA_SECONDS = (
+    25.0  # the bound: 10 s for the last points, and what a slow machine needs to import MLflow
+)
 TABLE: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def table(say: Callable[[str], None]) -> Iterator[None]:
     yield
-    say("\n".join(["\nstore, outage: extra seconds; points of the journal, each once in the store after sync", *TABLE]))
+    say(
+        "\n".join(
+            [
+                "\nstore, outage: extra seconds; points of the journal, each once in the store "
+                "after sync",
+                *TABLE,
+            ]
+        )
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +60,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     if request.param == "SQLite":
         found = Server(folder, f"sqlite:///{folder}/store.db")
@@ -71,7 +84,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def a_study(name: str, uri: str | None, live_after: float = 0.0) -> Study:
     values = small_study().model_dump(mode="json")["training"]
     values["vae"] |= {"steps": STEPS, "log_every": 5, "checkpoint_every": EVERY}
-    return small_study(uri, live_after, study=name, cells=["vae"], training=values, guidance=_unguided())
+    return small_study(
+        uri, live_after, study=name, cells=["vae"], training=values, guidance=_unguided()
+    )
 
 
 def _unguided() -> dict[str, Any]:
@@ -79,9 +94,13 @@ def _unguided() -> dict[str, Any]:
 
 
 def train_with(
-    study: Study, monkeypatch: pytest.MonkeyPatch, at: dict[int, Callable[[], None]], budget: float = float("inf")
+    study: Study,
+    monkeypatch: pytest.MonkeyPatch,
+    at: dict[int, Callable[[], None]],
+    budget: float = float("inf"),
 ) -> float:
-    """Train, doing something when the journal comes to a step. Returns the seconds that it took, less what was done."""
+    """Train, doing something when the journal comes to a step. Returns the seconds that it took,
+    less what was done."""
     log, spent = Journal.log, [0.0]
 
     def watched(self: Journal, step: int, images: int, metrics: dict[str, float]) -> None:
@@ -101,15 +120,23 @@ def train_with(
 
 
 def points(study: Study) -> dict[str, list[tuple[int, float]]]:
-    """What the store has of the training that tracking.json names: for each metric of the journal, step and value."""
+    """What the store has of the training that tracking.json names: for each metric of the journal,
+    step and value."""
     from mlflow import MlflowClient
 
     state = tracking.sync(study)
     client, train_id = MlflowClient(tracking_uri=state["uri"]), state["runs"]["vae/seed0"]["train"]
-    runs = client.search_runs([state["experiment_id"]], f"tags.`study.key` = '{study.study}/vae/seed0/train'")
-    assert [run.info.run_id for run in runs if "study.superseded" not in run.data.tags] == [train_id]
+    runs = client.search_runs(
+        [state["experiment_id"]], f"tags.`study.key` = '{study.study}/vae/seed0/train'"
+    )
+    assert [run.info.run_id for run in runs if "study.superseded" not in run.data.tags] == [
+        train_id
+    ]
     names = {name for entry in journal(study) for name in entry["metrics"]}
-    return {name: sorted((m.step, m.value) for m in client.get_metric_history(train_id, name)) for name in names}
+    return {
+        name: sorted((m.step, m.value) for m in client.get_metric_history(train_id, name))
+        for name in names
+    }
 
 
 def journal(study: Study) -> list[Any]:
@@ -117,12 +144,17 @@ def journal(study: Study) -> list[Any]:
 
 
 def assert_whole(study: Study) -> int:
-    """Every point of the journal once, and beside them nothing but the final figures; the number of points."""
+    """Every point of the journal once, and beside them nothing but the final figures; the number of
+    points."""
     found, count = points(study), 0
     for name, stored in found.items():
-        wanted = sorted((e["step"], e["metrics"][name]) for e in journal(study) if name in e["metrics"])
+        wanted = sorted(
+            (e["step"], e["metrics"][name]) for e in journal(study) if name in e["metrics"]
+        )
         figure = [(STEPS, stored[-1][1])] if len(stored) == len(wanted) + 1 else []
-        if name == "images_per_second":  # of a resumed training: the rate of the first attempt at a step
+        if (
+            name == "images_per_second"
+        ):  # of a resumed training: the rate of the first attempt at a step
             assert [step for step, _ in stored] == [step for step, _ in wanted]
         else:
             assert sorted(stored) == sorted(wanted + figure), name
@@ -144,7 +176,11 @@ def appear(study: Study, step: int) -> Callable[[], None]:
             runs = client.search_runs([experiment.experiment_id], key) if experiment else []
             if (
                 runs
-                and max((m.step for m in client.get_metric_history(runs[0].info.run_id, "loss")), default=0) >= step
+                and max(
+                    (m.step for m in client.get_metric_history(runs[0].info.run_id, "loss")),
+                    default=0,
+                )
+                >= step
             ):
                 return
             time.sleep(0.1)
@@ -160,7 +196,9 @@ def plain_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     study = a_study("plain", "http://127.0.0.1:9", live_after=1e6)
     prepare.run(study)
     seconds = train_with(study, monkeypatch, {})
-    finished.clear(grid.work_dir(study, VAE))  # of the same identity, whatever the study's name: it would be resumed
+    finished.clear(
+        grid.work_dir(study, VAE)
+    )  # of the same identity, whatever the study's name: it would be resumed
     return seconds
 
 
@@ -232,7 +270,16 @@ def test_a_process_ends_though_the_store_takes_calls_and_never_answers(
         study = a_study("silent", f"http://127.0.0.1:{silent.getsockname()[1]}")
         prepare.run(study)
         Path("p.yaml").write_text(yaml.safe_dump(study.model_dump(mode="json")))
-        command = [str(BIN / "threetargets"), "train", "--cell", "vae", "--seed", "0", "--params", "p.yaml"]
+        command = [
+            str(BIN / "threetargets"),
+            "train",
+            "--cell",
+            "vae",
+            "--seed",
+            "0",
+            "--params",
+            "p.yaml",
+        ]
         begun = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         extra = time.monotonic() - begun - plain_seconds
@@ -244,7 +291,8 @@ def test_a_process_ends_though_the_store_takes_calls_and_never_answers(
 def test_a_resumed_training_goes_on_in_its_mlflow_run(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended by its budget, then by a crash that takes back what the store has seen, then to the end."""
+    """Ended by its budget, then by a crash that takes back what the store has seen, then to the
+    end."""
     monkeypatch.chdir(tmp_path)
     study = a_study("resumed", server.uri)
     prepare.run(study)
@@ -279,7 +327,9 @@ def _jump(monkeypatch: pytest.MonkeyPatch, study: Study) -> Callable[[], float]:
 
     def now() -> float:
         done = path.exists() and max((e["step"] for e in read(path)), default=0) >= 100
-        return clock() + (1e7 if done and threading.current_thread() is threading.main_thread() else 0.0)
+        return clock() + (
+            1e7 if done and threading.current_thread() is threading.main_thread() else 0.0
+        )
 
     return now
 
@@ -314,7 +364,8 @@ for seed in study.seeds:
         state = init(study)["state"]
         run = grid.Run("vae", seed)
         path = Path("journals") / f"{seed}.jsonl"
-        with Journal(path) as journal, live.Live(study, run, grid.identity(study, "train", run), path) as mirror:
+        identity = grid.identity(study, "train", run)
+        with Journal(path) as journal, live.Live(study, run, identity, path) as mirror:
             for step in range(1, 21):
                 journal.log(step, step, {"loss": 1 / step})
             mirror.close(timeout=60)
@@ -338,7 +389,13 @@ def twelve(folder: Path, uri: str) -> None:
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-c", TWELVE, uri, str(Path(__file__).parents[1])]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     client = MlflowClient(tracking_uri=uri)
@@ -346,8 +403,12 @@ def twelve(folder: Path, uri: str) -> None:
     assert len(experiments) == 1
     runs = client.search_runs([experiments[0].experiment_id])
     keys = sorted(run.data.tags["study.key"] for run in runs)
-    assert keys == sorted(f"twelve/vae/seed{s}{stage}" for s in range(12) for stage in ("", "/train"))
+    assert keys == sorted(
+        f"twelve/vae/seed{s}{stage}" for s in range(12) for stage in ("", "/train")
+    )
     for run in runs:
         if run.data.tags["study.key"].endswith("/train"):
             history = client.get_metric_history(run.info.run_id, "loss")
-            assert sorted((m.step, m.value) for m in history) == [(step, 1 / step) for step in range(1, 21)]
+            assert sorted((m.step, m.value) for m in history) == [
+                (step, 1 / step) for step in range(1, 21)
+            ]

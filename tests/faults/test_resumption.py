@@ -1,4 +1,5 @@
-"""One training that is killed, stopped, doubled or robbed of its result ends with the weights of one left alone."""
+"""One training that is killed, stopped, doubled or robbed of its result ends with the weights of
+one left alone."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_step(folder: Path, chosen: study.Study, step: int, process: subprocess.Popen[str]) -> None:
+def wait_for_step(
+    folder: Path, chosen: study.Study, step: int, process: subprocess.Popen[str]
+) -> None:
     path = folder / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl"
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
@@ -53,7 +56,9 @@ def prepared(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
-def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(prepared: Path, alone: Path) -> None:
+def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(
+    prepared: Path, alone: Path
+) -> None:
     chosen, draw, reached = study.load("study.yaml"), random.Random(SEED), 0
     for low in (60, 260, 460):
         training = start(prepared, *TRAIN)
@@ -66,14 +71,18 @@ def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(p
             assert step % EVERY == 0 and 0 <= reached - step <= EVERY
             assert "is stale; its holder is gone" in err
         reached = max(
-            entry["step"] for entry in read(prepared / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
+            entry["step"]
+            for entry in read(prepared / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
         )
     last = start(prepared, *TRAIN)
     _, err = last.communicate()
     assert last.returncode == 0
     step = int(re.search(r"goes on after step (\d+)", err)[1])
     assert 0 <= reached - step <= EVERY
-    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
+    mine, theirs = (
+        load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors")
+        for f in (prepared, alone)
+    )
     assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
 
 
@@ -105,7 +114,9 @@ exec {real} "$@"
 
 
 @pytest.mark.study
-def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepared: Path, alone: Path) -> None:
+def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(
+    prepared: Path, alone: Path
+) -> None:
     copy_of_the_pipeline(prepared)
     (prepared / "bin").mkdir()
     script = prepared / "bin" / "threetargets"
@@ -115,7 +126,9 @@ def test_a_training_that_its_time_budget_ended_is_tried_again_and_goes_on(prepar
     done = run_snakemake(prepared, name, *CALL, first=prepared / "bin", **AWAY)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "Trying to restart job" in done.stdout
-    assert "time budget of 0 s after step 1/" in done.stdout  # the log of the first attempt, shown by Snakemake
+    assert (
+        "time budget of 0 s after step 1/" in done.stdout
+    )  # the log of the first attempt, shown by Snakemake
     assert "goes on after step 1\n" in (prepared / "logs/killed/train/hvae-seed0.log").read_text()
     mine, theirs = (load_file(folder / name) for folder in (prepared, alone))
     assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)
@@ -134,5 +147,8 @@ def test_a_result_that_is_lost_after_its_training_ended_costs_one_checkpoint_int
     assert again.returncode == 0, err
     steps = study.load("study.yaml").training.hvae.steps
     assert steps - EVERY <= int(re.search(r"goes on after step (\d+)", err)[1]) < steps
-    mine, theirs = (load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors") for f in (prepared, alone))
+    mine, theirs = (
+        load_file(f / "results/killed/runs/hvae/seed0/weights.safetensors")
+        for f in (prepared, alone)
+    )
     assert all(mine[k].numpy().tobytes() == theirs[k].numpy().tobytes() for k in theirs)

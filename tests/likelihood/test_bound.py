@@ -1,4 +1,5 @@
-"""The diffusion bound with an exact denoiser: its excess over the entropy, and each of its parts."""
+"""The diffusion bound with an exact denoiser: its excess over the entropy, and each of its
+parts."""
 
 import math
 
@@ -29,7 +30,8 @@ def tensor(values):
 
 
 def ddpm(steps):
-    """Betas linear from 0.1 / T to 20 / T: 1e-4 to 0.02 at T = 1000, ten times as large at T = 100."""
+    """Betas linear from 0.1 / T to 20 / T: 1e-4 to 0.02 at T = 1000, ten times as large at T =
+    100."""
     return table_of_betas(torch.linspace(0.1 / steps, 20 / steps, steps, dtype=torch.float64))
 
 
@@ -40,9 +42,11 @@ def perfect(process, data):
 
 
 def excess(process, data, variance):
-    """Bits/dim by which the bound of the exact denoiser exceeds the entropy of one-dimensional Gaussian data.
+    """Bits/dim by which the bound of the exact denoiser exceeds the entropy of one-dimensional
+    Gaussian data.
 
-    E |x_0 - x0^|^2 is the variance of x_0 given x_i, which the data knows. The decoder is a density here.
+    E |x_0 - x0^|^2 is the variance of x_0 given x_i, which the data knows. The decoder is a density
+    here.
     """
     mse = perfect(process, data)
     nats = -data.entropy()
@@ -72,7 +76,8 @@ EXCESS = {
 @pytest.mark.parametrize("steps", [1000, 100])
 @pytest.mark.parametrize("variance", VARIANCES + FITTED)
 def test_excess_of_the_bound_over_the_entropy(variance, steps):
-    """A perfect denoiser: what is left is the reverse variance's doing, and with the exact one nothing is."""
+    """A perfect denoiser: what is left is the reverse variance's doing, and with the exact one
+    nothing is."""
     data = Gaussian(tensor([0.0]), tensor([[0.25]]))
     assert excess(ddpm(steps), data, variance) == pytest.approx(EXCESS[variance][steps], abs=6e-6)
 
@@ -90,7 +95,9 @@ def test_the_bound_is_a_bound(variance, schedule):
 def test_the_bound_of_the_exact_reverse_process_is_the_entropy_at_every_length(schedule, steps):
     """One step included: the decoder is then the whole of it."""
     data = Gaussian(tensor([0.0]), tensor([[0.25]]))
-    assert excess(table(SCHEDULES[schedule](9.0, -26.0), steps), data, "optimal") == pytest.approx(0.0, abs=1e-9)
+    assert excess(table(SCHEDULES[schedule](9.0, -26.0), steps), data, "optimal") == pytest.approx(
+        0.0, abs=1e-9
+    )
 
 
 # Parts.
@@ -101,20 +108,27 @@ def test_reverse_variances_are_beta_and_its_posterior():
     process, abar = table_of_betas(betas), torch.cumprod(1 - betas, 0)
     i = torch.arange(2, 31)
     small = betas[1:] * (1 - abar[:-1]) / (1 - abar[1:])
-    torch.testing.assert_close(reverse_variance(process, i, "fixed-small"), small, rtol=1e-11, atol=0)
-    torch.testing.assert_close(reverse_variance(process, i, "fixed-large"), betas[1:], rtol=1e-11, atol=0)
+    torch.testing.assert_close(
+        reverse_variance(process, i, "fixed-small"), small, rtol=1e-11, atol=0
+    )
+    torch.testing.assert_close(
+        reverse_variance(process, i, "fixed-large"), betas[1:], rtol=1e-11, atol=0
+    )
     at_one = {"fixed-small": small[0], "fixed-large": betas[0], "fixed-large-override": small[0]}
     for variance in VARIANCES:
         first = reverse_variance(process, torch.tensor([1, 2]), variance)
         assert float(first[0]) == pytest.approx(float(at_one[variance]), rel=1e-11)
-        assert first.dtype == torch.float64 and float(reverse_variance(process, i, variance).min()) > 0
+        assert (
+            first.dtype == torch.float64 and float(reverse_variance(process, i, variance).min()) > 0
+        )
     override = reverse_variance(process, torch.arange(1, 31), "fixed-large-override")
     torch.testing.assert_close(override[1:], betas[1:], rtol=1e-11, atol=0)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_optimal_variance_is_that_of_the_reverse_step_of_gaussian_data(schedule):
-    """Var[x_{i-1} | x_i] by conditioning the joint Gaussian of the two, which knows no x_0 and no posterior."""
+    """Var[x_{i-1} | x_i] by conditioning the joint Gaussian of the two, which knows no x_0 and no
+    posterior."""
     process, data_variance = table(SCHEDULES[schedule](6.0, -6.0), 9), 0.25
     mse = perfect(process, Gaussian(tensor([0.0]), tensor([[data_variance]])))
     abar = torch.sigmoid(process.log_snr)
@@ -128,15 +142,24 @@ def test_the_optimal_variance_is_that_of_the_reverse_step_of_gaussian_data(sched
 
 @pytest.mark.parametrize("variance", FITTED)
 def test_a_fitted_variance_is_the_least_bound_of_its_kind(variance):
-    """A denoiser that errs: no other sigma_i^2 of the kind gives a lower mean of any term, on the data of the fit."""
+    """A denoiser that errs: no other sigma_i^2 of the kind gives a lower mean of any term, on the
+    data of the fit."""
     process, dims = table(SCHEDULES["cosine"](5.0, -5.0), 8), 3
-    squared = 0.3 * torch.rand(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.01
+    squared = (
+        0.3 * torch.rand(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        + 0.01
+    )
     mse = squared.mean(0) / dims
     found = denoising_terms(squared[:, 1:], process, variance, dims, mse).mean(0)
     for k, i in enumerate(range(2, 9)):
         q = posterior(process.log_snr[i - 1], process.log_snr[i])
-        low, high = (float(reverse_variance(process, torch.tensor(i), v)) for v in ("fixed-small", "fixed-large"))
-        v = torch.linspace(0.0 if variance == "learned-interpolation" else -3.0, 1.0, 4001, dtype=torch.float64)
+        low, high = (
+            float(reverse_variance(process, torch.tensor(i), v))
+            for v in ("fixed-small", "fixed-large")
+        )
+        v = torch.linspace(
+            0.0 if variance == "learned-interpolation" else -3.0, 1.0, 4001, dtype=torch.float64
+        )
         sigma2 = torch.exp(v * math.log(high) + (1 - v) * math.log(low))
         terms = kl_isotropic(q.A**2 * squared[:, i - 1].mean(), q.C, sigma2, dims)
         assert float(found[k]) == pytest.approx(float(terms.min()), rel=1e-4, abs=1e-9)
@@ -165,9 +188,9 @@ def test_prior_term(schedule):
 
 def test_prior_term_of_ddpm():
     """2.9e-5 bits/dim where x^2 = 1, of 1000 linear betas."""
-    assert float(prior_term(torch.ones(1, 1, dtype=torch.float64), ddpm(1000))) / math.log(2) == pytest.approx(
-        2.9e-5, rel=0.02
-    )
+    assert float(prior_term(torch.ones(1, 1, dtype=torch.float64), ddpm(1000))) / math.log(
+        2
+    ) == pytest.approx(2.9e-5, rel=0.02)
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
@@ -206,7 +229,9 @@ def test_decoder_term_is_the_gaussian_decoder_of_width_sigma_one(variance, count
     sigma2 = beta if variance == "fixed-large" else beta * after / (1 - (1 - beta) * (1 - after))
     log_std = torch.full_like(x0_hat, 0.5 * math.log(sigma2))
     expected = -DECODERS["gaussian"].log_prob(levels, torch.stack([x0_hat, log_std], 1), count)
-    torch.testing.assert_close(decoder_term(levels, x0_hat, process, variance, count), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        decoder_term(levels, x0_hat, process, variance, count), expected, rtol=1e-9, atol=0
+    )
 
 
 # The estimator, end to end.
@@ -215,12 +240,15 @@ DATA = Gaussian(tensor([0.1, -0.2, 0.0, 0.3]), 0.2 * torch.eye(4, dtype=torch.fl
 
 
 def images(count=6):
-    return torch.randint(0, 17, (count, 1, 2, 2), generator=torch.Generator().manual_seed(3)).to(torch.uint8)
+    return torch.randint(0, 17, (count, 1, 2, 2), generator=torch.Generator().manual_seed(3)).to(
+        torch.uint8
+    )
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_every_term_of_the_estimator_has_its_exact_mean(variance):
-    """The exact denoiser is affine in x_i, so each term's mean is known: 400 draws, 4.5 standard errors."""
+    """The exact denoiser is affine in x_i, so each term's mean is known: 400 draws, 4.5 standard
+    errors."""
     process, levels, draws = table(SCHEDULES["cosine"](5.0, -5.0), 6), images(), 400
     x0 = centres(levels, 17).double().flatten(1)
     seen = denoise([(slice(0, 6), DATA.predict)], process, levels, 17, seed=1, draws=draws)
@@ -237,9 +265,13 @@ def test_every_term_of_the_estimator_has_its_exact_mean(variance):
         noise_power = float(s**2 * (gain**2).sum())
         squared = (bias**2).sum(1) + noise_power
         spread = 2 * s**2 * (gain @ gain.T)
-        se = torch.sqrt((2 * bias @ gain.T * s).square().sum(1) + (spread**2).sum() / 2) / math.sqrt(draws)
+        se = torch.sqrt(
+            (2 * bias @ gain.T * s).square().sum(1) + (spread**2).sum() / 2
+        ) / math.sqrt(draws)
         assert abs(float(seen.x0_mse[i - 1]) * 4 - float(squared.mean())) < 4.5 * float(se.max())
-        assert float(seen.eps_mse[i - 1]) == pytest.approx(float(seen.x0_mse[i - 1] * (a / s) ** 2), rel=1e-8)
+        assert float(seen.eps_mse[i - 1]) == pytest.approx(
+            float(seen.x0_mse[i - 1] * (a / s) ** 2), rel=1e-8
+        )
         if i >= 2:
             q, sigma2 = (
                 posterior(process.log_snr[i - 1], process.log_snr[i]),
@@ -257,9 +289,13 @@ def test_the_decoder_term_of_the_estimator_has_its_mean_too():
     def stubborn(x_t, log_snr):
         return Prediction(torch.full_like(x_t, 0.2), torch.zeros_like(x_t))
 
-    found = denoise([(slice(0, 6), stubborn)], process, levels, 17, seed=0, draws=3).bound("fixed-small")
+    found = denoise([(slice(0, 6), stubborn)], process, levels, 17, seed=0, draws=3).bound(
+        "fixed-small"
+    )
     guess = torch.full((6, 1, 2, 2), 0.2, dtype=torch.float64)
-    torch.testing.assert_close(found.decoder, decoder_term(levels, guess, process, "fixed-small", 17))
+    torch.testing.assert_close(
+        found.decoder, decoder_term(levels, guess, process, "fixed-small", 17)
+    )
 
 
 @pytest.mark.parametrize("size", [1, 4, 32])
@@ -278,7 +314,13 @@ def test_draws_differ_and_seeds_decide():
 
     def bound(seed, draws):
         everything = [(slice(0, 6), DATA.predict)]
-        return denoise(everything, process, levels, 17, seed=seed, draws=draws).bound("fixed-small").nats
+        return (
+            denoise(everything, process, levels, 17, seed=seed, draws=draws)
+            .bound("fixed-small")
+            .nats
+        )
 
     torch.testing.assert_close(bound(0, 1), bound(0, 1), rtol=0, atol=0)
-    assert not torch.allclose(bound(0, 1), bound(1, 1)) and not torch.allclose(bound(0, 1), bound(0, 2))
+    assert not torch.allclose(bound(0, 1), bound(1, 1)) and not torch.allclose(
+        bound(0, 1), bound(0, 2)
+    )

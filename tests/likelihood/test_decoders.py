@@ -13,7 +13,9 @@ from threetargets.levels import nearest
 from threetargets.likelihood.decoders import DECODERS, bin_edges, expected_level, gaussian_log_mass
 
 COUNTS = [2, 17, 256]
-EVERY = [(name, count) for name in DECODERS for count in COUNTS if count == 2 or name != "bernoulli"]
+EVERY = [
+    (name, count) for name in DECODERS for count in COUNTS if count == 2 or name != "bernoulli"
+]
 """Every decoder with every number of levels that it is for."""
 LOCATION = {"gaussian": norm, "logistic": logistic}
 """Decoders with a mean and a log scale."""
@@ -43,15 +45,20 @@ def test_levels_sum_to_one_for_any_width(name, sigma, count):
 def test_levels_sum_to_one_for_any_parameters(name, count):
     g = torch.Generator().manual_seed(count)
     for _ in range(20):
-        parameters = 3 * torch.randn(DECODERS[name].channels(count), generator=g, dtype=torch.float64)
-        assert float(every_level(name, parameters, count).exp().sum()) == pytest.approx(1.0, abs=1e-9)
+        parameters = 3 * torch.randn(
+            DECODERS[name].channels(count), generator=g, dtype=torch.float64
+        )
+        assert float(every_level(name, parameters, count).exp().sum()) == pytest.approx(
+            1.0, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("sigma", [1e-4, 0.0039, 0.1, 10.0])
 @pytest.mark.parametrize("name", LOCATION)
 def test_mass_in_many_digits(name, sigma, count):
-    """Differences of the distribution function with 400 digits, so that the far tails are right too."""
+    """Differences of the distribution function with 400 digits, so that the far tails are right
+    too."""
     mean = 0.1
     found = every_level(name, tensor([mean, math.log(sigma)]), count)
     with mpmath.workdps(400):
@@ -59,11 +66,16 @@ def test_mass_in_many_digits(name, sigma, count):
         for k in {0, 1, count // 2, min(count // 2 + 1, count - 1), count - 2, count - 1}:
             z = [(mpmath.mpf(2 * e) / count - 1 - mpmath.mpf(mean)) / scale for e in (k, k + 1)]
             if abs(z[0]) > 35 and abs(z[1]) > 35 and name == "gaussian":
-                continue  # beyond 400 digits where the mass lies next to 1; the tails have a test of their own
-            low, high = (mpmath.mpf(0) if k == 0 else cdf(z[0])), (mpmath.mpf(1) if k == count - 1 else cdf(z[1]))
+                continue  # beyond 400 digits where the mass lies next to 1; tails have their own test
+            low, high = (
+                (mpmath.mpf(0) if k == 0 else cdf(z[0])),
+                (mpmath.mpf(1) if k == count - 1 else cdf(z[1])),
+            )
             mass = high - low
             if mass > mpmath.mpf(10) ** -350:
-                assert float(found[k]) == pytest.approx(float(mpmath.log(mass)), rel=1e-9, abs=1e-12)
+                assert float(found[k]) == pytest.approx(
+                    float(mpmath.log(mass)), rel=1e-9, abs=1e-12
+                )
 
 
 @pytest.mark.parametrize("distance", [6, 20, 100, 1000])
@@ -80,7 +92,8 @@ def test_gaussian_tail_far_from_the_mean(distance):
 
 
 def test_the_known_error_of_the_clamp():
-    """A bin of two deviations, 25.5 deviations away: 438.9 bits are due where the usual clamp at 1e-12 reports 39.9."""
+    """A bin of two deviations, 25.5 deviations away: 438.9 bits are due where the usual clamp at
+    1e-12 reports 39.9."""
     std = 1 / 256
     mean = tensor(2 * (150 + 0.5) / 256 - 1 + 25.5 * std)
     mass = gaussian_log_mass(torch.tensor(150), mean, tensor(std), 256)
@@ -108,7 +121,9 @@ def test_gradients_are_alive_and_right_far_out(name, distance, count):
     torch.testing.assert_close(gradient, difference, rtol=1e-5, atol=1e-4)
     if abs(distance) >= 20 and count == 256:
         inner = gradient[1:-1]
-        assert float(inner.abs().min()) > 1.0 and bool((inner.sign() == -math.copysign(1, distance)).all())
+        assert float(inner.abs().min()) > 1.0 and bool(
+            (inner.sign() == -math.copysign(1, distance)).all()
+        )
 
 
 @pytest.mark.parametrize("name", LOCATION)
@@ -132,10 +147,14 @@ def test_categorical_is_scipys_log_softmax(count):
 def test_two_levels_are_a_bernoulli():
     logits = tensor([0.3, -1.1])
     p = 1 / (1 + math.exp(0.3 + 1.1))
-    np.testing.assert_allclose(every_level("categorical", logits, 2), bernoulli(p).logpmf([0, 1]), rtol=1e-12)
+    np.testing.assert_allclose(
+        every_level("categorical", logits, 2), bernoulli(p).logpmf([0, 1]), rtol=1e-12
+    )
     for name, family in LOCATION.items():
         mass = every_level(name, tensor([0.2, math.log(0.7)]), 2)
-        np.testing.assert_allclose(mass, np.log([family.cdf(-0.2 / 0.7), family.sf(-0.2 / 0.7)]), rtol=1e-12)
+        np.testing.assert_allclose(
+            mass, np.log([family.cdf(-0.2 / 0.7), family.sf(-0.2 / 0.7)]), rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize(("name", "count"), EVERY)
@@ -143,7 +162,9 @@ def test_pixels_add_up_example_by_example(name, count):
     shape = (1, 2, 3)
     g = torch.Generator().manual_seed(0)
     levels = torch.randint(0, count, (4, *shape), generator=g).to(torch.uint8)
-    parameters = torch.randn(4, DECODERS[name].channels(count), *shape, generator=g, dtype=torch.float64)
+    parameters = torch.randn(
+        4, DECODERS[name].channels(count), *shape, generator=g, dtype=torch.float64
+    )
     found = DECODERS[name].log_prob(levels, parameters, count)
     assert found.shape == (4,)
     for b in range(4):
@@ -156,7 +177,11 @@ def spread_out(name, count):
     """Parameters of a pixel with several likely levels."""
     if name in LOCATION:
         return tensor([0.3, math.log(0.4)])
-    return torch.randn(DECODERS[name].channels(count), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return torch.randn(
+        DECODERS[name].channels(count),
+        generator=torch.Generator().manual_seed(2),
+        dtype=torch.float64,
+    )
 
 
 @pytest.mark.parametrize(("name", "count"), EVERY)
@@ -173,16 +198,23 @@ def test_draws_follow_the_distribution(name, count):
     assert float((shares - mass).abs().max()) < 1.5 / n * 2
 
     u = torch.rand(n, 1, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
-    counts = torch.bincount(DECODERS[name].sample(many, u, count)[:, 0].long(), minlength=count).numpy()
+    counts = torch.bincount(
+        DECODERS[name].sample(many, u, count)[:, 0].long(), minlength=count
+    ).numpy()
     expected = mass.numpy() * n
     rare = expected < 5
-    observed, wanted = np.append(counts[~rare], counts[rare].sum()), np.append(expected[~rare], expected[rare].sum())
+    observed, wanted = (
+        np.append(counts[~rare], counts[rare].sum()),
+        np.append(expected[~rare], expected[rare].sum()),
+    )
     if wanted[-1] < 5:
         observed, wanted = observed[:-1], wanted[:-1]
     assert chisquare(observed, wanted * observed.sum() / wanted.sum()).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(("name", "count"), [(name, min(count, 17)) for name, count in EVERY if count != 256])
+@pytest.mark.parametrize(
+    ("name", "count"), [(name, min(count, 17)) for name, count in EVERY if count != 256]
+)
 def test_draws_at_the_ends_of_the_unit_interval(name, count):
     u = torch.tensor([[0.0], [1 - 2**-24]])
     drawn = DECODERS[name].sample(spread_out(name, count).expand(2, -1)[:, :, None], u, count)
@@ -194,14 +226,18 @@ def test_the_expected_level_is_the_mean_of_many_draws(name, count):
     parameters, n = spread_out(name, count), 40000
     even = (torch.arange(n, dtype=torch.float64)[:, None] + 0.5) / n
     drawn = DECODERS[name].sample(parameters.expand(n, -1)[:, :, None], even, count)
-    found = expected_level(DECODERS[name], parameters.expand(2, -1)[:, :, None, None].expand(-1, -1, 1, 3), count)
+    found = expected_level(
+        DECODERS[name], parameters.expand(2, -1)[:, :, None, None].expand(-1, -1, 1, 3), count
+    )
     assert found.shape == (2, 1, 3)
     np.testing.assert_allclose(found, float(drawn.double().mean()), atol=2 * count / n)
 
 
 def test_the_bernoulli_decoder_is_scipys_and_for_two_levels_alone():
     p = 1 / (1 + math.exp(1.3))
-    np.testing.assert_allclose(every_level("bernoulli", tensor([-1.3]), 2), bernoulli(p).logpmf([0, 1]), rtol=1e-12)
+    np.testing.assert_allclose(
+        every_level("bernoulli", tensor([-1.3]), 2), bernoulli(p).logpmf([0, 1]), rtol=1e-12
+    )
     with pytest.raises(ValueError, match="2 levels, not 17"):
         DECODERS["bernoulli"].channels(17)
 

@@ -28,14 +28,18 @@ def test_total_leaves_the_examples(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_log_density(shape):
     x, mean, log_std = (numbers(*shape, seed=s) for s in range(3))
-    torch.testing.assert_close(log_density(x, mean, log_std), independent(mean, log_std).log_prob(x))
+    torch.testing.assert_close(
+        log_density(x, mean, log_std), independent(mean, log_std).log_prob(x)
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_kl_to_standard(shape):
     mean, log_std = numbers(*shape, seed=1), numbers(*shape, seed=2)
     standard = independent(torch.zeros_like(mean), torch.zeros_like(mean))
-    torch.testing.assert_close(kl_to_standard(mean, log_std), kl_divergence(independent(mean, log_std), standard))
+    torch.testing.assert_close(
+        kl_to_standard(mean, log_std), kl_divergence(independent(mean, log_std), standard)
+    )
 
 
 def test_kl_to_standard_by_monte_carlo():
@@ -50,7 +54,9 @@ def test_kl_to_standard_by_monte_carlo():
 def test_kl_to_standard_of_almost_standard_does_not_cancel():
     """KL of std 1 + d is d^2 to first order, down to the smallest d."""
     log_std = torch.full((1, 1), math.log1p(1e-6), dtype=torch.float64)
-    assert float(kl_to_standard(torch.zeros_like(log_std), log_std)) == pytest.approx(1e-12, rel=1e-3)
+    assert float(kl_to_standard(torch.zeros_like(log_std), log_std)) == pytest.approx(
+        1e-12, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("var_q, var_p", [(0.3, 0.3), (0.3, 0.5), (2.0, 0.01)])
@@ -58,7 +64,11 @@ def test_kl_to_standard_of_almost_standard_does_not_cancel():
 def test_kl_isotropic(var_q, var_p, dims):
     m_q, m_p = numbers(dims, seed=1), numbers(dims, seed=2)
     eye = torch.eye(dims, dtype=torch.float64)
-    expected = kl_divergence(MultivariateNormal(m_q, var_q * eye), MultivariateNormal(m_p, var_p * eye))
+    expected = kl_divergence(
+        MultivariateNormal(m_q, var_q * eye), MultivariateNormal(m_p, var_p * eye)
+    )
     squared = ((m_q - m_p) ** 2).sum()
     variances = (torch.tensor(v, dtype=torch.float64) for v in (var_q, var_p))
-    assert float(kl_isotropic(squared, *variances, dims)) == pytest.approx(float(expected), rel=1e-12, abs=1e-12)
+    assert float(kl_isotropic(squared, *variances, dims)) == pytest.approx(
+        float(expected), rel=1e-12, abs=1e-12
+    )

@@ -16,7 +16,9 @@ def square(z):
 
 def gradients(name, mean, std=1.0, seed=0, n=N):
     mean = torch.tensor(mean, dtype=torch.float64)
-    eps = torch.randn(n, len(mean), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    eps = torch.randn(
+        n, len(mean), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     return ESTIMATORS[name](square, mean, torch.tensor(std, dtype=torch.float64), eps)
 
 
@@ -38,10 +40,12 @@ def test_ratio_of_variances_is_21_75():
 
 
 @pytest.mark.parametrize(
-    ("dims", "plain", "baseline"), [(1, 21.6, 10.4), (2, 24.1, 9.1), (10, 73.9, 11.3), (50, 815.0, 31.0)]
+    ("dims", "plain", "baseline"),
+    [(1, 21.6, 10.4), (2, 24.1, 9.1), (10, 73.9, 11.3), (50, 815.0, 31.0)],
 )
 def test_the_ratio_grows_with_dimension(dims, plain, baseline):
-    """|mean| = 2 along the diagonal, one coordinate's gradient: figures of an independent numerical check, to 10%."""
+    """|mean| = 2 along the diagonal, one coordinate's gradient: figures of an independent numerical
+    check, to 10%."""
     mean = [2.0 / math.sqrt(dims)] * dims
     n = N if dims < 50 else 100_000
     path = float(gradients("reparameterised", mean, n=n).var(0).mean())
@@ -53,5 +57,7 @@ def test_the_ratio_grows_with_dimension(dims, plain, baseline):
 def test_a_constant_has_no_gradient_once_the_others_mean_is_taken_off():
     eps = torch.randn(3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     mean, std = torch.zeros(2, dtype=torch.float64), torch.ones((), dtype=torch.float64)
-    found = ESTIMATORS["score-function-baseline"](lambda z: torch.full((len(z),), 5.0).double(), mean, std, eps)
+    found = ESTIMATORS["score-function-baseline"](
+        lambda z: torch.full((len(z),), 5.0).double(), mean, std, eps
+    )
     assert torch.equal(found, torch.zeros_like(found))

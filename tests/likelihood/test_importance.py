@@ -16,7 +16,10 @@ def layer(weight, bias, std):
 
 ONE = Hierarchy([layer([[0.9]], [0.1], [0.4])], [layer([[0.5]], [0.2], [0.6])])
 TWO = Hierarchy(
-    [layer([[0.9, -0.3], [0.2, 0.6]], [0.1, 0.0], [0.5, 0.6]), layer([[0.7], [0.4]], [-0.2, 0.1], [0.8, 0.7])],
+    [
+        layer([[0.9, -0.3], [0.2, 0.6]], [0.1, 0.0], [0.5, 0.6]),
+        layer([[0.7], [0.4]], [-0.2, 0.1], [0.8, 0.7]),
+    ],
     [layer([[0.5, 0.1], [0.0, 0.5]], [0.0, 0.1], [0.5, 0.6]), layer([[0.4, 0.2]], [0.1], [0.9])],
 )
 MODELS = {"one level": ONE, "two levels": TWO}
@@ -30,12 +33,16 @@ def bounds(name, k, repeats, seed=0, chunk=100):
     """`repeats` draws of L_k for each x, (repeats, B)."""
     g = torch.Generator().manual_seed(seed)
     many = X[name].repeat(repeats, 1)
-    found = log_mean_weights(lambda first, count: MODELS[name].log_weights(many, count, g), k, chunk)
+    found = log_mean_weights(
+        lambda first, count: MODELS[name].log_weights(many, count, g), k, chunk
+    )
     return found.view(repeats, -1)
 
 
 def z_score(values, expected):
-    return float(((values.mean(0) - expected) / (values.std(0) / math.sqrt(len(values)))).abs().max())
+    return float(
+        ((values.mean(0) - expected) / (values.std(0) / math.sqrt(len(values)))).abs().max()
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -57,12 +64,15 @@ def test_the_bound_rises_from_the_elbo_to_log_p(name):
         assert float((high - low).min()) > -3 * error
     assert float((means[1] - elbo).min()) > 0.02
     assert float((log_p - means[-1]).abs().max()) < 3 * errors[-1] + 2e-3
-    assert all(float((mean - log_p).max()) < 3 * error for mean, error in zip(means, errors, strict=False))
+    assert all(
+        float((mean - log_p).max()) < 3 * error for mean, error in zip(means, errors, strict=False)
+    )
 
 
 @pytest.mark.parametrize("k, nodes", [(1, 20), (2, 80), (3, 40)])
 def test_the_bound_equals_quadrature(k, nodes):
-    """E log mean_j w_j over the k noises of a one-dimensional latent, by a Gauss-Hermite product rule."""
+    """E log mean_j w_j over the k noises of a one-dimensional latent, by a Gauss-Hermite product
+    rule."""
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
     prior, generative, inference = 0.5 * math.log(2 * math.pi), ONE.generative[0], ONE.inference[0]
@@ -84,8 +94,11 @@ def test_the_bound_equals_quadrature(k, nodes):
 
 @pytest.mark.parametrize("k", [1, 2, 99, 100, 101, 250])
 def test_chunks_are_one_mean_of_weights(k):
-    """The mean of exponentials over all samples, whatever the chunk; samples are asked for once each, in order."""
-    log_w = 30 * torch.randn(300, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    """The mean of exponentials over all samples, whatever the chunk; samples are asked for once
+    each, in order."""
+    log_w = 30 * torch.randn(
+        300, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     expected = np.logaddexp.reduce(log_w[:k].numpy(), axis=0) - math.log(k)
     for chunk in (1, 7, 100, 1000):
         asked = []

@@ -33,7 +33,8 @@ def correlated(dims, seed=0):
 def mixture():
     eye = torch.eye(2, dtype=torch.float64)
     parts = [
-        Gaussian(torch.tensor(m, dtype=torch.float64), v * eye) for m, v in (([-1.0, 0.5], 0.3), ([1.0, -0.5], 0.2))
+        Gaussian(torch.tensor(m, dtype=torch.float64), v * eye)
+        for m, v in (([-1.0, 0.5], 0.3), ([1.0, -0.5], 0.2))
     ]
     return Mixture(torch.tensor([0.3, 0.7], dtype=torch.float64), parts)
 
@@ -57,7 +58,9 @@ def test_order_four():
     exact = correlated(3)
     x = exact.draw(4, torch.Generator().manual_seed(1))
     truth = log_prob(exact.predict, x, HIGH, LOW, 640)
-    errors = [float((log_prob(exact.predict, x, HIGH, LOW, n) - truth).abs().max()) for n in (40, 80, 160)]
+    errors = [
+        float((log_prob(exact.predict, x, HIGH, LOW, n) - truth).abs().max()) for n in (40, 80, 160)
+    ]
     slopes = [math.log2(a / b) for a, b in itertools.pairwise(errors)]
     assert all(3.5 < slope < 4.6 for slope in slopes), (errors, slopes)
 
@@ -92,7 +95,9 @@ def test_all_basis_vectors_together_are_the_exact_trace():
     def eps(y):
         return exact.predict(y, level).eps
 
-    basis = torch.eye(4, dtype=torch.float64)[:, None, :].expand(4, 3, 4) * 2.0  # mean over 4 of (2 e)^T J (2 e)
+    basis = (
+        torch.eye(4, dtype=torch.float64)[:, None, :].expand(4, 3, 4) * 2.0
+    )  # mean over 4 of (2 e)^T J (2 e)
     value, trace = exact_trace(eps, x)
     same, found = hutchinson(basis)(eps, x)
     jacobian = torch.autograd.functional.jacobian(lambda y: eps(y[None])[0], x[1])
@@ -103,22 +108,27 @@ def test_all_basis_vectors_together_are_the_exact_trace():
 
 @pytest.mark.parametrize("count", [2, 17, 256])
 def test_the_offset_is_exact_for_a_density_as_wide_as_the_pixels(count):
-    """Where the flow's density is N(0, v) with v large, the bound on a level's probability is density times width."""
+    """Where the flow's density is N(0, v) with v large, the bound on a level's probability is
+    density times width."""
     wide = Gaussian(torch.zeros(1, dtype=torch.float64), 25.0 * torch.eye(1, dtype=torch.float64))
     levels = torch.arange(count)[:, None]
     u = torch.full(levels.shape, 0.5)
     found = level_log_prob(wide.predict, levels, u, count, HIGH, LOW, 100)
     centre = dequantised(levels, u, count)[:, 0]
     variance = 25.0 + math.exp(-HIGH)
-    expected = -0.5 * centre**2 / variance - 0.5 * math.log(2 * math.pi * variance) + math.log(2 / count)
+    expected = (
+        -0.5 * centre**2 / variance - 0.5 * math.log(2 * math.pi * variance) + math.log(2 / count)
+    )
     assert (found - expected).abs().max() < 1e-4
 
 
 def test_the_density_through_the_decoder_is_exact_for_every_draw():
-    """log p(x_1) - log q(x_1 | x_0) + log p(x_0 | x_1) = log p(x_0) whatever x_1 is, where all three are exact: with
-    100 000 levels the decoder's mass is its density times 2/K."""
+    """log p(x_1) - log q(x_1 | x_0) + log p(x_0 | x_1) = log p(x_0) whatever x_1 is, where all
+    three are exact: with 100 000 levels the decoder's mass is its density times 2/K."""
     count, variance = 100_000, 0.04
-    data = Gaussian(torch.zeros(3, dtype=torch.float64), variance * torch.eye(3, dtype=torch.float64))
+    data = Gaussian(
+        torch.zeros(3, dtype=torch.float64), variance * torch.eye(3, dtype=torch.float64)
+    )
     levels = torch.tensor([[40_000, 50_000, 61_000], [52_000, 45_000, 47_000]])
     process = table(SCHEDULES["cosine"](6.0, -26.0), 50)
     zero = torch.zeros(1, 3, dtype=torch.float64)
@@ -132,8 +142,8 @@ def test_the_density_through_the_decoder_is_exact_for_every_draw():
 
 
 def test_probabilities_of_all_levels_add_up_to_one_at_a_noisy_start():
-    """Of narrow data, far from the ends: E_u of exp of the bound's integrand, summed over levels, is the density's
-    integral, whatever the noise of the level at which the flow starts."""
+    """Of narrow data, far from the ends: E_u of exp of the bound's integrand, summed over levels,
+    is the density's integral, whatever the noise of the level at which the flow starts."""
     data = Gaussian(torch.zeros(1, dtype=torch.float64), 0.01 * torch.eye(1, dtype=torch.float64))
     u = (torch.arange(20, dtype=torch.float64) + 0.5) / 20
     levels = torch.arange(17).repeat_interleave(20)[:, None]
@@ -144,8 +154,13 @@ def test_probabilities_of_all_levels_add_up_to_one_at_a_noisy_start():
 @pytest.mark.parametrize("count", [2, 17, 256])
 def test_dequantised_stays_in_its_bin(count):
     levels = torch.arange(count)
-    low, high = dequantised(levels, torch.zeros(count), count), dequantised(levels, torch.ones(count), count)
-    assert torch.allclose(high - low, torch.full((count,), 2.0 / count, dtype=torch.float64), atol=1e-14)
+    low, high = (
+        dequantised(levels, torch.zeros(count), count),
+        dequantised(levels, torch.ones(count), count),
+    )
+    assert torch.allclose(
+        high - low, torch.full((count,), 2.0 / count, dtype=torch.float64), atol=1e-14
+    )
     assert torch.allclose(low[1:], high[:-1], atol=1e-14)
     assert float(low[0]) == -1.0
     assert float(high[-1]) == pytest.approx(1.0)

@@ -46,20 +46,31 @@ def test_same_number_more_variance(variance):
 
 
 def exact_terms(i, variance):
-    """Means of the log ratio and of the divergence at i, one-dimensional Gaussian data: quadratic forms in x_{i-1}, x_i
-    and x_{i+1}, by their exact moments."""
+    """Means of the log ratio and of the divergence at i, one-dimensional Gaussian data: quadratic
+    forms in x_{i-1}, x_i and x_{i+1}, by their exact moments."""
     abar = PROCESS.log_snr.sigmoid()
     spread = abar * S2 + 1 - abar
     alpha_here, alpha_after = abar[i] / abar[i - 1], abar[i + 1] / abar[i]
     s2_after, beta = 1 - abar[i + 1], 1 - alpha_here
-    sigma2 = 1 - alpha_after if variance == "fixed-large" else (1 - alpha_after) * (1 - abar[i]) / s2_after
+    sigma2 = (
+        1 - alpha_after
+        if variance == "fixed-large"
+        else (1 - alpha_after) * (1 - abar[i]) / s2_after
+    )
     # With the exact denoiser the mean of p(x_i | x_{i+1}) is slope * x_{i+1}.
     gain = abar[i + 1].sqrt() * S2 / (abar[i + 1] * S2 + s2_after)
-    slope = abar[i].sqrt() * (1 - alpha_after) / s2_after * gain + alpha_after.sqrt() * (1 - abar[i]) / s2_after
+    slope = (
+        abar[i].sqrt() * (1 - alpha_after) / s2_after * gain
+        + alpha_after.sqrt() * (1 - abar[i]) / s2_after
+    )
     residual = spread[i] - 2 * slope * alpha_after.sqrt() * spread[i] + slope**2 * spread[i + 1]
     ratio = -0.5 * torch.log(beta) - 0.5 + 0.5 * torch.log(sigma2) + 0.5 * residual / sigma2
     along = (abar[i + 1] / abar[i - 1]).sqrt() * spread[i - 1]
-    miss = alpha_here * spread[i - 1] - 2 * alpha_here.sqrt() * slope * along + slope**2 * spread[i + 1]
+    miss = (
+        alpha_here * spread[i - 1]
+        - 2 * alpha_here.sqrt() * slope * along
+        + slope**2 * spread[i + 1]
+    )
     divergence = 0.5 * (beta / sigma2 - 1 - torch.log(beta / sigma2) + miss / sigma2)
     return float(ratio), float(divergence)
 
@@ -67,12 +78,16 @@ def exact_terms(i, variance):
 @pytest.mark.parametrize("dims", [1, 3])
 @pytest.mark.parametrize("variance", ["fixed-small", "fixed-large"])
 def test_every_term_has_its_exact_mean(variance, dims):
-    data = Gaussian(torch.zeros(dims, dtype=torch.float64), S2 * torch.eye(dims, dtype=torch.float64))
+    data = Gaussian(
+        torch.zeros(dims, dtype=torch.float64), S2 * torch.eye(dims, dtype=torch.float64)
+    )
     x0 = data.draw(N, torch.Generator().manual_seed(dims))
     found = two_sided_terms(data.predict, PROCESS, x0, variance, seed=2)
 
     def close(values, expected):
-        assert abs(float(values.mean()) - dims * expected) < 4.5 * float(values.std()) / math.sqrt(N)
+        assert abs(float(values.mean()) - dims * expected) < 4.5 * float(values.std()) / math.sqrt(
+            N
+        )
 
     for i in range(1, PROCESS.steps):
         ratio, divergence = exact_terms(i, variance)
@@ -82,7 +97,9 @@ def test_every_term_has_its_exact_mean(variance, dims):
     step, before = 1 - abar[12] / abar[11], abar[11] * S2 + 1 - abar[11]
     last = float(0.5 * (step - 1 - torch.log(step) + (1 - step) * before))
     close(found.last, last)
-    assert last > 50 * float(found.last.std()) / math.sqrt(N) / dims  # half or twice as much would be seen
+    assert (
+        last > 50 * float(found.last.std()) / math.sqrt(N) / dims
+    )  # half or twice as much would be seen
 
 
 def test_the_form_with_divergences_is_another_number():

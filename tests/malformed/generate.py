@@ -99,7 +99,12 @@ WHOLE = (  # name, content, key, said
     ("nested-without-end", b"study: " + b"[" * 3000 + b"\n", "nested too deeply", ""),
     ("empty", b"", "mapping", "expected a mapping"),
     ("list-at-the-top", b"- study: digits\n- seeds: [0]\n", "mapping", "found list"),
-    ("not-utf-8", 'study: digits\ntitle: "Chiffres \xe9crits"\n'.encode("latin-1"), "UTF-8", "not a text file"),
+    (
+        "not-utf-8",
+        'study: digits\ntitle: "Chiffres \xe9crits"\n'.encode("latin-1"),
+        "UTF-8",
+        "not a text file",
+    ),
 )
 
 
@@ -107,7 +112,9 @@ def main() -> None:
     text, expected = PARAMS.read_text(encoding="utf-8"), {}
     for mistake in MISTAKES:
         assert text.count(mistake.old) >= 1, mistake.name
-        (HERE / f"{mistake.name}.yaml").write_text(text.replace(mistake.old, mistake.new, 1), encoding="utf-8")
+        (HERE / f"{mistake.name}.yaml").write_text(
+            text.replace(mistake.old, mistake.new, 1), encoding="utf-8"
+        )
         expected[mistake.name] = {"key": mistake.key, "said": mistake.said}
     for name, content, key, said in WHOLE:
         (HERE / f"{name}.yaml").write_bytes(content)

@@ -1,4 +1,5 @@
-"""Every malformed parameter file of this folder is refused in one line that names the file and the key."""
+"""Every malformed parameter file of this folder is refused in one line that names the file and the
+key."""
 
 from __future__ import annotations
 
@@ -15,7 +16,13 @@ from threetargets.cli import main
 
 HERE = Path(__file__).parent
 EXPECTED = json.loads((HERE / "expected.json").read_text())
-BY_SNAKEMAKE = ("unknown-key-at-the-top", "negative-gamma", "duplicate-key", "not-utf-8", "tab-for-indentation")
+BY_SNAKEMAKE = (
+    "unknown-key-at-the-top",
+    "negative-gamma",
+    "duplicate-key",
+    "not-utf-8",
+    "tab-for-indentation",
+)
 
 
 def test_there_are_fifty_kinds_and_each_has_its_file() -> None:
@@ -50,8 +57,8 @@ def test_one_line_names_the_file_and_the_key(
 
 @pytest.mark.parametrize("name", BY_SNAKEMAKE)
 def test_snakemake_says_the_same_and_plans_nothing(name: str, tmp_path: Path) -> None:
-    """As params.yaml: a file that is named by --configfile is parsed by Snakemake first, with its own message where it
-    is no YAML at all."""
+    """As params.yaml: a file that is named by --configfile is parsed by Snakemake first, with its
+    own message where it is no YAML at all."""
     copy_of_the_pipeline(tmp_path)
     shutil.copyfile(HERE / f"{name}.yaml", tmp_path / "params.yaml")
     done = run_snakemake(tmp_path, "-n", "--cores", "1")

@@ -19,7 +19,9 @@ def test_accuracy_by_hand():
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
 def test_entropy_is_that_of_scipy(scale):
-    logits = scale * torch.randn(200, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    logits = scale * torch.randn(
+        200, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     figure = accuracy.entropy(logits)
     p = np.exp(logits.numpy() - logits.numpy().max(1, keepdims=True))
     each = entropy(p / p.sum(1, keepdims=True), axis=1)

@@ -25,14 +25,18 @@ class Judge(nn.Module):
 
 @pytest.fixture
 def images():
-    return torch.randint(0, 5, (1100, 1, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return torch.randint(
+        0, 5, (1100, 1, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
 
 
 def test_features_of_bin_centres_in_order(images):
     name = extractor.register("judge-order", Judge())
     seen = extractor.see(name, images, 7)
     # K = 7: centres are -6/7, -4/7, -2/7, 0, 2/7, ...
-    x = torch.tensor([-6 / 7, -4 / 7, -2 / 7, 0, 2 / 7], dtype=torch.float64)[images.long()].flatten(1)
+    x = torch.tensor([-6 / 7, -4 / 7, -2 / 7, 0, 2 / 7], dtype=torch.float64)[
+        images.long()
+    ].flatten(1)
     assert seen.features.dtype == torch.float64 and len(seen) == 1100
     torch.testing.assert_close(seen.features, torch.cat([x, x**2], 1), atol=1e-6, rtol=0)
     torch.testing.assert_close(seen.logits, x[:, :2], atol=1e-6, rtol=0)
@@ -55,7 +59,9 @@ def test_judge_is_left_as_it_was(images):
 
 def test_name_is_that_of_the_weights_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
-    assert extractor.name_of(tmp_path / "a") == "judge-ba7816bf8f01cfea"  # SHA-256("abc"), FIPS 180-4
+    assert (
+        extractor.name_of(tmp_path / "a") == "judge-ba7816bf8f01cfea"
+    )  # SHA-256("abc"), FIPS 180-4
     (tmp_path / "b").write_bytes(b"abd")
     assert extractor.name_of(tmp_path / "b") == "judge-" + hashlib.sha256(b"abd").hexdigest()[:16]
     with pytest.raises(MissingInput, match="none"):

@@ -1,4 +1,5 @@
-"""FID, KID, precision and recall against closed forms, brute force, repeated draws, and torch-fidelity end to end."""
+"""FID, KID, precision and recall against closed forms, brute force, repeated draws, and
+torch-fidelity end to end."""
 
 import math
 from pathlib import Path
@@ -18,11 +19,15 @@ EVALUATION = studies.load(Path(__file__).parents[2] / "params.yaml").evaluation
 
 
 def small(**changes):
-    return EVALUATION.model_copy(update={"kid_subset_size": 50, "kid_subsets": 30, "bootstrap": 60} | changes)
+    return EVALUATION.model_copy(
+        update={"kid_subset_size": 50, "kid_subsets": 30, "bootstrap": 60} | changes
+    )
 
 
 def figures(generated, reference, evaluation=None, seed=0):
-    found = fidelity.fidelity(generated, fidelity.Reference(reference, "test"), evaluation or small(), seed)
+    found = fidelity.fidelity(
+        generated, fidelity.Reference(reference, "test"), evaluation or small(), seed
+    )
     return {figure.metric: figure for figure in found}
 
 
@@ -43,7 +48,9 @@ class Judge(nn.Module):
         super().__init__()
         self.layer = nn.Linear(64, 16)
         with torch.no_grad():
-            self.layer.weight.copy_(torch.randn(16, 64, generator=torch.Generator().manual_seed(0)) / 4)
+            self.layer.weight.copy_(
+                torch.randn(16, 64, generator=torch.Generator().manual_seed(0)) / 4
+            )
 
     def features(self, x):
         return torch.relu(self.layer(x.flatten(1)))
@@ -72,7 +79,9 @@ def test_same_numbers_as_torch_fidelity_end_to_end():
         save_cpu_ram=True,
         verbose=False,
     )
-    found = figures(extractor.see(name, generated, 17).features, extractor.see(name, reference, 17).features)
+    found = figures(
+        extractor.see(name, generated, 17).features, extractor.see(name, reference, 17).features
+    )
     assert found["fid"].value == pytest.approx(whole["frechet_inception_distance"], rel=1e-5)
     assert found["kid"].value == pytest.approx(whole["kernel_inception_distance_mean"], rel=1e-5)
     assert found["precision"].value == pytest.approx(whole["precision"], abs=1e-6)
@@ -86,7 +95,9 @@ def test_fid_of_gaussians_is_the_frechet_distance():
     s1, s2 = a @ a.T + np.eye(5), b @ b.T + 0.1 * np.eye(5)  # they do not commute
     m1, m2 = rng.normal(size=(2, 5))
     root = scipy.linalg.sqrtm(s1)
-    want = ((m1 - m2) ** 2).sum() + np.trace(s1 + s2 - 2 * scipy.linalg.sqrtm(root @ s2 @ root).real)
+    want = ((m1 - m2) ** 2).sum() + np.trace(
+        s1 + s2 - 2 * scipy.linalg.sqrtm(root @ s2 @ root).real
+    )
     found = figures(with_moments(rng, 400, m1, s1), with_moments(rng, 300, m2, s2))
     assert found["fid"].value == pytest.approx(want, rel=1e-8)
 
@@ -109,7 +120,8 @@ def test_fid_stderr_is_the_spread_of_repeated_draws():
 
 
 def test_fid_stderr_where_classes_are_asked_for():
-    """Two classes far apart, 100 images of each by design: their numbers do not vary from draw to draw."""
+    """Two classes far apart, 100 images of each by design: their numbers do not vary from draw to
+    draw."""
     rng = np.random.default_rng(0)
     labels = torch.arange(200) % 2
     shift = 4.0 * labels[:, None].double()
@@ -117,7 +129,9 @@ def test_fid_stderr_where_classes_are_asked_for():
     draws = [normal(rng, 200, scale=1.3) + shift for _ in range(150)]
     spread = np.std([fidelity.frechet_distance(draw, reference) for draw in draws], ddof=1)
     by_design, by_chance = (
-        np.mean([fidelity.fidelity(draw, reference, small(), 0, asked)[0].stderr for draw in draws[:10]])
+        np.mean(
+            [fidelity.fidelity(draw, reference, small(), 0, asked)[0].stderr for draw in draws[:10]]
+        )
         for asked in (labels, None)
     )
     assert by_design == pytest.approx(spread, rel=0.25)
@@ -126,7 +140,9 @@ def test_fid_stderr_where_classes_are_asked_for():
 
 def test_resample_keeps_the_classes():
     asked = torch.tensor([3, 1, 3, 3, 0, 1])
-    drawn = torch.stack([fidelity.resample(6, asked, torch.Generator().manual_seed(k)) for k in range(300)])
+    drawn = torch.stack(
+        [fidelity.resample(6, asked, torch.Generator().manual_seed(k)) for k in range(300)]
+    )
     assert (asked[drawn] == asked).all()
     assert [sorted(set(column.tolist())) for column in drawn.T] == [
         [0, 2, 3],
@@ -148,7 +164,10 @@ def test_bootstrap_is_seeded():
 def test_kid_is_unbiased_under_the_null():
     rng = np.random.default_rng(0)
     values = np.array(
-        [figures(normal(rng, 120), normal(rng, 120), small(bootstrap=2))["kid"].value for _ in range(120)]
+        [
+            figures(normal(rng, 120), normal(rng, 120), small(bootstrap=2))["kid"].value
+            for _ in range(120)
+        ]
     )
     assert abs(values.mean()) < 4 * values.std(ddof=1) / math.sqrt(len(values))
     assert (values < 0).any() and (values > 0).any()
@@ -156,9 +175,13 @@ def test_kid_is_unbiased_under_the_null():
 
 @pytest.mark.parametrize(("shift", "low", "high"), [(0.5, 0.75, 1.4), (0.0, 1.0, 4.0)])
 def test_kid_stderr_against_repeated_draws(shift, low, high):
-    """About right where the sets differ; on the large side, never the small one, where they do not."""
+    """About right where the sets differ; on the large side, never the small one, where they do
+    not."""
     rng = np.random.default_rng(1)
-    found = [figures(normal(rng, 200, mean=shift), normal(rng, 200), small(bootstrap=2))["kid"] for _ in range(80)]
+    found = [
+        figures(normal(rng, 200, mean=shift), normal(rng, 200), small(bootstrap=2))["kid"]
+        for _ in range(80)
+    ]
     ratio = np.mean([f.stderr for f in found]) / np.std([f.value for f in found], ddof=1)
     assert low < ratio < high
 
@@ -171,7 +194,9 @@ def test_kid_by_brute_force():
     def k(a, b):
         return (float(a @ b) / 3 + 1) ** 3
 
-    within = sum(k(s[i], s[j]) for s in (x, y) for i in range(20) for j in range(20) if i != j) / (20 * 19)
+    within = sum(k(s[i], s[j]) for s in (x, y) for i in range(20) for j in range(20) if i != j) / (
+        20 * 19
+    )
     across = sum(k(a, b) for a in x for b in y) / 400
     found = figures(x, y, small(kid_subset_size=20, kid_subsets=1))["kid"]
     assert found.value == pytest.approx(within - 2 * across, rel=1e-9)
@@ -179,7 +204,8 @@ def test_kid_by_brute_force():
 
 
 def covered(points, centres, k):
-    """Fraction of points within the k-th neighbour's distance of some centre: sklearn's trees, one point at a time."""
+    """Fraction of points within the k-th neighbour's distance of some centre: sklearn's trees, one
+    point at a time."""
     radii = NearestNeighbors(n_neighbors=k + 1).fit(centres).kneighbors(centres)[0][:, -1]
     return np.mean([(np.linalg.norm(centres - p, axis=1) <= radii).any() for p in points])
 
@@ -187,7 +213,10 @@ def covered(points, centres, k):
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_precision_and_recall_by_brute_force(k):
     rng = np.random.default_rng(3)
-    a, b = normal(rng, 1100, mean=0.4, scale=0.8), normal(rng, 130)  # more than one batch of the distance matrix
+    a, b = (
+        normal(rng, 1100, mean=0.4, scale=0.8),
+        normal(rng, 130),
+    )  # more than one batch of the distance matrix
     found = figures(a, b, small(neighbours=k, bootstrap=2))
     assert found["precision"].value == pytest.approx(covered(a.numpy(), b.numpy(), k), abs=1e-6)
     assert found["recall"].value == pytest.approx(covered(b.numpy(), a.numpy(), k), abs=1e-6)
@@ -203,7 +232,9 @@ def test_collapsed_generator_is_precise_and_recalls_nothing(jitter):
     centre = reference.mean(0).expand(200, -1)
     found = figures(centre + jitter * normal(rng, 200), reference)
     assert found["precision"].value == 1 and found["recall"].value == 0
-    assert found["fid"].value == pytest.approx(torch.cov(reference.T).trace().item(), rel=0.01)  # |mu - c|^2 + tr(S)
+    assert found["fid"].value == pytest.approx(
+        torch.cov(reference.T).trace().item(), rel=0.01
+    )  # |mu - c|^2 + tr(S)
     assert math.isfinite(found["kid"].value) and found["kid"].value > 0
     if jitter == 0:
         assert found["fid"].stderr == pytest.approx(0, abs=1e-9)
@@ -224,13 +255,19 @@ def test_floor_lies_under_a_changed_set():
     assert floor["precision"].value > 0.7 and floor["recall"].value > 0.7
 
 
-@pytest.mark.parametrize(("n", "measured"), [(0, set()), (1, set()), (3, {"fid"}), (4, {"fid", "precision", "recall"})])
+@pytest.mark.parametrize(
+    ("n", "measured"), [(0, set()), (1, set()), (3, {"fid"}), (4, {"fid", "precision", "recall"})]
+)
 def test_sets_too_small_have_no_figures_and_say_why(n, measured):
     rng = np.random.default_rng(7)
     found = figures(normal(rng, n), normal(rng, 100))
     assert {metric for metric, figure in found.items() if figure.value is not None} == measured
     for metric in set(found) - measured:
-        assert found[metric].n == n and found[metric].stderr is None and "too few" in found[metric].spread
+        assert (
+            found[metric].n == n
+            and found[metric].stderr is None
+            and "too few" in found[metric].spread
+        )
 
 
 def test_figures_say_what_they_are():

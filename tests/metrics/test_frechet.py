@@ -1,4 +1,5 @@
-"""Distances of subsets against scipy's matrix square root; their limit against Gaussians whose distance is known."""
+"""Distances of subsets against scipy's matrix square root; their limit against Gaussians whose
+distance is known."""
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ EVALUATION = Evaluation(kid_subset_size=50, kid_subsets=2, neighbours=3, bootstr
 def exact(m1, s1, m2, s2):
     """The Frechet distance of two Gaussians."""
     root = scipy.linalg.sqrtm(s1)
-    return ((m1 - m2) ** 2).sum() + np.trace(s1 + s2 - 2 * scipy.linalg.sqrtm(root @ s2 @ root).real)
+    return ((m1 - m2) ** 2).sum() + np.trace(
+        s1 + s2 - 2 * scipy.linalg.sqrtm(root @ s2 @ root).real
+    )
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3], [5, 5, 5, 9, 30, 2], list(range(40))])
@@ -26,7 +29,9 @@ def test_distance_of_a_subset(rows):
     mixed = 0.5 * np.eye(8) * 1e-9  # keeps scipy's root of a singular covariance real
     want = exact(x[rows].mean(0), np.cov(x[rows].T) + mixed, y.mean(0), np.cov(y.T))
     assert distances.of(torch.tensor(rows)) == pytest.approx(want, rel=1e-3)
-    moments = fidelity.frechet_distance(torch.from_numpy(x[rows]), fidelity.Reference(torch.from_numpy(y), "test"))
+    moments = fidelity.frechet_distance(
+        torch.from_numpy(x[rows]), fidelity.Reference(torch.from_numpy(y), "test")
+    )
     assert distances.of(torch.tensor(rows)) == pytest.approx(moments, rel=1e-6)
 
 
@@ -52,11 +57,19 @@ def test_limit_is_the_intercept_of_a_line():
 
 @pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (0.1, 1.3), (0.3, 0.7)])
 def test_limit_covers_the_distance_of_gaussians_and_fid_is_above_it(mean, scale):
-    """Features N(mean, scale diag(1/1, ..., 1/40)) against the moments of a reference that is held fixed."""
+    """Features N(mean, scale diag(1/1, ..., 1/40)) against the moments of a reference that is held
+    fixed."""
     rng = np.random.default_rng(1)
     variances = 1 / np.arange(1, 41)
-    reference = fidelity.Reference(torch.from_numpy(rng.normal(size=(1500, 40)) * np.sqrt(variances)), "test")
-    want = exact(np.full(40, mean), np.diag(scale * variances), reference.moments["mu"], reference.moments["sigma"])
+    reference = fidelity.Reference(
+        torch.from_numpy(rng.normal(size=(1500, 40)) * np.sqrt(variances)), "test"
+    )
+    want = exact(
+        np.full(40, mean),
+        np.diag(scale * variances),
+        reference.moments["mu"],
+        reference.moments["sigma"],
+    )
     plain, limits = [], []
     for seed in range(25):
         x = torch.from_numpy(rng.normal(size=(400, 40)) * np.sqrt(scale * variances) + mean)
@@ -74,7 +87,13 @@ def test_limit_covers_the_distance_of_gaussians_and_fid_is_above_it(mean, scale)
 def test_limit_says_where_it_is_no_estimate():
     rng = np.random.default_rng(2)
     x, y = (torch.from_numpy(rng.normal(size=(30, 12))) for _ in range(2))
-    (limit,) = (f for f in fidelity.fidelity(x, fidelity.Reference(y, "test"), EVALUATION, 0) if "inf" in f.metric)
+    (limit,) = (
+        f
+        for f in fidelity.fidelity(x, fidelity.Reference(y, "test"), EVALUATION, 0)
+        if "inf" in f.metric
+    )
     assert "an indication: parts of 10 images" in limit.spread
     none = EVALUATION.model_copy(update={"fid_parts": []})
-    assert "fid_infinity" not in {f.metric for f in fidelity.fidelity(x, fidelity.Reference(y, "test"), none, 0)}
+    assert "fid_infinity" not in {
+        f.metric for f in fidelity.fidelity(x, fidelity.Reference(y, "test"), none, 0)
+    }

@@ -1,7 +1,7 @@
 """Inception's features are torch-fidelity's own, from weights that are checked and never unpickled.
 
-The real weights are read where THREETARGETS_TEST_MIRROR names a mirror that has them; a stand-in with random ones
-takes their place otherwise.
+The real weights are read where THREETARGETS_TEST_MIRROR names a mirror that has them; a stand-in
+with random ones takes their place otherwise.
 """
 
 import hashlib
@@ -67,7 +67,9 @@ def weights(request, standin):
 
 class Bytes(torch.utils.data.Dataset):
     def __init__(self, images, count):
-        grey = np.floor(255 * images.numpy().astype(np.float64) / (count - 1) + 0.5).astype(np.uint8)
+        grey = np.floor(255 * images.numpy().astype(np.float64) / (count - 1) + 0.5).astype(
+            np.uint8
+        )
         self.images = torch.from_numpy(np.concatenate([grey] * (3 if grey.shape[1] == 1 else 1), 1))
 
     def __len__(self):
@@ -94,7 +96,10 @@ def test_same_numbers_as_torch_fidelity_itself(weights, channels, count):
     name = inception.register(weights)
     assert name == f"inception-{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
     batches = []
-    features = [inception.see(name, images, count, told=batches.append).double() for images in (first, second)]
+    features = [
+        inception.see(name, images, count, told=batches.append).double()
+        for images in (first, second)
+    ]
     assert sum(batches) == 2 * N
     evaluation = Evaluation(kid_subset_size=N, kid_subsets=3, neighbours=3, bootstrap=2)
     found = fidelity.fidelity(features[0], fidelity.Reference(features[1], "test"), evaluation, 0)
@@ -106,7 +111,9 @@ def test_same_numbers_as_torch_fidelity_itself(weights, channels, count):
     assert values["recall"] == pytest.approx(whole["recall"])
 
 
-@pytest.mark.parametrize(("count", "want"), [(2, [0, 255]), (17, [0, 16, 32, 48, 64, 80]), (256, [0, 1, 2, 3, 4, 5])])
+@pytest.mark.parametrize(
+    ("count", "want"), [(2, [0, 255]), (17, [0, 16, 32, 48, 64, 80]), (256, [0, 1, 2, 3, 4, 5])]
+)
 def test_levels_become_bytes_in_three_channels(count, want):
     images = torch.arange(len(want), dtype=torch.uint8).reshape(1, 1, 1, -1)
     seen = inception.ByteImages(images, count)[0]
@@ -126,7 +133,9 @@ def test_inception_score_is_refused_without_logits(standin, tmp_path):
     name = inception.register(standin)
     images = Bytes(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 17)
     with pytest.raises(ConfigError, match="zero logits"):
-        calculate_metrics(input1=images, isc=True, feature_extractor=name, cuda=False, cache=False, verbose=False)
+        calculate_metrics(
+            input1=images, isc=True, feature_extractor=name, cuda=False, cache=False, verbose=False
+        )
     state = inception.read(standin)
     assert not inception.has_logits(state)
     state["fc.bias"][3] = 0.5

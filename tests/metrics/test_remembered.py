@@ -1,4 +1,5 @@
-"""The features of a reference split are made once, and again where the file is not what it should be."""
+"""The features of a reference split are made once, and again where the file is not what it should
+be."""
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ def asked(tmp_path, monkeypatch):
     def ask():
         found = remembered.reference("d1", "inception-1", "test", 30, see)
         torch.testing.assert_close(found.features, FEATURES.double(), rtol=0, atol=0)
-        np.testing.assert_allclose(found.moments["sigma"], np.cov(FEATURES.double().numpy().T), rtol=1e-12)
+        np.testing.assert_allclose(
+            found.moments["sigma"], np.cov(FEATURES.double().numpy().T), rtol=1e-12
+        )
         assert found.label == "test (n=30)"
         return found
 
@@ -36,7 +39,9 @@ def test_made_once(asked):
     generated = FEATURES.double() * 2
     plain = fidelity.Reference(FEATURES.double(), "test")
     want = fidelity.frechet_distance(generated, plain)
-    assert [fidelity.frechet_distance(generated, one) for one in (first, second)] == pytest.approx([want] * 2)
+    assert [fidelity.frechet_distance(generated, one) for one in (first, second)] == pytest.approx(
+        [want] * 2
+    )
 
 
 def _another(path):
@@ -70,7 +75,9 @@ def test_everything_that_features_depend_on_is_in_the_name():
     base = ("d1", "inception-1", "test", 30)
     names = {remembered.path_of(*base)}
     for place, other in enumerate(("d2", "inception-2", "train", 31)):
-        names.add(remembered.path_of(*(other if i == place else value for i, value in enumerate(base))))
+        names.add(
+            remembered.path_of(*(other if i == place else value for i, value in enumerate(base)))
+        )
     assert len(names) == 5
 
 

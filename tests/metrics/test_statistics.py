@@ -23,7 +23,10 @@ def test_t_interval_matches_the_printed_table() -> None:
 
 def test_t_interval_covers_at_its_level() -> None:
     rng = np.random.default_rng(1)
-    hits = sum(i.low <= 5.0 <= i.high for i in (measure.t_interval(rng.normal(5.0, 2.0, 3), 0.9) for _ in range(2000)))
+    hits = sum(
+        i.low <= 5.0 <= i.high
+        for i in (measure.t_interval(rng.normal(5.0, 2.0, 3), 0.9) for _ in range(2000))
+    )
     assert abs(hits / 2000 - 0.9) < 4 * math.sqrt(0.9 * 0.1 / 2000)
 
 
@@ -73,7 +76,9 @@ def test_paired_t_is_scipys(n: int) -> None:
 def test_differences_that_do_not_vary_give_no_nan() -> None:
     same = measure.paired_t([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     assert (same.t, same.p, same.interval.low, same.interval.high) == (0.0, 1.0, 0.0, 0.0)
-    assert measure.tost_paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.01) == measure.tost([0.0, 0.0, 0.0], 0.0, 0.01)
+    assert measure.tost_paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.01) == measure.tost(
+        [0.0, 0.0, 0.0], 0.0, 0.01
+    )
     assert measure.tost_paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.01).equivalent
     shifted = measure.paired_t([2.0, 3.0], [1.0, 2.0])
     assert (shifted.t, shifted.p, shifted.p_less, shifted.p_greater) == (math.inf, 0.0, 1.0, 0.0)
@@ -100,9 +105,13 @@ def test_equivalence_is_the_short_interval_inside_the_margin(spread: float) -> N
 
 def test_tost_rarely_calls_equal_what_lies_on_the_margin() -> None:
     rng = np.random.default_rng(7)
-    wrong = sum(measure.tost(rng.normal(0.1, 0.05, 5), 0.0, 0.1, alpha=0.05).equivalent for _ in range(2000))
+    wrong = sum(
+        measure.tost(rng.normal(0.1, 0.05, 5), 0.0, 0.1, alpha=0.05).equivalent for _ in range(2000)
+    )
     assert wrong / 2000 < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 2000)
-    right = sum(measure.tost(rng.normal(0.0, 0.02, 5), 0.0, 0.1, alpha=0.05).equivalent for _ in range(200))
+    right = sum(
+        measure.tost(rng.normal(0.0, 0.02, 5), 0.0, 0.1, alpha=0.05).equivalent for _ in range(200)
+    )
     assert right > 190
 
 
@@ -131,7 +140,9 @@ def test_page_of_a_perfect_order_counts_one_permutation_in_k_factorial() -> None
     assert trend.p == pytest.approx(1 / math.factorial(4) ** 2)
     assert trend.rho == pytest.approx(1.0)
     assert trend.statistic == 2 * (1 + 4 + 9 + 16)
-    assert measure.page_trend([[1, 2, 3, 4], [10, 20, 30, 40]], increasing=False).p == pytest.approx(1.0)
+    assert measure.page_trend(
+        [[1, 2, 3, 4], [10, 20, 30, 40]], increasing=False
+    ).p == pytest.approx(1.0)
     assert measure.page_trend([[4, 3, 2, 1], [8, 6, 4, 2]], increasing=False).p == pytest.approx(
         1 / math.factorial(4) ** 2
     )

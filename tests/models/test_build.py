@@ -15,11 +15,23 @@ from threetargets.weights import write_weights
 
 SMOKE = studies.load(Path(__file__).parents[2] / "config" / "smoke.yaml")
 DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {})
-CELLS = ["vae", "hvae", "guide", "judge", "ddpm_x0_elbo", "ddpm_eps_native", "ddpm_score_eps-equivalent", "ddpm_v_elbo"]
+CELLS = [
+    "vae",
+    "hvae",
+    "guide",
+    "judge",
+    "ddpm_x0_elbo",
+    "ddpm_eps_native",
+    "ddpm_score_eps-equivalent",
+    "ddpm_v_elbo",
+]
 
 
 def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -38,7 +50,9 @@ def test_the_first_weights_are_a_function_of_the_seed_alone(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_model_has_a_finite_loss(cell):
     model = build(SMOKE, DIGITS, grid.Run(cell, 0)).train()
-    images = torch.randint(0, 17, (6, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images = torch.randint(0, 17, (6, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(
+        torch.uint8
+    )
     loss = model(images, torch.arange(6), torch.Generator().manual_seed(0))
     assert loss.ndim == 0 and bool(torch.isfinite(loss))
     assert torch.equal(loss, model.loss(images, torch.arange(6), torch.Generator().manual_seed(0)))
@@ -47,14 +61,26 @@ def test_every_model_has_a_finite_loss(cell):
 def test_a_diffusion_model_is_what_its_cell_says():
     model = build(SMOKE, DIGITS, grid.Run("ddpm_score_elbo", 0))
     assert (type(model.target).__name__, model.weighting) == ("Score", "elbo")
-    assert model.proposal == SMOKE.diffusion.time_sampling["elbo"] != SMOKE.diffusion.time_sampling["native"]
-    assert (model.count, model.classes, model.null, model.label_dropout) == (17, 10, 10, SMOKE.diffusion.label_dropout)
+    assert (
+        model.proposal
+        == SMOKE.diffusion.time_sampling["elbo"]
+        != SMOKE.diffusion.time_sampling["native"]
+    )
+    assert (model.count, model.classes, model.null, model.label_dropout) == (
+        17,
+        10,
+        10,
+        SMOKE.diffusion.label_dropout,
+    )
     assert model.table.steps == process(SMOKE).steps == SMOKE.diffusion.steps
     assert float(model.table.log_snr[-1]) == pytest.approx(SMOKE.diffusion.schedule.log_snr_min)
 
 
 def test_denoisers_of_all_targets_start_alike():
-    nets = [build(SMOKE, DIGITS, grid.Run(f"ddpm_{t}_native", 3)).net for t in ("x0", "eps", "score", "v")]
+    nets = [
+        build(SMOKE, DIGITS, grid.Run(f"ddpm_{t}_native", 3)).net
+        for t in ("x0", "eps", "score", "v")
+    ]
     assert all(same(nets[0], net) for net in nets[1:])
 
 
@@ -75,7 +101,9 @@ def test_what_was_trained_is_loaded(folder):
 
 
 def test_weights_of_another_architecture_are_refused(folder):
-    write_weights(folder / "weights.safetensors", build(SMOKE, DIGITS, grid.Run("hvae", 0)).state_dict())
+    write_weights(
+        folder / "weights.safetensors", build(SMOKE, DIGITS, grid.Run("hvae", 0)).state_dict()
+    )
     with pytest.raises(DataError, match="another architecture"):
         load(SMOKE, DIGITS, grid.Run("vae", 0))
 

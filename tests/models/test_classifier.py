@@ -26,7 +26,9 @@ class Witness(nn.Module):
 
 
 def images(count):
-    return torch.randint(0, 17, (count, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    return torch.randint(0, 17, (count, *SHAPE), generator=torch.Generator().manual_seed(0)).to(
+        torch.uint8
+    )
 
 
 def test_the_guide_sees_noisy_images_and_their_level():
@@ -47,7 +49,9 @@ def test_the_guide_sees_noisy_images_and_their_level():
 
 def test_the_judge_sees_clean_images():
     trunk = Witness()
-    Classifier(trunk, 3, 4, 17, None).loss(images(5), torch.zeros(5, dtype=torch.long), torch.Generator())
+    Classifier(trunk, 3, 4, 17, None).loss(
+        images(5), torch.zeros(5, dtype=torch.long), torch.Generator()
+    )
     x, log_snr = trunk.seen[0]
     assert log_snr is None
     torch.testing.assert_close(x.double(), (2 * images(5).double() + 1) / 17 - 1, rtol=0, atol=1e-6)
@@ -71,15 +75,22 @@ def test_log_probability_is_normalised_and_its_gradient_that_of_differences(modu
     log_snr, labels = torch.tensor(0.5, dtype=torch.float64), torch.tensor([0, 3, 2])
     log_p = guide.log_probability(x, log_snr)
     assert log_p.dtype == torch.float64 and log_p.shape == (3, 4)
-    torch.testing.assert_close(log_p.exp().sum(1), torch.ones(3, dtype=torch.float64), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        log_p.exp().sum(1), torch.ones(3, dtype=torch.float64), rtol=0, atol=1e-6
+    )
     assert not torch.allclose(log_p, guide.log_probability(x, log_snr + 4))
     with torch.no_grad():
         gradient = log_probability_gradient(guide.log_probability, labels, x, log_snr)
     for pixel in (0, 5, 15):
         shift = torch.zeros(16, dtype=torch.float64)
         shift[pixel] = 3e-3
-        up, down = (guide.log_probability(x + h * shift.view(SHAPE), log_snr)[range(3), labels] for h in (1, -1))
-        torch.testing.assert_close(gradient.flatten(1)[:, pixel], (up - down) / 6e-3, rtol=0.02, atol=5e-4)
+        up, down = (
+            guide.log_probability(x + h * shift.view(SHAPE), log_snr)[range(3), labels]
+            for h in (1, -1)
+        )
+        torch.testing.assert_close(
+            gradient.flatten(1)[:, pixel], (up - down) / 6e-3, rtol=0.02, atol=5e-4
+        )
 
 
 def test_the_head_comes_after_the_features():
@@ -88,7 +99,9 @@ def test_the_head_comes_after_the_features():
     x = torch.randn(2, *SHAPE)
     features = judge.features(x).detach()
     torch.testing.assert_close(features, judge.trunk(x, None))
-    normal = (features - features.mean(1, keepdim=True)) / features.std(1, unbiased=False, keepdim=True)
+    normal = (features - features.mean(1, keepdim=True)) / features.std(
+        1, unbiased=False, keepdim=True
+    )
     linear = judge.head[-1]
     expected = (normal * torch.sigmoid(normal)) @ linear.weight.T + linear.bias
     torch.testing.assert_close(judge.logits(x), expected, rtol=1e-3, atol=1e-4)

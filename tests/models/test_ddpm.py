@@ -1,4 +1,5 @@
-"""The diffusion model's losses against plain squared errors and the bound itself; labels; the ends of the process."""
+"""The diffusion model's losses against plain squared errors and the bound itself; labels; the ends
+of the process."""
 
 import math
 
@@ -26,7 +27,8 @@ PROCESS = table(SCHEDULES["cosine"](7.0, -7.0), T)
 
 
 class Shared(nn.Module):
-    """One predictor for every target: eps^ = tanh(x_t) + l/20, answered in the network's own units of that target."""
+    """One predictor for every target: eps^ = tanh(x_t) + l/20, answered in the network's own units
+    of that target."""
 
     def __init__(self, target):
         super().__init__()
@@ -41,7 +43,9 @@ class Shared(nn.Module):
 
 def model(target, weighting, net=None, process=PROCESS, **more):
     chosen = TARGETS[target]
-    return Ddpm(net or Shared(chosen), chosen, weighting, process, count=COUNT, classes=CLASSES, **more).eval()
+    return Ddpm(
+        net or Shared(chosen), chosen, weighting, process, count=COUNT, classes=CLASSES, **more
+    ).eval()
 
 
 def batch(i):
@@ -83,7 +87,8 @@ def test_eps_equivalent_loss_is_the_squared_error_of_the_noise(target):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_elbo_loss_is_the_bound_term_by_term(target):
-    """T times each term in nats per dimension, the decoder's included: the same number for every target."""
+    """T times each term in nats per dimension, the decoder's included: the same number for every
+    target."""
     ddpm = model(target, "elbo")
     images, labels, _, _ = batch(torch.arange(5))
     predictors = [(slice(0, 5), conditional(ddpm.conditional, labels))]
@@ -99,7 +104,10 @@ def test_levels_in_one_batch_do_not_mix():
     ddpm = model("score", "elbo")
     images, labels, i, eps = batch(torch.tensor([3, 1, 12, 1, 2]))
     together = ddpm.example_loss(images, labels, i, eps)
-    alone = [ddpm.example_loss(images[b : b + 1], labels[b : b + 1], i[b : b + 1], eps[b : b + 1])[0] for b in range(5)]
+    alone = [
+        ddpm.example_loss(images[b : b + 1], labels[b : b + 1], i[b : b + 1], eps[b : b + 1])[0]
+        for b in range(5)
+    ]
     torch.testing.assert_close(together, torch.stack(alone))
 
 
@@ -113,11 +121,26 @@ class Counted(Ddpm):
 @pytest.mark.parametrize("proposal", PROPOSALS)
 @pytest.mark.parametrize("size", [1, 5, 64])
 def test_the_loss_is_the_mean_over_all_levels_whatever_the_proposal(proposal, size):
-    ddpm = Counted(nn.Identity(), TARGETS["eps"], "native", PROCESS, count=COUNT, classes=CLASSES, proposal=proposal)
-    images, labels = torch.zeros(size, *SHAPE, dtype=torch.uint8), torch.zeros(size, dtype=torch.long)
-    losses = torch.stack([ddpm.loss(images, labels, torch.Generator().manual_seed(k)) for k in range(1500)])
+    ddpm = Counted(
+        nn.Identity(),
+        TARGETS["eps"],
+        "native",
+        PROCESS,
+        count=COUNT,
+        classes=CLASSES,
+        proposal=proposal,
+    )
+    images, labels = (
+        torch.zeros(size, *SHAPE, dtype=torch.uint8),
+        torch.zeros(size, dtype=torch.long),
+    )
+    losses = torch.stack(
+        [ddpm.loss(images, labels, torch.Generator().manual_seed(k)) for k in range(1500)]
+    )
     error = float(losses.std()) / math.sqrt(1500)
-    assert float(losses.mean()) == pytest.approx(float(torch.exp(ALL / 4.0).mean()), abs=3.5 * error)
+    assert float(losses.mean()) == pytest.approx(
+        float(torch.exp(ALL / 4.0).mean()), abs=3.5 * error
+    )
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -157,7 +180,9 @@ def test_labels_are_dropped_at_the_stated_rate_example_by_example():
     assert ddpm.null == CLASSES and bool((seen[~dropped] == labels.expand(20, -1)[~dropped]).all())
     assert binomtest(int(dropped.sum()), dropped.numel(), 0.15).pvalue > 0.01
     each = dropped.sum(1)
-    assert int(each.min()) > 0 and int(each.max()) < 400, "labels are dropped by batch, not by example"
+    assert int(each.min()) > 0 and int(each.max()) < 400, (
+        "labels are dropped by batch, not by example"
+    )
     # The level rises along the batch: dropout must not.
     halves = dropped[:, :200].sum(), dropped[:, 200:].sum()
     assert binomtest(int(halves[0]), int(halves[0] + halves[1]), 0.5).pvalue > 0.01
@@ -220,7 +245,11 @@ def test_sample_j_is_the_same_in_batches_of_1_7_and_64(sampler):
             streams = PerSample(3, "sample", rows)
             predictor = conditional(ddpm.conditional, torch.tensor([j % CLASSES for j in rows]))
             x = streams.normal(*SHAPE)
-            parts.append(sample(predictor, SAMPLERS[sampler](), PROCESS, x, lambda s=streams: s.normal(*SHAPE)))
+            parts.append(
+                sample(
+                    predictor, SAMPLERS[sampler](), PROCESS, x, lambda s=streams: s.normal(*SHAPE)
+                )
+            )
         return torch.cat(parts)
 
     whole = drawn(64)

@@ -14,7 +14,8 @@ SHAPE, CLASSES = (1, 8, 8), 4
 @pytest.mark.parametrize("steps", [50, 250, 1000])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_two_levels_share_an_embedding(schedule, steps):
-    """The distance of any two levels, neighbours at both ends among them, against features of size about 4."""
+    """The distance of any two levels, neighbours at both ends among them, against features of size
+    about 4."""
     levels = table(SCHEDULES[schedule](9.0, -9.0), steps).log_snr[1:].float()
     features = LogSnrFeatures()(levels)
     distance = torch.cdist(features.double(), features.double())
@@ -51,7 +52,11 @@ def module(request):
 
 def inputs(count=5):
     g = torch.Generator().manual_seed(0)
-    return torch.randn(count, *SHAPE, generator=g), torch.linspace(-6, 6, count), torch.arange(count) % (CLASSES + 1)
+    return (
+        torch.randn(count, *SHAPE, generator=g),
+        torch.linspace(-6, 6, count),
+        torch.arange(count) % (CLASSES + 1),
+    )
 
 
 def denoiser(module, shape=SHAPE, depth=1):
@@ -74,7 +79,11 @@ def test_a_denoiser_listens_to_image_level_and_label_and_to_no_other_example(mod
     x, log_snr, labels = inputs()
     out = net(x, log_snr, labels)
     assert out.shape == x.shape
-    for changed in ((x + 0.1, log_snr, labels), (x, log_snr + 0.05, labels), (x, log_snr, (labels + 1) % 5)):
+    for changed in (
+        (x + 0.1, log_snr, labels),
+        (x, log_snr + 0.05, labels),
+        (x, log_snr, (labels + 1) % 5),
+    ):
         difference = (net(*changed) - out).abs().flatten(1).amax(1)
         assert float(difference.min()) > 1e-3
     for row in range(5):

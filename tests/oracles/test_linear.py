@@ -1,4 +1,5 @@
-"""Linear-Gaussian hierarchies against quadrature over the latents and against themselves by two roads."""
+"""Linear-Gaussian hierarchies against quadrature over the latents and against themselves by two
+roads."""
 
 import itertools
 import math
@@ -75,11 +76,22 @@ def test_one_level_in_one_dimension_by_quadrature(x):
 
     q = norm(0.5 * x - 0.1, 0.7)
     state = torch.tensor([[x]], dtype=torch.float64)
-    assert float(model.log_p(state)) == pytest.approx(math.log(quad(p, -12, 12, epsabs=1e-13)[0]), abs=1e-9)
-    elbo = quad(lambda z: q.pdf(z) * (math.log(p(z)) - q.logpdf(z)), q.mean() - 8, q.mean() + 8, epsabs=1e-12)[0]
+    assert float(model.log_p(state)) == pytest.approx(
+        math.log(quad(p, -12, 12, epsabs=1e-13)[0]), abs=1e-9
+    )
+    elbo = quad(
+        lambda z: q.pdf(z) * (math.log(p(z)) - q.logpdf(z)),
+        q.mean() - 8,
+        q.mean() + 8,
+        epsabs=1e-12,
+    )[0]
     assert float(model.elbo(state)) == pytest.approx(elbo, abs=1e-8)
-    reconstruction = quad(lambda z: -q.pdf(z) * norm.logpdf(x, 0.8 * z + 0.2, 0.5), q.mean() - 8, q.mean() + 8)[0]
-    assert float(model.elbo_terms(state)["reconstruction"]) == pytest.approx(reconstruction, abs=1e-8)
+    reconstruction = quad(
+        lambda z: -q.pdf(z) * norm.logpdf(x, 0.8 * z + 0.2, 0.5), q.mean() - 8, q.mean() + 8
+    )[0]
+    assert float(model.elbo_terms(state)["reconstruction"]) == pytest.approx(
+        reconstruction, abs=1e-8
+    )
     mean = quad(lambda z: z * p(z), -12, 12, epsabs=1e-13)[0] / quad(p, -12, 12, epsabs=1e-13)[0]
     assert float(model.posterior(state).mean) == pytest.approx(mean, abs=1e-9)
 
@@ -93,23 +105,39 @@ def test_two_levels_by_a_grid():
     x = 0.7
     one, two = np.meshgrid(np.linspace(-7, 7, 1401), np.linspace(-7, 7, 1401), indexing="ij")
     cell = 0.01**2
-    log_p = norm.logpdf(x, 0.9 * one + 0.1, 0.6) + norm.logpdf(one, 0.7 * two - 0.2, 0.8) + norm.logpdf(two)
+    log_p = (
+        norm.logpdf(x, 0.9 * one + 0.1, 0.6)
+        + norm.logpdf(one, 0.7 * two - 0.2, 0.8)
+        + norm.logpdf(two)
+    )
     log_q1, log_q2 = norm.logpdf(one, 0.6 * x, 0.5), norm.logpdf(two, 0.4 * one + 0.3, 0.9)
     q = np.exp(log_q1 + log_q2) * cell
     state = torch.tensor([[x]], dtype=torch.float64)
     terms = {k: float(v) for k, v in model.elbo_terms(state).items()}
-    assert float(model.log_p(state)) == pytest.approx(math.log(np.exp(log_p).sum() * cell), abs=1e-9)
-    assert float(model.elbo(state)) == pytest.approx((q * (log_p - log_q1 - log_q2)).sum(), abs=1e-8)
-    assert terms["reconstruction"] == pytest.approx(-(q * norm.logpdf(x, 0.9 * one + 0.1, 0.6)).sum(), abs=1e-8)
-    assert terms["kl_1"] == pytest.approx((q * (log_q1 - norm.logpdf(one, 0.7 * two - 0.2, 0.8))).sum(), abs=1e-8)
+    assert float(model.log_p(state)) == pytest.approx(
+        math.log(np.exp(log_p).sum() * cell), abs=1e-9
+    )
+    assert float(model.elbo(state)) == pytest.approx(
+        (q * (log_p - log_q1 - log_q2)).sum(), abs=1e-8
+    )
+    assert terms["reconstruction"] == pytest.approx(
+        -(q * norm.logpdf(x, 0.9 * one + 0.1, 0.6)).sum(), abs=1e-8
+    )
+    assert terms["kl_1"] == pytest.approx(
+        (q * (log_q1 - norm.logpdf(one, 0.7 * two - 0.2, 0.8))).sum(), abs=1e-8
+    )
     assert terms["kl_2"] == pytest.approx((q * (log_q2 - norm.logpdf(two))).sum(), abs=1e-8)
 
 
 def test_the_true_posterior_has_no_gap():
-    """p(x | z) = N(w z + b, s^2) with q = p(z | x): mean w (x - b) / (w^2 + s^2), variance s^2 / (w^2 + s^2)."""
+    """p(x | z) = N(w z + b, s^2) with q = p(z | x): mean w (x - b) / (w^2 + s^2), variance s^2 /
+    (w^2 + s^2)."""
     w, b, s = 0.8, 0.2, 0.5
     shrink = w**2 + s**2
-    model = Hierarchy([layer([[w]], [b], [s])], [layer([[w / shrink]], [-w * b / shrink], [s / math.sqrt(shrink)])])
+    model = Hierarchy(
+        [layer([[w]], [b], [s])],
+        [layer([[w / shrink]], [-w * b / shrink], [s / math.sqrt(shrink)])],
+    )
     x = torch.linspace(-2, 2, 5, dtype=torch.float64)[:, None]
     torch.testing.assert_close(model.elbo(x), model.log_p(x), atol=1e-10, rtol=0)
     weights = model.log_weights(x, 7, torch.Generator().manual_seed(0))

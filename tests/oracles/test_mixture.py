@@ -12,7 +12,11 @@ from threetargets.oracles import Gaussian, Mixture
 LEVELS = [-5.0, -1.0, 0.5, 4.0]
 WEIGHTS = [0.2, 0.5, 0.3]
 MEANS = [[-0.6, 0.2], [0.5, 0.4], [0.1, -0.7]]
-COVARIANCES = [[[0.05, 0.02], [0.02, 0.03]], [[0.1, -0.04], [-0.04, 0.06]], [[0.02, 0.0], [0.0, 0.09]]]
+COVARIANCES = [
+    [[0.05, 0.02], [0.02, 0.03]],
+    [[0.1, -0.04], [-0.04, 0.06]],
+    [[0.02, 0.0], [0.0, 0.09]],
+]
 DATA = Mixture(
     torch.tensor(WEIGHTS, dtype=torch.float64),
     [
@@ -34,7 +38,10 @@ def densities(x, log_snr):
     """p_t(x, y) by scipy, (B, K)."""
     abar = 1 / (1 + math.exp(-log_snr))
     parts = [
-        w * multivariate_normal(math.sqrt(abar) * np.array(m), abar * np.array(c) + (1 - abar) * np.eye(2)).pdf(x)
+        w
+        * multivariate_normal(
+            math.sqrt(abar) * np.array(m), abar * np.array(c) + (1 - abar) * np.eye(2)
+        ).pdf(x)
         for w, m, c in zip(WEIGHTS, MEANS, COVARIANCES, strict=False)
     ]
     return np.stack(parts, 1)
@@ -44,8 +51,12 @@ def densities(x, log_snr):
 def test_density_and_classifier_are_bayes(log_snr):
     x = points()
     joint = densities(x, log_snr)
-    np.testing.assert_allclose(DATA.log_density(x, level(log_snr)), np.log(joint.sum(1)), rtol=1e-11)
-    np.testing.assert_allclose(DATA.classify(x, level(log_snr)).exp(), joint / joint.sum(1, keepdims=True), rtol=1e-10)
+    np.testing.assert_allclose(
+        DATA.log_density(x, level(log_snr)), np.log(joint.sum(1)), rtol=1e-11
+    )
+    np.testing.assert_allclose(
+        DATA.classify(x, level(log_snr)).exp(), joint / joint.sum(1, keepdims=True), rtol=1e-10
+    )
 
 
 def test_far_away_nothing_underflows():
@@ -58,7 +69,9 @@ def test_far_away_nothing_underflows():
 def test_scores_are_gradients(log_snr):
     x, labels = points().requires_grad_(True), torch.tensor([0, 1, 2, 0, 1, 2])
     (density,) = torch.autograd.grad(DATA.log_density(x, level(log_snr)).sum(), x)
-    torch.testing.assert_close(DATA.score(x.detach(), level(log_snr)), density, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(
+        DATA.score(x.detach(), level(log_snr)), density, rtol=1e-9, atol=1e-11
+    )
     chosen = DATA.classify(x, level(log_snr))[torch.arange(6), labels].sum()
     (gradient,) = torch.autograd.grad(chosen, x)
     torch.testing.assert_close(
@@ -82,7 +95,9 @@ def test_denoiser_is_the_mean_over_a_grid_of_clean_values(log_snr):
     x0, eps = one.predict(torch.tensor(x_t[:, None]), level(log_snr))
     # The parameters are float32 numbers: they are exact to 1e-8.
     np.testing.assert_allclose(x0[:, 0], expected, atol=3e-7)
-    np.testing.assert_allclose(math.sqrt(abar) * x0[:, 0] + math.sqrt(1 - abar) * eps[:, 0], x_t, atol=1e-12)
+    np.testing.assert_allclose(
+        math.sqrt(abar) * x0[:, 0] + math.sqrt(1 - abar) * eps[:, 0], x_t, atol=1e-12
+    )
     weights, means, covariances = one.posterior(torch.tensor(x_t[:, None]), level(log_snr))
     np.testing.assert_allclose((weights[:, :, None] * means).sum(1)[:, 0], expected, atol=3e-7)
     second = (bayes * grid**2).sum(1) / bayes.sum(1)
@@ -92,7 +107,10 @@ def test_denoiser_is_the_mean_over_a_grid_of_clean_values(log_snr):
 
 def test_labels_choose_their_component_and_the_null_label_none():
     x = points()
-    whole, null = DATA.predict(x, level(0.3)), DATA.conditional(x, level(0.3), torch.full((6,), DATA.null))
+    whole, null = (
+        DATA.predict(x, level(0.3)),
+        DATA.conditional(x, level(0.3), torch.full((6,), DATA.null)),
+    )
     torch.testing.assert_close(null.x0, whole.x0)
     torch.testing.assert_close(null.eps, whole.eps)
     labels = torch.tensor([0, 1, 2, 2, 1, 3])
@@ -113,7 +131,10 @@ def test_draws_have_the_weights_and_moments():
             x[labels == k].mean(0), torch.tensor(MEANS[k], dtype=torch.float64), atol=0.015, rtol=0
         )
         torch.testing.assert_close(
-            torch.cov(x[labels == k].T), torch.tensor(COVARIANCES[k], dtype=torch.float64), atol=0.006, rtol=0
+            torch.cov(x[labels == k].T),
+            torch.tensor(COVARIANCES[k], dtype=torch.float64),
+            atol=0.006,
+            rtol=0,
         )
 
 

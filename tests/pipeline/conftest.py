@@ -1,4 +1,5 @@
-"""Copies of the pipeline in which Snakemake runs, with the real command line or with a stub that only writes files."""
+"""Copies of the pipeline in which Snakemake runs, with the real command line or with a stub that
+only writes files."""
 
 from __future__ import annotations
 
@@ -49,9 +50,14 @@ def run_snakemake(
 
 
 def planned(output: str) -> dict[str, int]:
-    """Rule and number of its jobs, from the table that Snakemake prints; empty where nothing is to be done."""
+    """Rule and number of its jobs, from the table that Snakemake prints; empty where nothing is to
+    be done."""
     lines = output.splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith("job ") and line.split()[1:] == ["count"]]
+    starts = [
+        i
+        for i, line in enumerate(lines)
+        if line.startswith("job ") and line.split()[1:] == ["count"]
+    ]
     jobs: dict[str, int] = {}
     for line in lines[starts[0] + 2 :] if starts else []:
         name, _, count = line.rpartition(" ")
@@ -68,7 +74,8 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a `threetargets` that writes each stage's outputs at once, for what Snakemake alone decides."""
+    """A folder with a `threetargets` that writes each stage's outputs at once, for what Snakemake
+    alone decides."""
     folder = tmp_path_factory.mktemp("bin")
     script = folder / "threetargets"
     script.write_text(f"#!{sys.executable}\n{(Path(__file__).parent / 'stub.py').read_text()}")

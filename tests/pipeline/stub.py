@@ -1,7 +1,8 @@
-"""Stands in for the command line: writes the files that grid.py names for a stage, with its identity as content.
+"""Stands in for the command line: writes the files that grid.py names for a stage, with its
+identity as content.
 
-STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang, STUB_LOG=<file>
-gets a line for each call.
+STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang,
+STUB_LOG=<file> gets a line for each call.
 """
 
 import argparse
@@ -52,16 +53,24 @@ if call.stage == "identities":
 elif call.stage != "track":
     identity = grid.identity(chosen, call.stage, run if call.cell else None, call.guidance)
 if call.stage == "prepare":
-    outputs = [grid.data_dir(chosen) / file for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")]
+    outputs = [
+        grid.data_dir(chosen) / file
+        for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")
+    ]
 elif call.stage == "train":
     outputs = [folder / file for file in ("weights.safetensors", "train.json", "train.jsonl")]
 elif call.stage == "sample":
     place = grid.sample_dir(chosen, run, call.guidance)
-    outputs = [*(place / f"gamma{g}.npz" for g in grid.gammas(chosen, call.guidance)), place / "sample.json"]
+    outputs = [
+        *(place / f"gamma{g}.npz" for g in grid.gammas(chosen, call.guidance)),
+        place / "sample.json",
+    ]
 elif call.stage in ("likelihood", "evaluate"):
     outputs = [folder / f"{call.stage}.json"]
 elif call.stage == "track":
-    outputs = [grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")]
+    outputs = [
+        grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")
+    ]
 elif call.stage == "report":
     outputs = [
         grid.reports(chosen) / file

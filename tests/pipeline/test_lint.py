@@ -1,4 +1,5 @@
-"""Style and types of the whole project, so that `make test` is all that continuous integration calls."""
+"""Style and types of the whole project, so that `make test` is all that continuous integration
+calls."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from pipeline.conftest import BIN, ROOT, run_snakemake
 )
 def test_clean(command: str) -> None:
     program, *arguments = command.split()
-    done = subprocess.run([BIN / program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [BIN / program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,4 +1,5 @@
-"""What Snakemake plans for a parameter file, counted here from the file itself, without the grid's code."""
+"""What Snakemake plans for a parameter file, counted here from the file itself, without the grid's
+code."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ import pytest
 import yaml
 from pipeline.conftest import ROOT, planned, run_snakemake
 
-STUDIES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")])
+STUDIES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")]
+)
 
 
 def expected_jobs(values: dict) -> dict[str, int]:
@@ -74,7 +78,9 @@ def test_parameters_come_from_one_file(tree: Path, arguments: list[str], said: s
         ("seeds: [0, 1]", "seeds: [0, 1]\nsede: [0]", "sede: unknown key"),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line_and_nothing_is_written(tree: Path, old: str, new: str, said: str) -> None:
+def test_a_mistake_in_the_file_is_one_line_and_nothing_is_written(
+    tree: Path, old: str, new: str, said: str
+) -> None:
     text = (tree / "config" / "smoke.yaml").read_text()
     assert old in text
     (tree / "bad.yaml").write_text(text.replace(old, new))
@@ -91,7 +97,9 @@ def test_a_gpu_is_asked_for_where_the_study_uses_one(tree: Path, device: str) ->
     (tree / "device.yaml").write_text(text.replace("device: cpu", f"device: {device}"))
     with (tree / "Snakefile").open("a") as file:
         file.write('\nprint("ASKED", rules.train.rule.resources["gpu"])\n')
-    done = run_snakemake(tree, "-n", "--cores", "1", "--quiet", "rules", "--configfile", "device.yaml")
+    done = run_snakemake(
+        tree, "-n", "--cores", "1", "--quiet", "rules", "--configfile", "device.yaml"
+    )
     here = Path("/dev/nvidia0").exists()
     asked = int(device == "cuda" or (device == "auto" and here))
     assert f'ASKED Resource("gpu", {asked}' in done.stdout
@@ -100,6 +108,9 @@ def test_a_gpu_is_asked_for_where_the_study_uses_one(tree: Path, device: str) ->
 def test_parsing_the_workflow_imports_neither_torch_nor_mlflow(tree: Path) -> None:
     """Every job of a cluster parses it again."""
     with (tree / "Snakefile").open("a") as file:
-        file.write('\nimport sys\nprint("HEAVY", sorted({"torch", "mlflow", "sklearn"} & set(sys.modules)))\n')
+        file.write(
+            "\nimport sys\n"
+            'print("HEAVY", sorted({"torch", "mlflow", "sklearn"} & set(sys.modules)))\n'
+        )
     done = run_snakemake(tree, "-n", "--quiet", "rules", "--cores", "1")
     assert "HEAVY []" in done.stdout, done.stdout

@@ -1,4 +1,5 @@
-"""Snakemake ignores a profile key that it does not know where it stands one level down; these tests do not."""
+"""Snakemake ignores a profile key that it does not know where it stands one level down; these tests
+do not."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def test_the_default_profile_runs_one_gpu_job_at_a_time_and_goes_on_after_failur
 def test_the_slurm_profile_agrees_with_the_default_one_where_both_speak() -> None:
     """It replaces the default profile; another trigger would train everything again."""
     local, slurm = (
-        yaml.safe_load((ROOT / f"workflow/profiles/{name}/profile.yaml").read_text()) for name in ("default", "slurm")
+        yaml.safe_load((ROOT / f"workflow/profiles/{name}/profile.yaml").read_text())
+        for name in ("default", "slurm")
     )
     assert {key: slurm.get(key) for key in local} == local
 

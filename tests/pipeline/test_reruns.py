@@ -22,7 +22,10 @@ def small(tree: Path) -> None:
     """One seed and three cells of the smoke study are enough to see what triggers what."""
     values = yaml.safe_load((tree / "config" / "smoke.yaml").read_text())
     values |= {"seeds": [0], "cells": ["vae", "hvae", "ddpm_eps_eps-equivalent"]}
-    values["guidance"] |= {"cells": ["ddpm_eps_eps-equivalent"], "kinds": ["classifier", "classifier-free"]}
+    values["guidance"] |= {
+        "cells": ["ddpm_eps_eps-equivalent"],
+        "kinds": ["classifier", "classifier-free"],
+    }
     (tree / "study.yaml").write_text(yaml.safe_dump(values))
 
 
@@ -82,7 +85,9 @@ def test_new_dates_other_file_names_and_lost_logs_run_nothing(finished: Path) ->
 
 def test_a_reworded_rule_trains_nothing_again(finished: Path) -> None:
     rules = finished / "workflow" / "rules" / "train.smk"
-    rules.write_text(rules.read_text().replace(" --keep-failed > {log} 2>&1", " --keep-failed >> {log} 2>&1"))
+    rules.write_text(
+        rules.read_text().replace(" --keep-failed > {log} 2>&1", " --keep-failed >> {log} 2>&1")
+    )
     assert again(finished) == {}
 
 
@@ -94,7 +99,11 @@ def test_a_reworded_rule_trains_nothing_again(finished: Path) -> None:
         ("guidance.gammas", [0, 1, 2], {"sample_guided": 2, "evaluate": 1}),
         ("vae.latents", [9], {"train": 1, "sample": 1, "likelihood": 1, "evaluate": 1}),
         ("training.guide.weight_decay", 0.5, {"train": 1, "sample_guided": 1, "evaluate": 1}),
-        ("seeds", [0, 1], {"train": 4, "sample": 3, "sample_guided": 2, "likelihood": 3, "evaluate": 4}),
+        (
+            "seeds",
+            [0, 1],
+            {"train": 4, "sample": 3, "sample_guided": 2, "likelihood": 3, "evaluate": 4},
+        ),
         ("title", "Another", {"track": 0}),
         ("training.ddpm.checkpoint_every", 20, {"track": 0}),
         ("training.guide.log_every", 20, {"track": 0}),
@@ -125,7 +134,9 @@ def test_a_lost_calibration_is_made_again(finished: Path) -> None:
     assert again(finished) == {"calibrate": 1, "report": 1}
 
 
-def test_one_failing_job_does_not_stop_the_others_and_its_log_is_shown(tree: Path, stub: Path) -> None:
+def test_one_failing_job_does_not_stop_the_others_and_its_log_is_shown(
+    tree: Path, stub: Path
+) -> None:
     small(tree)
     done = run_snakemake(tree, *ARGUMENTS, first=stub, STUB_FAIL="train/vae/0")
     assert done.returncode == 1
@@ -133,18 +144,37 @@ def test_one_failing_job_does_not_stop_the_others_and_its_log_is_shown(tree: Pat
     assert (tree / RUNS / "hvae/seed0/evaluate.json").exists()
     assert not (tree / RUNS / "vae/seed0/train.json").exists()
     assert not (tree / "reports").exists()
-    assert again(tree) == {"train": 1, "sample": 1, "likelihood": 1, "evaluate": 1, "track": 1, "report": 1}
+    assert again(tree) == {
+        "train": 1,
+        "sample": 1,
+        "likelihood": 1,
+        "evaluate": 1,
+        "track": 1,
+        "report": 1,
+    }
 
 
 def test_an_interrupted_study_goes_on_with_the_same_command(tree: Path, stub: Path) -> None:
     small(tree)
-    environment = {**os.environ, "PATH": f"{stub}:{BIN}:{os.environ['PATH']}", "STUB_WAIT": "train/vae/0"}
+    environment = {
+        **os.environ,
+        "PATH": f"{stub}:{BIN}:{os.environ['PATH']}",
+        "STUB_WAIT": "train/vae/0",
+    }
     log = (tree / "out").open("w")
     running = subprocess.Popen(
-        ["snakemake", *ARGUMENTS], cwd=tree, env=environment, stdout=log, stderr=log, start_new_session=True
+        ["snakemake", *ARGUMENTS],
+        cwd=tree,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     end = time.monotonic() + 120
-    while time.monotonic() < end and not (tree / RUNS / "ddpm_eps_eps-equivalent/seed0/likelihood.json").exists():
+    while (
+        time.monotonic() < end
+        and not (tree / RUNS / "ddpm_eps_eps-equivalent/seed0/likelihood.json").exists()
+    ):
         time.sleep(0.2)
     os.killpg(running.pid, signal.SIGKILL)  # no chance to tidy up, as when the machine goes down
     running.wait(timeout=30)
@@ -156,7 +186,9 @@ def test_an_interrupted_study_goes_on_with_the_same_command(tree: Path, stub: Pa
     done = run_snakemake(tree, *ARGUMENTS, first=stub)
     assert done.returncode == 0, done.stdout
     assert (tree / "reports/smoke/index.html").exists()
-    assert (tree / RUNS / "ddpm_eps_eps-equivalent/seed0/weights.safetensors").stat().st_mtime_ns == kept
+    assert (
+        tree / RUNS / "ddpm_eps_eps-equivalent/seed0/weights.safetensors"
+    ).stat().st_mtime_ns == kept
 
 
 def test_a_study_that_has_not_begun_says_what_it_takes(tree: Path, stub: Path) -> None:

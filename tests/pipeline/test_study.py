@@ -1,4 +1,5 @@
-"""The smoke study for real, from an empty folder: all stages by Snakemake, report, MLflow runs, a second run."""
+"""The smoke study for real, from an empty folder: all stages by Snakemake, report, MLflow runs, a
+second run."""
 
 from __future__ import annotations
 
@@ -18,7 +19,19 @@ from pipeline.conftest import ROOT, copy_of_the_pipeline, run_snakemake
 pytestmark = pytest.mark.study
 
 CALL = ("--cores", "2", "--configfile", "config/smoke.yaml")
-COLUMNS = ["study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric", "value", "stderr", "n"]
+COLUMNS = [
+    "study",
+    "model",
+    "target",
+    "weighting",
+    "seed",
+    "guidance",
+    "gamma",
+    "metric",
+    "value",
+    "stderr",
+    "n",
+]
 COLUMNS += ["reference", "extractor", "run_id", "status"]
 SMOKE = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
 
@@ -63,8 +76,12 @@ def test_the_report_is_one_page_that_needs_no_network(smoke: Done) -> None:
     page = (smoke.folder / "reports/smoke/index.html").read_text()
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert set(re.findall(r"""\ssrc\s*=\s*["'](.{5})""", page)) <= {"data:"}
-    assert not re.search(r"""<(?:link|script|iframe)\b[^>]*(?:href|src)\s*=|@import|url\(\s*["']?http""", page)
-    beside = {link for link in re.findall(r"""href\s*=\s*["']([^"'#]+)["']""", page) if ":" not in link}
+    assert not re.search(
+        r"""<(?:link|script|iframe)\b[^>]*(?:href|src)\s*=|@import|url\(\s*["']?http""", page
+    )
+    beside = {
+        link for link in re.findall(r"""href\s*=\s*["']([^"'#]+)["']""", page) if ":" not in link
+    }
     assert beside
     assert [link for link in beside if not (smoke.folder / "reports/smoke" / link).exists()] == []
     assert (smoke.folder / "reports/smoke/report.md").read_text().startswith("#")
@@ -75,7 +92,10 @@ def test_metrics_csv_is_tidy_and_holds_every_model(smoke: Done) -> None:
     assert list(rows[0]) == COLUMNS
     assert {row["study"] for row in rows} == {"smoke"}
     assert {row["status"] for row in rows} == {"ok"}
-    keys = [tuple(row[c] for c in COLUMNS if c not in ("value", "stderr", "n", "run_id")) for row in rows]
+    keys = [
+        tuple(row[c] for c in COLUMNS if c not in ("value", "stderr", "n", "run_id"))
+        for row in rows
+    ]
     assert len(set(keys)) == len(keys)
     bounds = {
         (row["model"], row["target"], row["weighting"], row["seed"]): float(row["value"])
@@ -93,9 +113,15 @@ def test_the_sweep_over_gamma_is_complete(smoke: Done) -> None:
             found = [
                 (row["seed"], float(row["gamma"]))
                 for row in smoke.metrics("smoke")
-                if row["metric"] == metric and row["guidance"] == guidance and math.isfinite(float(row["value"]))
+                if row["metric"] == metric
+                and row["guidance"] == guidance
+                and math.isfinite(float(row["value"]))
             ]
-            wanted = [(str(seed), float(gamma)) for seed in SMOKE["seeds"] for gamma in SMOKE["guidance"]["gammas"]]
+            wanted = [
+                (str(seed), float(gamma))
+                for seed in SMOKE["seeds"]
+                for gamma in SMOKE["guidance"]["gammas"]
+            ]
             assert sorted(found) == sorted(wanted), (guidance, metric)
 
 
@@ -103,7 +129,9 @@ def test_every_job_left_a_log_and_trainings_show_their_progress(smoke: Done) -> 
     log = (smoke.folder / "logs/smoke/train/ddpm_eps_eps-equivalent-seed0.log").read_text()
     assert re.search(r"step 60/60 .*loss .*images/s", log)
     assert (smoke.folder / "logs/smoke/train/vae-seed1.benchmark.tsv").exists()
-    assert not re.search(r"^Traceback", "\n".join(p.read_text() for p in smoke.folder.glob("logs/**/*.log")), re.M)
+    assert not re.search(
+        r"^Traceback", "\n".join(p.read_text() for p in smoke.folder.glob("logs/**/*.log")), re.M
+    )
 
 
 def test_mlflow_holds_one_parent_a_model_and_the_report_names_its_runs(smoke: Done) -> None:
@@ -111,10 +139,19 @@ def test_mlflow_holds_one_parent_a_model_and_the_report_names_its_runs(smoke: Do
     assert (state["state"], state["reason"]) == ("complete", "")
     connection = sqlite3.connect(smoke.folder / "mlflow.db")
     runs = {run for (run,) in connection.execute("select run_uuid from runs")}
-    children = {run for (run,) in connection.execute("select run_uuid from tags where key = 'mlflow.parentRunId'")}
-    losses = connection.execute("select count(distinct run_uuid) from metrics where key = 'loss'").fetchone()[0]
+    children = {
+        run
+        for (run,) in connection.execute(
+            "select run_uuid from tags where key = 'mlflow.parentRunId'"
+        )
+    }
+    losses = connection.execute(
+        "select count(distinct run_uuid) from metrics where key = 'loss'"
+    ).fetchone()[0]
     connection.close()
-    models = len(SMOKE["cells"]) * len(SMOKE["seeds"]) + len(SMOKE["seeds"]) + 1 + len(SMOKE["seeds"])
+    models = (
+        len(SMOKE["cells"]) * len(SMOKE["seeds"]) + len(SMOKE["seeds"]) + 1 + len(SMOKE["seeds"])
+    )
     assert len(runs - children) == len(state["runs"]) == models
     assert losses == models - len(SMOKE["seeds"])  # the floor is not trained
     assert {row["run_id"] for row in smoke.metrics("smoke")} <= runs
@@ -122,14 +159,19 @@ def test_mlflow_holds_one_parent_a_model_and_the_report_names_its_runs(smoke: Do
 
 def test_records_say_with_what_they_can_be_made_again(smoke: Done) -> None:
     record = smoke.record("smoke/runs/vae/seed0/train.json")
-    assert record["command"].startswith("threetargets train --params config/smoke.yaml --cell vae --seed 0")
+    assert record["command"].startswith(
+        "threetargets train --params config/smoke.yaml --cell vae --seed 0"
+    )
     manifest = smoke.record("smoke/data/manifest.json")
     assert record["provenance"]["data_digest"] == manifest["digest"]
 
 
 def test_the_report_leaves_no_checkpoint_behind(smoke: Done) -> None:
     assert list((smoke.folder / "work").iterdir())
-    assert not [*(smoke.folder / "work").rglob("checkpoint.*"), *(smoke.folder / "work").rglob("journal.*")]
+    assert not [
+        *(smoke.folder / "work").rglob("checkpoint.*"),
+        *(smoke.folder / "work").rglob("journal.*"),
+    ]
 
 
 def test_a_second_run_does_nothing(smoke: Done) -> None:
@@ -152,7 +194,9 @@ def test_a_diverging_model_is_a_failed_cell_and_the_others_finish(tmp_path: Path
     assert {row["status"] for row in rows if row["model"] == "vae"} == {"ok"}
     assert "failed" in {row["status"] for row in rows if row["model"] == "hvae"}
     assert not [
-        row for row in rows if row["model"] == "hvae" and row["metric"] == "bound_bpd" and row["status"] == "ok"
+        row
+        for row in rows
+        if row["model"] == "hvae" and row["metric"] == "bound_bpd" and row["status"] == "ok"
     ]
     assert "failed" in (tmp_path / "reports/diverging/index.html").read_text()
     connection = sqlite3.connect(tmp_path / "mlflow.db")

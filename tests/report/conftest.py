@@ -14,7 +14,11 @@ from threetargets.study import Study
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, Any] = {
     "cells": ["vae", "hvae", "ddpm_x0_eps-equivalent", "ddpm_eps_eps-equivalent"],
-    "guidance": {"gammas": [0, 1, 2, 5], "kinds": ["classifier-free"], "cells": ["ddpm_eps_eps-equivalent"]},
+    "guidance": {
+        "gammas": [0, 1, 2, 5],
+        "kinds": ["classifier-free"],
+        "cells": ["ddpm_eps_eps-equivalent"],
+    },
 }
 
 
@@ -23,7 +27,9 @@ def have() -> Callable[..., Results]:
     """The results of a study changed at its top level, without any file."""
 
     def made(failed: Any = None, missing: Any = None, **changes: Any) -> Results:
-        return synthetic.results(synthetic.study_of(ROOT / "params.yaml", **changes), failed, missing)
+        return synthetic.results(
+            synthetic.study_of(ROOT / "params.yaml", **changes), failed, missing
+        )
 
     return made
 
@@ -38,7 +44,9 @@ def study() -> Study:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Results]:
     """Write the results of a study changed at its top level, and read them back."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("os.fsync", lambda handle: None)  # hundreds of small files that nobody needs tomorrow
+    monkeypatch.setattr(
+        "os.fsync", lambda handle: None
+    )  # hundreds of small files that nobody needs tomorrow
 
     def made(failed: Any = None, missing: Any = None, **changes: Any) -> Results:
         changed = synthetic.study_of(ROOT / "params.yaml", **changes)

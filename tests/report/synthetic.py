@@ -1,4 +1,5 @@
-"""A made-up results tree in the shape of the real one: known effects, one failed cell, one missing cell."""
+"""A made-up results tree in the shape of the real one: known effects, one failed cell, one missing
+cell."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from threetargets.grid import FLOOR, Run
 from threetargets.records import Figure, Record
 from threetargets.report import calibrated, calibration_page
 from threetargets.report.collect import FIDELITY, SAMPLES, Place, Results, calibration_dir, places
-from threetargets.report.routes import DEQUANTISED, DIFFERENCE, GRADIENTS, HALVED, ODE, ONE, REPORTED, TWO
+from threetargets.report.routes import (
+    DEQUANTISED,
+    DIFFERENCE,
+    GRADIENTS,
+    HALVED,
+    ODE,
+    ONE,
+    REPORTED,
+    TWO,
+)
 from threetargets.study import Study, parse
 
 FAILED = Run("ddpm_raw-score_native", 1)
@@ -55,13 +65,19 @@ def _rng(*key: object) -> np.random.Generator:
 
 
 def twin(run: Run) -> Run:
-    """The same model by construction: score is eps under a matched weighting, native eps is eps-equivalent."""
-    cell = run.cell.replace("_score_", "_eps_") if run.weighting in ("eps-equivalent", "elbo") else run.cell
+    """The same model by construction: score is eps under a matched weighting, native eps is
+    eps-equivalent."""
+    cell = (
+        run.cell.replace("_score_", "_eps_")
+        if run.weighting in ("eps-equivalent", "elbo")
+        else run.cell
+    )
     return Run("ddpm_eps_eps-equivalent" if cell == "ddpm_eps_native" else cell, run.seed)
 
 
 def _effect(run: Run) -> float:
-    """Bits/dim by which a cell is worse: x0 loses at native weighting, targets tie elsewhere, score is eps."""
+    """Bits/dim by which a cell is worse: x0 loses at native weighting, targets tie elsewhere, score
+    is eps."""
     by_weighting = {"native": 0.06, "eps-equivalent": 0.04, "elbo": 0.0, "": 0.0}[run.weighting]
     base = {"vae": 2.45, "hvae": 2.4, "ddpm": 2.1}.get(run.model, 0.0)
     worse = {("x0", "native"): 0.35, ("score", "native"): 0.15, ("raw-score", "native"): 0.6}.get(
@@ -73,14 +89,18 @@ def _effect(run: Run) -> float:
 def bound(run: Run) -> float:
     one = twin(run)
     rounding = 3e-9 if run.cell == "ddpm_score_elbo" else 0.0  # of float32, as in a real study
-    noise = 0.02 * _rng("seed", run.seed).normal() + 0.002 * _rng("bound", one.cell, run.seed).normal()
+    noise = (
+        0.02 * _rng("seed", run.seed).normal() + 0.002 * _rng("bound", one.cell, run.seed).normal()
+    )
     return float(_effect(one) + noise + rounding)
 
 
 def _curve(metric: str, gamma: float, run: Run, guidance: str) -> tuple[float, float]:
     run = twin(run)
     rng = _rng(metric, gamma, run.cell, run.seed, guidance)
-    offset = {"x0": 0.4, "eps": 0.0, "score": 0.1}.get(run.target, 0.3) + (0.5 if guidance == "classifier" else 0.0)
+    offset = {"x0": 0.4, "eps": 0.0, "score": 0.1}.get(run.target, 0.3) + (
+        0.5 if guidance == "classifier" else 0.0
+    )
     mean, noise = {
         "fid": (3.0 + 0.9 * (gamma - 1.3) ** 2 + offset + 4 * (_effect(run) - 2.1), 0.15),
         "fid_infinity": (2.8 + 0.9 * (gamma - 1.3) ** 2 + offset + 4 * (_effect(run) - 2.1), 0.15),
@@ -94,19 +114,27 @@ def _curve(metric: str, gamma: float, run: Run, guidance: str) -> tuple[float, f
 
 
 def _evaluate(study: Study, run: Run) -> list[Figure]:
-    """By the judge, and the same figures times LARGER by Inception, for the extractors of the study."""
+    """By the judge, and the same figures times LARGER by Inception, for the extractors of the
+    study."""
     judged, chosen = _judged(study, run), study.evaluation.extractors
     found = [f for f in judged if "judge" in chosen or f.metric not in FIDELITY]
     if "inception" in chosen:
         found += [
-            replace(f, value=LARGER * (f.value or 0.0), extractor=INCEPTION) for f in judged if f.metric in FIDELITY
+            replace(f, value=LARGER * (f.value or 0.0), extractor=INCEPTION)
+            for f in judged
+            if f.metric in FIDELITY
         ]
     return found
 
 
 def _judged(study: Study, run: Run) -> list[Figure]:
     n = study.sampling.images
-    facts: dict[str, Any] = {"n": n, "spread": "images", "reference": f"test, {n} images", "extractor": EXTRACTOR}
+    facts: dict[str, Any] = {
+        "n": n,
+        "spread": "images",
+        "reference": f"test, {n} images",
+        "extractor": EXTRACTOR,
+    }
     if run.cell == FLOOR:
         real = {
             "fid": 1.1,
@@ -118,12 +146,16 @@ def _judged(study: Study, run: Run) -> list[Figure]:
             "entropy": 0.08,
         }
         noise = {m: 0.02 * _rng("floor", m, run.seed).normal() for m in SAMPLES}
-        noise |= {"accuracy": 0.0, "entropy": 0.0}  # of the judge on the test split: one number for all seeds
+        noise |= {
+            "accuracy": 0.0,
+            "entropy": 0.0,
+        }  # of the judge on the test split: one number for all seeds
         errors = {"accuracy": math.sqrt(0.975 * 0.025 / study.data.split.test), "entropy": 0.01}
         sizes = {m: {"n": study.data.split.test if noise[m] == 0.0 else n} for m in SAMPLES}
         values = {m: real[m] * (1 + noise[m]) for m in SAMPLES}
         return [
-            Figure(m, values[m], errors.get(m, 0.05 * real[m]), guidance="none", **facts | sizes[m]) for m in SAMPLES
+            Figure(m, values[m], errors.get(m, 0.05 * real[m]), guidance="none", **facts | sizes[m])
+            for m in SAMPLES
         ]
     figures = []
     for guidance in grid.guidances(study, run):
@@ -131,7 +163,9 @@ def _judged(study: Study, run: Run) -> list[Figure]:
             for metric in SAMPLES:
                 if metric != "accuracy" or run.model == "ddpm":
                     value, stderr = _curve(metric, float(gamma), run, guidance)
-                    figures.append(Figure(metric, value, stderr, guidance=guidance, gamma=gamma, **facts))
+                    figures.append(
+                        Figure(metric, value, stderr, guidance=guidance, gamma=gamma, **facts)
+                    )
     return figures
 
 
@@ -139,22 +173,39 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
     n, total = study.data.split.test, bound(run)
     facts: dict[str, Any] = {"n": n, "spread": "test images", "reference": f"test, {n} images"}
     if run.model != "ddpm":
-        parts = {"reconstruction_bpd": 0.8 * total, "kl_1_bpd": 0.2 * total if run.model == "vae" else 0.15 * total}
+        parts = {
+            "reconstruction_bpd": 0.8 * total,
+            "kl_1_bpd": 0.2 * total if run.model == "vae" else 0.15 * total,
+        }
         if run.model == "hvae":
             parts["kl_2_bpd"] = 0.05 * total
         noise = 0.001 * _rng("iwae", run.cell, run.seed).normal()
-        iwae = {f"iwae_{k}_bpd": total + noise - 0.03 * math.log10(k) for k in study.likelihood.iwae}
-        figures = [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **iwae}.items()]
-        figures += [Figure("train_bound_bpd", total - 0.1, 0.01, **facts), Figure("active_units", 9.0, n=n)]
+        iwae = {
+            f"iwae_{k}_bpd": total + noise - 0.03 * math.log10(k) for k in study.likelihood.iwae
+        }
+        figures = [
+            Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **iwae}.items()
+        ]
+        figures += [
+            Figure("train_bound_bpd", total - 0.1, 0.01, **facts),
+            Figure("active_units", 9.0, n=n),
+        ]
         noise = math.exp(0.1 * _rng("gradients", run.seed).normal())
         if run.model == "vae":
-            figures += [Figure(m, r * noise, 1.0, **facts) for m, r in zip(GRADIENTS, (5000.0, 12.0), strict=True)]
+            figures += [
+                Figure(m, r * noise, 1.0, **facts)
+                for m, r in zip(GRADIENTS, (5000.0, 12.0), strict=True)
+            ]
         return figures, {}
     steps = study.diffusion.steps
     log_snr = np.linspace(9, -9, steps)
     weight = np.exp(-0.5 * ((log_snr - 1.5 - _effect(run)) / 2.5) ** 2) + 1e-4
     terms = (
-        0.95 * total * weight / weight.sum() * (1 + 0.03 * _rng("levels", run.cell, run.seed).normal(size=steps))
+        0.95
+        * total
+        * weight
+        / weight.sum()
+        * (1 + 0.03 * _rng("levels", run.cell, run.seed).normal(size=steps))
     ).tolist()
     levels = {
         "i": list(range(1, steps + 1)),
@@ -162,27 +213,48 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
         "term": terms,
         "stderr": [t / 20 for t in terms],
     }
-    parts = {"prior_bpd": 0.0001, "denoising_bpd": 0.95 * total - 0.0001, "decoder_bpd": 0.05 * total}
-    return [Figure(m, v, 0.01, **facts) for m, v in {"bound_bpd": total, **parts, **_routes(study, run)}.items()], {
-        "levels": levels
+    parts = {
+        "prior_bpd": 0.0001,
+        "denoising_bpd": 0.95 * total - 0.0001,
+        "decoder_bpd": 0.05 * total,
     }
+    return [
+        Figure(m, v, 0.01, **facts)
+        for m, v in {"bound_bpd": total, **parts, **_routes(study, run)}.items()
+    ], {"levels": levels}
 
 
 def _routes(study: Study, run: Run) -> dict[str, float]:
-    """Other estimators of a diffusion model's likelihood: more steps help and saturate, the other form is noisier."""
+    """Other estimators of a diffusion model's likelihood: more steps help and saturate, the other
+    form is noisier."""
     run = twin(run)
     total, rng = bound(run), _rng("routes", run.cell, run.seed)
-    found = {f"bound_{v}_bpd": total + shift for v, shift in zip(REPORTED, (2.0, 0.0, 2.1, -0.02), strict=True)}
-    found |= {f"bound_T{t}_bpd": total + 3.0 / t + 1e-4 * rng.normal() for t in study.likelihood.lengths.steps}
-    found |= {f"bound_T{t}_fitted_bpd": total + 1.0 / t + 1e-4 * rng.normal() for t in study.likelihood.lengths.steps}
+    found = {
+        f"bound_{v}_bpd": total + shift
+        for v, shift in zip(REPORTED, (2.0, 0.0, 2.1, -0.02), strict=True)
+    }
+    found |= {
+        f"bound_T{t}_bpd": total + 3.0 / t + 1e-4 * rng.normal()
+        for t in study.likelihood.lengths.steps
+    }
+    found |= {
+        f"bound_T{t}_fitted_bpd": total + 1.0 / t + 1e-4 * rng.normal()
+        for t in study.likelihood.lengths.steps
+    }
     found |= {ODE: total - 0.04, DEQUANTISED: total + 0.8, HALVED: 0.003}
-    found |= {DIFFERENCE: 0.01 * rng.normal(), ONE: 1.1, TWO: 16000.0 * math.exp(0.01 * rng.normal())}
+    found |= {
+        DIFFERENCE: 0.01 * rng.normal(),
+        ONE: 1.1,
+        TWO: 16000.0 * math.exp(0.01 * rng.normal()),
+    }
     return found | {"two_sided_printed_difference_bpd": 350.0}
 
 
 def _train(study: Study, run: Run, failed: bool) -> tuple[list[Figure], dict[str, Any]]:
     rng = _rng("train", run.cell, run.seed)
-    step = [s + 1 for s in range(study.training.ddpm.steps)][:: max(1, study.training.ddpm.steps // 30)]
+    step = [s + 1 for s in range(study.training.ddpm.steps)][
+        :: max(1, study.training.ddpm.steps // 30)
+    ]
     start = 3.0 if run.model == "ddpm" else 80.0
     loss = [start * (0.2 + math.exp(-s / 500)) * (1 + 0.04 * rng.normal()) for s in step]
     held = {"step": step[9::10], "value": [1.03 * v for v in loss[9::10]]}
@@ -208,7 +280,12 @@ def _train(study: Study, run: Run, failed: bool) -> tuple[list[Figure], dict[str
 def _digit(label: int, rng: np.random.Generator) -> np.ndarray:
     """Something with strokes that depends on the class."""
     y, x = np.mgrid[0:8, 0:8]
-    stroke = np.cos(0.9 * x * math.cos(label * 0.63) + 0.9 * y * math.sin(label * 0.63) + 0.2 * rng.normal()) > 0.2
+    stroke = (
+        np.cos(
+            0.9 * x * math.cos(label * 0.63) + 0.9 * y * math.sin(label * 0.63) + 0.2 * rng.normal()
+        )
+        > 0.2
+    )
     return np.clip(stroke * 13 + rng.integers(0, 4, (8, 8)), 0, LEVELS - 1).astype(np.uint8)[None]
 
 
@@ -231,7 +308,11 @@ def record(study: Study, place: Place, failed: bool = False) -> Record:
         rng = _rng("sample", run.cell, run.seed, place.guidance)
         figures = [
             Figure(
-                metric, value * (1 + 0.02 * rng.normal()), guidance=place.guidance, gamma=gamma, n=study.sampling.images
+                metric,
+                value * (1 + 0.02 * rng.normal()),
+                guidance=place.guidance,
+                gamma=gamma,
+                n=study.sampling.images,
             )
             for gamma in grid.gammas(study, place.guidance)
             for metric, value in (("sample_seconds", 1.5), ("sample_images_per_second", 330.0))
@@ -266,7 +347,9 @@ def manifest(study: Study) -> dict[str, Any]:
         "classes": CLASSES,
         "class_names": [str(i) for i in range(CLASSES)],
         "digest": "d" * 64,
-        "splits": {name: {"n": getattr(study.data.split, name), "digest": "e" * 64} for name in grid.SPLITS},
+        "splits": {
+            name: {"n": getattr(study.data.split, name), "digest": "e" * 64} for name in grid.SPLITS
+        },
         "source": {"package": "scikit-learn", "loader": "load_digits"},
     }
 
@@ -277,42 +360,85 @@ def tracking(study: Study, missing: Run | None) -> dict[str, Any]:
         if place.run != missing:
             name = f"{place.run.cell}/seed{place.run.seed}"
             runs.setdefault(name, {"parent": f"{zlib.crc32(name.encode()):032x}"})
-            runs[name][place.tracked_as] = f"{zlib.crc32(f'{name}/{place.tracked_as}'.encode()):032x}"
+            runs[name][place.tracked_as] = (
+                f"{zlib.crc32(f'{name}/{place.tracked_as}'.encode()):032x}"
+            )
     place_of = {"uri": "sqlite:///mlflow.db", "experiment": study.study, "experiment_id": "1"}
     return {"state": "complete", "reason": "", **place_of, "runs": runs}
 
 
-CALIBRATED = ("elbo-identity", "elbo-bound (toy)", "reparam-variance (toy)", "forward-marginal", "posterior-constants")
-CALIBRATED += ("targets-equivalent", "tweedie", "two-elbos (toy)", "guidance-same", "guidance-tilt", "")
+CALIBRATED = (
+    "elbo-identity",
+    "elbo-bound (toy)",
+    "reparam-variance (toy)",
+    "forward-marginal",
+    "posterior-constants",
+)
+CALIBRATED += (
+    "targets-equivalent",
+    "tweedie",
+    "two-elbos (toy)",
+    "guidance-same",
+    "guidance-tilt",
+    "",
+)
 
 
 def calibration(measured: float = 1.01, relation: str = "=") -> dict[str, Any]:
-    """calibration.json with one row a claim: 1 was expected, with a standard error of 0.01; and one erratum."""
-    row = drawn("a quantity", 1.0, measured, 0.01, "draws", n=100, unit="nats", relation=relation).json()
+    """calibration.json with one row a claim: 1 was expected, with a standard error of 0.01; and one
+    erratum."""
+    row = drawn(
+        "a quantity", 1.0, measured, 0.01, "draws", n=100, unit="nats", relation=relation
+    ).json()
     checks = [
-        {"id": f"check-{i}", "what": "What.", "claim": c, "source": "Someone 2020", "telling": ["a q"], "rows": [row]}
+        {
+            "id": f"check-{i}",
+            "what": "What.",
+            "claim": c,
+            "source": "Someone 2020",
+            "telling": ["a q"],
+            "rows": [row],
+        }
         for i, c in enumerate(CALIBRATED)
     ]
     shown = known("a mean", 0.5, 0.5, 0.7, 1e-9, "rounding").json()
-    entry = {"id": "slip", "source": "Notes", "where": "a slide", "printed": "σ²", "corrected": "σ", "shown": [shown]}
+    entry = {
+        "id": "slip",
+        "source": "Notes",
+        "where": "a slide",
+        "printed": "σ²",
+        "corrected": "σ",
+        "shown": [shown],
+    }
     made = {"command": "threetargets calibrate", "provenance": {"code_digest": "c0de"}}
     return {"rule": "A rule.", "checks": checks, "errata": [entry], **made}
 
 
 def results(study: Study, failed: Run | None = None, missing: Run | None = None) -> Results:
     """What `collect.load` finds after `write_results`, without the files."""
-    records = {place: record(study, place, place.run == failed) for place in places(study) if place.run != missing}
-    return Results(study, records, manifest(study), tracking(study, missing), calibrated.of(calibration()))
+    records = {
+        place: record(study, place, place.run == failed)
+        for place in places(study)
+        if place.run != missing
+    }
+    return Results(
+        study, records, manifest(study), tracking(study, missing), calibrated.of(calibration())
+    )
 
 
-def write_results(study: Study, *, failed: Run | None = FAILED, missing: Run | None = MISSING) -> None:
+def write_results(
+    study: Study, *, failed: Run | None = FAILED, missing: Run | None = MISSING
+) -> None:
     """The whole tree under the present folder."""
     made = results(study, failed, missing)
     write_arrays(grid.data_dir(study) / "test.npz", **_images(study.data.split.test, "test"))
     write_json(grid.data_dir(study) / "manifest.json", made.manifest)
     write_json(grid.results(study) / "tracking.json", made.tracking)
     write_json(calibration_dir(study) / calibrated.FILE, calibration())
-    write_text(calibration_dir(study) / calibrated.PAGE, calibration_page.render(calibrated.of(calibration())))
+    write_text(
+        calibration_dir(study) / calibrated.PAGE,
+        calibration_page.render(calibrated.of(calibration())),
+    )
     for place, found in made.records.items():
         write_json(place.path(study), found.json())
         if place.stage == "sample":

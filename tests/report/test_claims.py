@@ -1,4 +1,5 @@
-"""Claims: each verdict follows the data that it is given, turns when the data turns, and never passes by default."""
+"""Claims: each verdict follows the data that it is given, turns when the data turns, and never
+passes by default."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +30,10 @@ def changed(results: Results, change: Change) -> Results:
     records = {
         place: replace(
             record,
-            figures=[f if f.value is None else replace(f, value=change(place, f, f.value)) for f in record.figures],
+            figures=[
+                f if f.value is None else replace(f, value=change(place, f, f.value))
+                for f in record.figures
+            ],
         )
         for place, record in results.records.items()
     }
@@ -57,7 +61,9 @@ def _noise(place: Place) -> float:
 
 
 def _matched_eps_is_better(place: Place, f: Figure, value: float) -> float:
-    return (5.0 if place.run.target == "x0" else 2.0) + _noise(place) if f.metric == "fid" else value
+    return (
+        (5.0 if place.run.target == "x0" else 2.0) + _noise(place) if f.metric == "fid" else value
+    )
 
 
 def _simple_samples_better(place: Place, f: Figure, value: float) -> float:
@@ -85,7 +91,8 @@ def test_a_clear_effect_is_reproduced(have: Make, name: str, change: Change) -> 
 
 
 def test_the_ceiling_is_uncertain_too(have: Make) -> None:
-    """0.01 below 0.975 ± 0.007, by seeds that hardly vary: an interval over seeds alone would call it below."""
+    """0.01 below 0.975 ± 0.007, by seeds that hardly vary: an interval over seeds alone would call
+    it below."""
 
     def close(place: Place, f: Figure, value: float) -> float:
         if f.metric != "accuracy" or f.guidance != "classifier-free":
@@ -103,12 +110,16 @@ def test_welch_against_scipy() -> None:
     assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue))
     assert (found.interval.low, found.interval.high) == pytest.approx((interval.low, interval.high))
     alone = welch_reference(model, 0.99, 0.0, 500)
-    assert alone.p_greater == pytest.approx(stats.ttest_1samp(model, 0.99, alternative="less").pvalue)
+    assert alone.p_greater == pytest.approx(
+        stats.ttest_1samp(model, 0.99, alternative="less").pvalue
+    )
 
 
 def test_identical_curves_are_counted_once_and_named(have: Make) -> None:
     results = have()
-    found, complete = guided.curves(results, "fid", ["classifier", "classifier-free"], [0.0, 1.0, 2.0])
+    found, complete = guided.curves(
+        results, "fid", ["classifier", "classifier-free"], [0.0, 1.0, 2.0]
+    )
     assert complete
     assert [c.cells[1:] for c in found] == [(), ("ddpm_score_eps-equivalent",)] * 2
     (claim,) = [c for c in claims.CLAIMS if c.id == "guidance-clear"]
@@ -117,7 +128,9 @@ def test_identical_curves_are_counted_once_and_named(have: Make) -> None:
     assert "Holm over 12" in said
     for name in ("guidance-u", "ignore-label"):
         (claim,) = [c for c in claims.CLAIMS if c.id == name]
-        assert claim.decide(results).figure.count("ε · eps-equivalent = score · eps-equivalent") >= 1
+        assert (
+            claim.decide(results).figure.count("ε · eps-equivalent = score · eps-equivalent") >= 1
+        )
 
 
 def test_a_tie_by_construction_is_no_evidence_for_the_tie_of_targets(have: Make) -> None:
@@ -146,7 +159,11 @@ def _accuracy_falls(place: Place, f: Figure, value: float) -> float:
 
 
 def _falls_for_ever(place: Place, f: Figure, value: float) -> float:
-    return 20 - 3 * float(f.gamma) + value / 100 if f.metric == "fid" and f.guidance.startswith("class") else value
+    return (
+        20 - 3 * float(f.gamma) + value / 100
+        if f.metric == "fid" and f.guidance.startswith("class")
+        else value
+    )
 
 
 def _elbo_gives_better_samples(place: Place, f: Figure, value: float) -> float:
@@ -154,7 +171,11 @@ def _elbo_gives_better_samples(place: Place, f: Figure, value: float) -> float:
 
 
 def _guidance_harms(place: Place, f: Figure, value: float) -> float:
-    return 0.5 if f.metric == "accuracy" and f.guidance == "classifier-free" and f.gamma == "1.5" else value
+    return (
+        0.5
+        if f.metric == "accuracy" and f.guidance == "classifier-free" and f.gamma == "1.5"
+        else value
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +197,11 @@ def test_the_opposite_effect_is_not_reproduced(have: Make, name: str, change: Ch
 
 def _bare_u(place: Place, f: Figure, value: float) -> float:
     noise = {0: -0.01, 1: 0.0, 2: 0.01}[place.run.seed] if place.run.seed in (0, 1, 2) else 0.0
-    return (float(f.gamma) - 1.3) ** 2 + 3 + noise if f.metric == "fid" and f.guidance.startswith("class") else value
+    return (
+        (float(f.gamma) - 1.3) ** 2 + 3 + noise
+        if f.metric == "fid" and f.guidance.startswith("class")
+        else value
+    )
 
 
 def test_a_clean_u_is_reproduced(have: Make) -> None:
@@ -222,7 +247,9 @@ def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
     table = sections.claims_table(have(missing=Run("vae", 0)))
     names = [row[0].text.split(" (")[0] for row in table.rows]
     assert len(set(names)) == 19  # as many as the study's list has
-    assert [row[0].text for row in table.rows if row[1].text == "no data"] == ["latent-width"]  # it has one width
+    assert [row[0].text for row in table.rows if row[1].text == "no data"] == [
+        "latent-width"
+    ]  # it has one width
     assert set(names) >= {"elbo-identity", "two-elbos", "guidance-tilt", "ladder"}
     assert synthetic.FAILED.cell not in names
 
@@ -239,7 +266,9 @@ def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
         (float("nan"), "=", "not reproduced"),
     ],
 )
-def test_a_calibrated_claim_follows_its_rows(have: Make, measured: float, relation: str, expected: str) -> None:
+def test_a_calibrated_claim_follows_its_rows(
+    have: Make, measured: float, relation: str, expected: str
+) -> None:
     """A standard error of 0.01: the margin is 0.04."""
     results = replace(have(), calibration=calibrated.of(synthetic.calibration(measured, relation)))
     decided = {c.id: f for c, f in claims.decided(results) if c.rule == claims.CALIBRATED}
@@ -250,7 +279,9 @@ def test_a_calibrated_claim_follows_its_rows(have: Make, measured: float, relati
 
 def test_a_check_that_is_missing_or_empty_decides_nothing(have: Make) -> None:
     values = synthetic.calibration()
-    values["checks"] = [{**c, "rows": []} if c["claim"] == "tweedie" else c for c in values["checks"][1:]]
+    values["checks"] = [
+        {**c, "rows": []} if c["claim"] == "tweedie" else c for c in values["checks"][1:]
+    ]
     results = replace(have(), calibration=calibrated.of(values))
     assert verdict(results, "elbo-identity") == verdict(results, "tweedie") == "no data"
     assert verdict(results, "guidance-tilt") == "reproduced"

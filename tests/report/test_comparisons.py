@@ -1,4 +1,5 @@
-"""Verdicts on effects that were put in: ties are found, differences are found, and holes are never filled."""
+"""Verdicts on effects that were put in: ties are found, differences are found, and holes are never
+filled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,9 @@ def test_the_numbers_of_a_pair_are_scipys(have: Make) -> None:
     expected = stats.ttest_rel(a, b)
     interval = expected.confidence_interval(0.95)
     assert c.difference.p == pytest.approx(expected.pvalue)
-    assert (c.difference.interval.low, c.difference.interval.high) == pytest.approx((interval.low, interval.high))
+    assert (c.difference.interval.low, c.difference.interval.high) == pytest.approx(
+        (interval.low, interval.high)
+    )
     assert c.margin == 0.05
 
 
@@ -35,9 +38,15 @@ def test_known_effects_get_their_verdicts(have: Make) -> None:
     found = {(c.where, c.a, c.b): c for c in comparisons.targets(results, BOUND)}
     assert found["native", "ddpm_x0_native", "ddpm_eps_native"].verdict == "different"
     assert found["native", "ddpm_x0_native", "ddpm_eps_native"].better == "ddpm_eps_native"
-    assert found["eps-equivalent", "ddpm_x0_eps-equivalent", "ddpm_eps_eps-equivalent"].verdict == "equal"
+    assert (
+        found["eps-equivalent", "ddpm_x0_eps-equivalent", "ddpm_eps_eps-equivalent"].verdict
+        == "equal"
+    )
     assert found["elbo", "ddpm_x0_elbo", "ddpm_eps_elbo"].verdict == "equal"
-    assert found["eps-equivalent", "ddpm_v_eps-equivalent", "ddpm_eps_eps-equivalent"].verdict == "equal"
+    assert (
+        found["eps-equivalent", "ddpm_v_eps-equivalent", "ddpm_eps_eps-equivalent"].verdict
+        == "equal"
+    )
 
 
 def test_the_same_function_up_to_a_sign_is_equal_without_a_nan(have: Make) -> None:
@@ -50,29 +59,44 @@ def test_the_same_function_up_to_a_sign_is_equal_without_a_nan(have: Make) -> No
 @pytest.mark.parametrize("measure", [BOUND, FID])
 def test_one_finding_is_counted_once(have: Make, measure: Measure) -> None:
     results = have()
-    found = {(c.where, c.a.split("_")[1], c.b.split("_")[1]): c for c in comparisons.targets(results, measure)}
+    found = {
+        (c.where, c.a.split("_")[1], c.b.split("_")[1]): c
+        for c in comparisons.targets(results, measure)
+    }
     for where in ("eps-equivalent", "elbo"):
         first, again = found[where, "x0", "eps"], found[where, "x0", "score"]
         assert again.repeats == (first.a, first.b, where)
-        assert (again.p_holm, again.p_equal_holm, again.verdict) == (first.p_holm, first.p_equal_holm, first.verdict)
+        assert (again.p_holm, again.p_equal_holm, again.verdict) == (
+            first.p_holm,
+            first.p_equal_holm,
+            first.verdict,
+        )
         assert found[where, "score", "eps"].p_holm is None
     # By hand: 4 native pairs; x0, v and raw score against eps; x0 against eps at elbo.
     assert sum(c.evidence for c in found.values()) == 8
     told = [c.difference.p or 0.0 for c in found.values() if c.evidence]
-    assert min(c.p_holm for c in found.values() if c.p_holm is not None) == pytest.approx(min(1.0, 8 * min(told)))
+    assert min(c.p_holm for c in found.values() if c.p_holm is not None) == pytest.approx(
+        min(1.0, 8 * min(told))
+    )
 
 
 def test_native_eps_is_no_second_row_of_eps(have: Make) -> None:
     found = comparisons.weightings(have(), FID)
     c = found_of(found, "ddpm_eps_native", "ddpm_eps_eps-equivalent")
     assert (c.identical, c.verdict, c.p_holm) == (True, "equal", None)
-    assert found_of(found, "ddpm_score_eps-equivalent", "ddpm_score_elbo").repeats[0] == "ddpm_eps_eps-equivalent"
+    assert (
+        found_of(found, "ddpm_score_eps-equivalent", "ddpm_score_elbo").repeats[0]
+        == "ddpm_eps_eps-equivalent"
+    )
 
 
 def test_the_lowest_fid_is_of_models_that_were_asked_for_a_class(have: Make) -> None:
     winner, others = comparisons.best(have(), FID)
     assert {"vae", "hvae"}.isdisjoint({winner, *(c.b for c in others)})
-    assert comparisons.best(have(cells=["vae", "hvae"], guidance={"cells": []}), FID)[0] in ("vae", "hvae")
+    assert comparisons.best(have(cells=["vae", "hvae"], guidance={"cells": []}), FID)[0] in (
+        "vae",
+        "hvae",
+    )
 
 
 def test_holm_never_lowers_a_p_value_and_counts_the_whole_family(have: Make) -> None:

@@ -21,7 +21,9 @@ def changed(results, metric, by):
         place: replace(
             record,
             figures=[
-                replace(f, value=by(f.metric, f.value)) if metric(f.metric) and f.value is not None else f
+                replace(f, value=by(f.metric, f.value))
+                if metric(f.metric) and f.value is not None
+                else f
                 for f in record.figures
             ],
         )
@@ -45,7 +47,10 @@ def test_more_steps_help_and_saturate(whole):
 
 
 def test_a_bound_that_rises_with_the_steps_is_the_counter_example(whole):
-    assert verdict(estimators.schedule, changed(whole, length, lambda m, v: 10 - v)) == "not reproduced"
+    assert (
+        verdict(estimators.schedule, changed(whole, length, lambda m, v: 10 - v))
+        == "not reproduced"
+    )
 
 
 def test_a_bound_that_still_falls_at_the_end_has_not_saturated(whole):
@@ -55,13 +60,17 @@ def test_a_bound_that_still_falls_at_the_end_has_not_saturated(whole):
 
 def test_the_other_form_varies_more(whole):
     assert verdict(estimators.two_elbos, whole) == "reproduced"
-    assert verdict(estimators.two_elbos, changed(whole, lambda m: m == TWO, lambda m, v: 0.5)) == "not reproduced"
+    assert (
+        verdict(estimators.two_elbos, changed(whole, lambda m: m == TWO, lambda m, v: 0.5))
+        == "not reproduced"
+    )
     apart = changed(whole, lambda m: m == DIFFERENCE, lambda m, v: v + 5)
     assert verdict(estimators.two_elbos, apart) == "not reproduced"
 
 
 def test_a_tie_takes_an_equivalence_test(whole):
-    """Differences that scatter far beyond the margin around 0: no difference is found, and no tie is claimed."""
+    """Differences that scatter far beyond the margin around 0: no difference is found, and no tie
+    is claimed."""
     wide = changed(whole, lambda m: m == DIFFERENCE, lambda m, v: 100 * v)
     assert verdict(estimators.two_elbos, wide) == "inconclusive"
 
@@ -75,9 +84,13 @@ def test_score_function_gradients_vary_more(whole):
     assert verdict(estimators.gradient_variance, fewer) == "not reproduced"
 
 
-@pytest.mark.parametrize("decide", [estimators.schedule, estimators.two_elbos, estimators.gradient_variance])
+@pytest.mark.parametrize(
+    "decide", [estimators.schedule, estimators.two_elbos, estimators.gradient_variance]
+)
 def test_without_the_figures_there_is_no_data(whole, decide):
-    nothing = changed(whole, lambda m: length(m) or m in (DIFFERENCE, ONE, TWO, *GRADIENTS), lambda m, v: None)
+    nothing = changed(
+        whole, lambda m: length(m) or m in (DIFFERENCE, ONE, TWO, *GRADIENTS), lambda m, v: None
+    )
     assert verdict(decide, nothing) == "no data"
 
 

@@ -11,7 +11,16 @@ from report import synthetic
 
 from threetargets.errors import Disagreement
 from threetargets.grid import FLOOR, Run
-from threetargets.report import claims, collect, comparisons, extractors, figures, mirror, tables, tidy
+from threetargets.report import (
+    claims,
+    collect,
+    comparisons,
+    extractors,
+    figures,
+    mirror,
+    tables,
+    tidy,
+)
 from threetargets.report.collect import Place, Results
 from threetargets.report.comparisons import FID
 from threetargets.report.sections import sections
@@ -31,17 +40,29 @@ def test_each_extractor_has_a_table_of_its_own(have: Make) -> None:
     assert (judge.name, inception.name) == ("fidelity-judge", "fidelity-inception")
     assert judge.head == inception.head == ("model", "FID", "FID∞", "KID", "precision", "recall")
     for one, other in zip(numbers(judge, "VAE"), numbers(inception, "VAE"), strict=True):
-        assert float(other.split()[0]) == pytest.approx(synthetic.LARGER * float(one.split()[0]), rel=0.1)
-    assert float(numbers(inception, "real images (floor)")[0].split()[0]) == pytest.approx(55, rel=0.1)
+        assert float(other.split()[0]) == pytest.approx(
+            synthetic.LARGER * float(one.split()[0]), rel=0.1
+        )
+    assert float(numbers(inception, "real images (floor)")[0].split()[0]) == pytest.approx(
+        55, rel=0.1
+    )
     assert synthetic.EXTRACTOR in judge.caption and synthetic.INCEPTION not in judge.caption
     assert synthetic.INCEPTION in inception.caption and synthetic.EXTRACTOR not in inception.caption
     assert "all three channels" in inception.caption and "round(255 k / 16)" in inception.caption
-    assert "N = 500" in inception.caption and "floor" in inception.caption and "299×299" in inception.caption
+    assert (
+        "N = 500" in inception.caption
+        and "floor" in inception.caption
+        and "299×299" in inception.caption
+    )
     assert "three channels" not in judge.caption
 
 
-@pytest.mark.parametrize(("chosen", "headline"), [(["judge", "inception"], 1.0), (["inception", "judge"], 50.0)])
-def test_the_first_extractor_has_the_headline(have: Make, chosen: list[str], headline: float) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "headline"), [(["judge", "inception"], 1.0), (["inception", "judge"], 50.0)]
+)
+def test_the_first_extractor_has_the_headline(
+    have: Make, chosen: list[str], headline: float
+) -> None:
     results, alone = have(evaluation={"extractors": chosen}), have()
     seen, judged = (r.observe(CELL, "fid", "none", "1").values for r in (results, alone))
     assert seen == {seed: headline * value for seed, value in judged.items()}
@@ -60,10 +81,12 @@ def test_the_first_extractor_has_the_headline(have: Make, chosen: list[str], hea
 
 def test_the_judge_alone_is_as_before(have: Make) -> None:
     results = have()
-    assert [t.name for t in extractors.tables(results)] == ["fidelity-judge"] and extractors.further(results) == ()
-    assert {f.extractor for r in results.records.values() for f in r.figures if f.metric == "fid"} == {
-        synthetic.EXTRACTOR
-    }
+    assert [t.name for t in extractors.tables(results)] == [
+        "fidelity-judge"
+    ] and extractors.further(results) == ()
+    assert {
+        f.extractor for r in results.records.values() for f in r.figures if f.metric == "fid"
+    } == {synthetic.EXTRACTOR}
 
 
 def test_without_the_judge_as_extractor_it_still_measures_accuracy(have: Make) -> None:
@@ -76,12 +99,16 @@ def test_without_the_judge_as_extractor_it_still_measures_accuracy(have: Make) -
 def test_rows_of_both_extractors_and_of_what_is_missing(have: Make) -> None:
     results = have(missing=synthetic.MISSING, **BOTH)
     table = list(csv.DictReader(io.StringIO(tidy.as_csv(tidy.rows(results)))))
-    keys = Counter(tuple(v for k, v in row.items() if k not in ("value", "stderr", "status")) for row in table)
+    keys = Counter(
+        tuple(v for k, v in row.items() if k not in ("value", "stderr", "status")) for row in table
+    )
     assert max(keys.values()) == 1
     fid = [row for row in table if row["metric"] == "fid"]
     assert len(fid) == 2 * (14 + 3 * 2 * 7 + 1) * 3
     lost = [
-        (r["extractor"], r["status"]) for r in fid if (r["target"], r["weighting"], r["seed"]) == ("x0", "elbo", "2")
+        (r["extractor"], r["status"])
+        for r in fid
+        if (r["target"], r["weighting"], r["seed"]) == ("x0", "elbo", "2")
     ]
     assert sorted(lost) == [("", "missing"), ("inception", "missing")]
 
@@ -108,8 +135,8 @@ def test_further_extractors_have_tables_along_gamma(make: Make) -> None:
     results = make(**BOTH)
     (guidance,) = (s for s in sections(results, mirror.Mirror()) if s.id == "guidance")
     names = [t.name for t in guidance.folded]
-    assert {"gamma-fid", "gamma-fid-inception", "gamma-recall-inception"} <= set(names) and len(names) == len(
-        set(names)
-    )
+    assert {"gamma-fid", "gamma-fid-inception", "gamma-recall-inception"} <= set(names) and len(
+        names
+    ) == len(set(names))
     (table,) = (t for t in guidance.folded if t.name == "gamma-fid-inception")
     assert synthetic.INCEPTION in table.caption and synthetic.EXTRACTOR not in table.caption

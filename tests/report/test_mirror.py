@@ -1,4 +1,5 @@
-"""Records against MLflow: equal numbers pass, a different one stops the report, an absent one is counted."""
+"""Records against MLflow: equal numbers pass, a different one stops the report, an absent one is
+counted."""
 
 import json
 from collections.abc import Callable
@@ -25,11 +26,15 @@ def test_equal_figures_agree_and_are_counted(have: Make) -> None:
     metrics = synthetic.mirrored(results, figure_key)
     found = mirror.compare(results, metrics, figure_key)
     assert found.absent == 0
-    assert found.compared == sum(f.value is not None for r in results.records.values() for f in r.figures)
+    assert found.compared == sum(
+        f.value is not None for r in results.records.values() for f in r.figures
+    )
 
 
 @pytest.mark.parametrize(("factor", "agrees"), [(1 + 1e-12, True), (1 + 1e-6, False), (-1, False)])
-def test_a_different_figure_is_named_with_both_values(have: Make, factor: float, agrees: bool) -> None:
+def test_a_different_figure_is_named_with_both_values(
+    have: Make, factor: float, agrees: bool
+) -> None:
     results = have()
     metrics = synthetic.mirrored(results, figure_key)
     place = Place("evaluate", Run("ddpm_eps_eps-equivalent", 1))
@@ -41,7 +46,12 @@ def test_a_different_figure_is_named_with_both_values(have: Make, factor: float,
     with pytest.raises(Disagreement) as caught:
         mirror.compare(results, metrics, figure_key)
     message = str(caught.value)
-    for part in ("ddpm_eps_eps-equivalent/seed1/evaluate.json", "fid", repr(figure.value), repr(figure.value * factor)):
+    for part in (
+        "ddpm_eps_eps-equivalent/seed1/evaluate.json",
+        "fid",
+        repr(figure.value),
+        repr(figure.value * factor),
+    ):
         assert part in message
 
 
@@ -51,7 +61,9 @@ def test_figures_that_mlflow_lacks_are_counted_not_refused(have: Make) -> None:
     assert mirror.compare(results, {}, figure_key) == mirror.Mirror(0, total)
 
 
-def test_the_stage_stops_at_a_disagreement_and_writes_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_stops_at_a_disagreement_and_writes_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     results = make(**SMALL)
     metrics = synthetic.mirrored(results, figure_key)
     metrics[results.run_id(Place("likelihood", Run("vae", 0)))]["bound_bpd"] += 0.5
@@ -62,7 +74,9 @@ def test_the_stage_stops_at_a_disagreement_and_writes_nothing(make: Make, monkey
     assert not grid.reports(results.study).exists()
 
 
-def test_real_runs_are_fetched_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_runs_are_fetched_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mirror, "RUNS_A_PAGE", 2)
     from mlflow import MlflowClient
 
@@ -77,7 +91,9 @@ def test_real_runs_are_fetched_page_by_page(tmp_path: Path, monkeypatch: pytest.
     assert mirror.fetch(uri, experiment) == expected
 
 
-def test_a_database_that_is_gone_is_not_created(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_gone_is_not_created(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     results = make(**SMALL)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(FileNotFoundError, match=r"mlflow\.db"):
@@ -87,7 +103,9 @@ def test_a_database_that_is_gone_is_not_created(make: Make, tmp_path: Path, monk
     assert not list(tmp_path.glob("*.db"))
 
 
-@pytest.mark.parametrize("state", [None, {"state": "incomplete", "reason": "no server", "runs": {}}])
+@pytest.mark.parametrize(
+    "state", [None, {"state": "incomplete", "reason": "no server", "runs": {}}]
+)
 def test_without_tracking_the_report_goes_on_and_says_so(make: Make, state: Any) -> None:
     results = make(**SMALL)
     path = grid.results(results.study) / "tracking.json"

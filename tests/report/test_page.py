@@ -82,7 +82,8 @@ def read(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
-    """The whole default study with one failed and one missing run: its page, and the folder it lies in."""
+    """The whole default study with one failed and one missing run: its page, and the folder it lies
+    in."""
     folder = tmp_path_factory.mktemp("full")
     study = synthetic.study_of(ROOT / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
@@ -98,7 +99,9 @@ def test_the_page_needs_nothing_but_itself(full: Full) -> None:
     assert not html.tags & {"script", "link", "iframe", "object", "img"}
     for address in html.addresses:
         inside = address.startswith("#") and address[1:] in html.ids
-        assert inside or address.startswith("data:image/png;base64,") or (folder / address).is_file(), address
+        assert (
+            inside or address.startswith("data:image/png;base64,") or (folder / address).is_file()
+        ), address
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"url\((?!#)", text)
     assert "@import" not in text
@@ -123,7 +126,9 @@ def test_the_answer_comes_first_and_names_the_holes(full: Full) -> None:
     assert "nan" not in text.lower().split()
 
 
-def test_the_floor_on_the_test_split_has_its_own_error_and_no_interval_over_seeds(full: Full) -> None:
+def test_the_floor_on_the_test_split_has_its_own_error_and_no_interval_over_seeds(
+    full: Full,
+) -> None:
     folder, html = full
     text = " ".join("".join(html.text).split())
     # sqrt(0.975 * 0.025 / 500) = 0.0070, by hand
@@ -141,11 +146,17 @@ def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
     _, html = full
     text = " ".join("".join(html.text).split())
     assert text.count("VAE and HVAE know no labels: like for like is γ = 0 under Guidance.") == 2
-    assert text.count("The test split is held fixed; the standard error over its 500 images is") == 4
+    assert (
+        text.count("The test split is held fixed; the standard error over its 500 images is") == 4
+    )
     assert "(Changed after a first run: every row was counted.)" in text
     assert "fixed before the runs" not in text
     assert "lowest FID of the diffusion models" in text
-    for said in ("T = 250, cosine schedule, log-SNR 4 to −7", "seen by 15% of the training images", "logistic decoder"):
+    for said in (
+        "T = 250, cosine schedule, log-SNR 4 to −7",
+        "seen by 15% of the training images",
+        "logistic decoder",
+    ):
         assert said in text
     assert "ε and score are one model by construction" in text
     assert "FID at elbo weighting" in text
@@ -153,7 +164,17 @@ def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
 
 def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
     _, html = full
-    sections = ["models", "grid", "comparisons", "guidance", "samples", "levels", "training", "costs", "claims"]
+    sections = [
+        "models",
+        "grid",
+        "comparisons",
+        "guidance",
+        "samples",
+        "levels",
+        "training",
+        "costs",
+        "claims",
+    ]
     sections += ["calibration", "errata"]
     assert [i for i in html.ids if i in sections] == sections
     for metric in ("fid", "accuracy", "precision", "recall", "entropy", "kid"):
@@ -167,9 +188,9 @@ def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
 def test_a_csv_lies_behind_every_figure_and_every_drawing_is_xml(full: Full) -> None:
     folder, html = full
     drawn = sorted((folder / "figures").glob("*.svg"))
-    assert {f"figure-{p.stem}" for p in drawn} == {i for i in html.ids if re.fullmatch(r"figure-[a-z].*", i)} - {
-        i for i in html.ids if i.endswith("figure_1")
-    }
+    assert {f"figure-{p.stem}" for p in drawn} == {
+        i for i in html.ids if re.fullmatch(r"figure-[a-z].*", i)
+    } - {i for i in html.ids if i.endswith("figure_1")}
     for path in drawn:
         ElementTree.fromstring(path.read_text(encoding="utf-8"))
         lines = path.with_suffix(".csv").read_text(encoding="utf-8").splitlines()
@@ -183,7 +204,11 @@ def test_the_curve_behind_the_figure_is_the_mean_of_the_tidy_table(full: Full) -
     curve = read(folder / "figures" / "gamma-recall.csv")
     assert len(curve) == 2 * 3 * 7
     for row in curve:
-        at = {"metric": "recall", "target": row["cell"].split("_")[1], "weighting": "eps-equivalent"}
+        at = {
+            "metric": "recall",
+            "target": row["cell"].split("_")[1],
+            "weighting": "eps-equivalent",
+        }
         at |= {"guidance": row["guidance"], "gamma": row["gamma"]}
         values = [float(t["value"]) for t in tidy if all(t[k] == v for k, v in at.items())]
         assert len(values) == 3
@@ -210,7 +235,11 @@ def test_writing_twice_gives_the_same_bytes_and_leaves_nothing_behind(make: Make
     results = make(**SMALL)
     folder = page.write(results, Mirror()).parent
     (folder / "figures" / "old.svg").write_text("left from another study")
-    before = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.name != "old.svg" and p.is_file()}
+    before = {
+        p.relative_to(folder): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.name != "old.svg" and p.is_file()
+    }
     page.write(results, Mirror())
     after = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert after == before
@@ -227,20 +256,29 @@ def test_what_comes_from_files_is_escaped(make: Make) -> None:
     assert "script" not in html.tags
     assert attack in "".join(html.text)
     lines = (written.parent / "report.md").read_text(encoding="utf-8").splitlines()
-    assert not [line for line in lines if "<script>" in line and not line.startswith("    ")]  # code blocks are literal
+    assert not [
+        line for line in lines if "<script>" in line and not line.startswith("    ")
+    ]  # code blocks are literal
 
 
 def test_one_seed_has_no_interval_and_says_so(make: Make) -> None:
     results = make(seeds=[0], **SMALL)
     text = "".join(checked(page.write(results, Mirror()).read_text(encoding="utf-8")).text)
     assert "no interval" in text
-    assert "±" not in text[text.index("Models by their bound") : text.index("Paired comparisons")].split("±0.")[0]
+    assert (
+        "±"
+        not in text[text.index("Models by their bound") : text.index("Paired comparisons")].split(
+            "±0."
+        )[0]
+    )
 
 
 @pytest.mark.parametrize("kept", ["nothing", "one cell"])
 def test_an_empty_study_is_a_page_of_holes(make: Make, kept: str) -> None:
     results = make(**SMALL)
-    records = {p: r for p, r in results.records.items() if kept == "one cell" and p.run.cell == "vae"}
+    records = {
+        p: r for p, r in results.records.items() if kept == "one cell" and p.run.cell == "vae"
+    }
     shutil.rmtree(grid.results(results.study) / "runs")
     bare = Results(results.study, records, results.manifest, {})
     text = "".join(checked(page.write(bare, Mirror()).read_text(encoding="utf-8")).text)
@@ -258,7 +296,9 @@ def test_a_study_without_guidance_or_diffusion_still_has_a_report(make: Make) ->
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
-def test_the_other_studies_fit_the_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_studies_fit_the_page(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     study = load(ROOT / "config" / name)
     if study.data.name != "digits":
@@ -293,14 +333,18 @@ def test_the_report_links_the_calibration_and_shows_the_errata(full: Full) -> No
     checked((folder / "calibration.html").read_text(encoding="utf-8"))
     text = " ".join("".join(html.text).split())
     assert "a mean: 0.70000 in the place of 0.50000 (corrected: 0.50000)" in text
-    assert [r["rows"] for r in read(folder / "figures" / "table-calibration.csv")] == ["1 of 1 agree"] * 11
+    assert [r["rows"] for r in read(folder / "figures" / "table-calibration.csv")] == [
+        "1 of 1 agree"
+    ] * 11
     assert [r["as printed"] for r in read(folder / "figures" / "table-errata.csv")] == ["σ²"]
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert "(calibration.html)" in markdown
     assert "in the place of 0.50000" in markdown
 
 
-def test_without_a_calibration_nothing_passes_and_the_report_says_what_is_missing(make: Make) -> None:
+def test_without_a_calibration_nothing_passes_and_the_report_says_what_is_missing(
+    make: Make,
+) -> None:
     results = make(**SMALL)
     folder = page.write(results, Mirror()).parent
     assert (folder / "calibration.html").exists()

@@ -1,4 +1,5 @@
-"""metrics.csv: its columns, a row for everything that was expected, and nothing that hides a hole."""
+"""metrics.csv: its columns, a row for everything that was expected, and nothing that hides a
+hole."""
 
 import csv
 import io
@@ -31,7 +32,8 @@ def test_every_headline_figure_of_the_grid_has_one_row(have: Make) -> None:
     assert list(table[0]) == HEADER
     keys = [tuple(row[c] for c in HEADER[:8]) for row in table]
     assert len(set(keys)) == len(keys)
-    # Counted by hand from params.yaml: 14 cells of 3 seeds, 3 of them swept over 2 guidances of 7 gammas.
+    # Counted by hand from params.yaml: 14 cells of 3 seeds, 3 of them swept over 2 guidances of 7
+    # gammas.
     assert sum(row["metric"] == "bound_bpd" for row in table) == 14 * 3
     fid = [row for row in table if row["metric"] == "fid"]
     assert len(fid) == (14 + 3 * 2 * 7 + 1) * 3
@@ -65,7 +67,8 @@ def test_a_number_keeps_its_digits_and_names_its_run(have: Make) -> None:
     (row,) = [
         r
         for r in rows(results)
-        if (r["target"], r["weighting"], r["seed"], r["metric"]) == ("eps", "elbo", "1", "bound_bpd")
+        if (r["target"], r["weighting"], r["seed"], r["metric"])
+        == ("eps", "elbo", "1", "bound_bpd")
     ]
     assert float(row["value"]) == synthetic.bound(run)
     assert row["run_id"] == results.tracking["runs"]["ddpm_eps_elbo/seed1"]["likelihood"]
@@ -91,7 +94,11 @@ def test_a_value_that_is_not_finite_is_a_failure_not_a_number(make: Make) -> Non
     place.path(results.study).write_text(text.replace(value, "null", 1))
     results = collect.load(results.study)
     assert results.observe("vae", "bound").failed == (0,)
-    (row,) = [r for r in rows(results) if (r["model"], r["seed"], r["metric"]) == ("vae", "0", "bound_bpd")]
+    (row,) = [
+        r
+        for r in rows(results)
+        if (r["model"], r["seed"], r["metric"]) == ("vae", "0", "bound_bpd")
+    ]
     assert (row["status"], row["value"]) == ("failed", "")
 
 
@@ -104,7 +111,9 @@ def test_a_damaged_record_is_named(make: Make, damage: str) -> None:
         collect.load(results.study)
 
 
-def test_without_data_there_is_no_report(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_data_there_is_no_report(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingInput, match=str(grid.data_dir(study))):
         collect.load(study)

@@ -36,7 +36,9 @@ def run(first, second, images=0, levels=256):
 
 def test_files(seen):
     for name, low in (("a", 0), ("b", 100)):
-        write_arrays(Path(f"{name}.npz"), images=RNG.integers(low, low + 150, (80, 1, 2, 2), dtype=np.uint8))
+        write_arrays(
+            Path(f"{name}.npz"), images=RNG.integers(low, low + 150, (80, 1, 2, 2), dtype=np.uint8)
+        )
     same, other = run("a.npz", "a.npz", 40), run("a.npz", "b.npz")
     assert seen[0].isdisjoint(seen[1])  # halves of one file
     assert other["fid"].value > 10 * same["fid"].value and other["fid"].n == 80
@@ -67,9 +69,15 @@ def test_official_images_are_told_apart(seen, monkeypatch):
     grey = np.repeat(np.arange(200, dtype=np.uint8)[:, None, None, None], 4, 2)
     source = compare.SOURCES["mnist"]
     monkeypatch.setitem(
-        compare.SOURCES, "mnist", replace(source, pools=((150, ("validation", "train")), (50, ("test",))))
+        compare.SOURCES,
+        "mnist",
+        replace(source, pools=((150, ("validation", "train")), (50, ("test",)))),
     )
-    monkeypatch.setattr(compare, "read", lambda source, mirror: type("Arrays", (), {"images": grey}))
+    monkeypatch.setattr(
+        compare, "read", lambda source, mirror: type("Arrays", (), {"images": grey})
+    )
     run("mnist:train", "mnist:test")
     first = sorted(image[0] for image in seen[1])
-    assert sorted(image[0] for image in seen[0]) == list(range(150, 200)) and first == list(range(150))
+    assert sorted(image[0] for image in seen[0]) == list(range(150, 200)) and first == list(
+        range(150)
+    )

@@ -24,7 +24,8 @@ N = 120
 
 
 class Judge(nn.Module):
-    """Features: the pixels. Logits: least squares on the training split, sharp enough to be sure of itself."""
+    """Features: the pixels. Logits: least squares on the training split, sharp enough to be sure of
+    itself."""
 
     def __init__(self, study):
         super().__init__()
@@ -47,7 +48,11 @@ def study(tmp_path, monkeypatch):
     values = {
         **PARAMS,
         "cells": ["vae", GUIDED.cell],
-        "guidance": {"cells": [GUIDED.cell], "kinds": ["classifier", "classifier-free"], "gammas": [0, 2]},
+        "guidance": {
+            "cells": [GUIDED.cell],
+            "kinds": ["classifier", "classifier-free"],
+            "gammas": [0, 2],
+        },
         "sampling": {**PARAMS["sampling"], "images": N},
         "evaluation": {**PARAMS["evaluation"], "kid_subset_size": 50, "bootstrap": 5},
         "device": "cpu",
@@ -73,11 +78,19 @@ def write_samples(study, run, labelled=True, failed=()):
     for guidance in grid.guidances(study, run):
         bad = guidance in failed
         folder = grid.sample_dir(study, run, guidance)
-        write_record(folder / "sample.json", "sample", run, guidance, *(("failed", "guide diverged") if bad else ()))
+        write_record(
+            folder / "sample.json",
+            "sample",
+            run,
+            guidance,
+            *(("failed", "guide diverged") if bad else ()),
+        )
         for gamma in grid.gammas(study, guidance):
             n = 0 if bad else N
             labels = test.labels[:n].numpy() if labelled else np.full(n, -1)
-            files.write_arrays(folder / f"gamma{gamma}.npz", levels=test.images[:n].numpy(), labels=labels)
+            files.write_arrays(
+                folder / f"gamma{gamma}.npz", levels=test.images[:n].numpy(), labels=labels
+            )
 
 
 def result(study, run):
@@ -90,17 +103,37 @@ def test_every_set_of_a_guided_run(study):
     record = result(study, GUIDED)
     assert (record.stage, record.status, record.reason) == ("evaluate", "ok", "")
     assert record.identity == grid.identity(study, "evaluate", GUIDED)
-    assert record.command == f"threetargets evaluate --params p.yaml --cell {GUIDED.cell} --seed 0 --threads 1"
+    assert (
+        record.command
+        == f"threetargets evaluate --params p.yaml --cell {GUIDED.cell} --seed 0 --threads 1"
+    )
     assert record.provenance["data_digest"] == store.load_manifest(study).digest
     assert record.provenance["device"] == "cpu" and record.provenance["threads"] == 1
     sets = {(f.guidance, f.gamma) for f in record.figures}
-    assert sets == {("none", "1"), *((kind, g) for kind in ("classifier", "classifier-free") for g in ("0", "2"))}
+    assert sets == {
+        ("none", "1"),
+        *((kind, g) for kind in ("classifier", "classifier-free") for g in ("0", "2")),
+    }
     for one in sets:
         metrics = [f.metric for f in record.figures if (f.guidance, f.gamma) == one]
-        assert metrics == ["fid", "fid_infinity", "kid", "precision", "recall", "accuracy", "entropy"]
+        assert metrics == [
+            "fid",
+            "fid_infinity",
+            "kid",
+            "precision",
+            "recall",
+            "accuracy",
+            "entropy",
+        ]
     for figure in record.figures:
-        assert figure.n == N and figure.reference == "test (n=500)" and figure.extractor == "judge-ba7816bf8f01cfea"
-        assert figure.value is not None and figure.stderr is not None and math.isfinite(figure.value)
+        assert (
+            figure.n == N
+            and figure.reference == "test (n=500)"
+            and figure.extractor == "judge-ba7816bf8f01cfea"
+        )
+        assert (
+            figure.value is not None and figure.stderr is not None and math.isfinite(figure.value)
+        )
     values = {f.metric: f.value for f in record.figures}
     assert values["precision"] == 1  # samples that are reference images
     assert values["accuracy"] > 0.8
@@ -111,7 +144,14 @@ def test_models_without_labels_have_no_accuracy(study):
     write_samples(study, run, labelled=False)
     evaluate.run(study, run, params="p.yaml", threads=1)
     figures = result(study, run).figures
-    assert [f.metric for f in figures] == ["fid", "fid_infinity", "kid", "precision", "recall", "entropy"]
+    assert [f.metric for f in figures] == [
+        "fid",
+        "fid_infinity",
+        "kid",
+        "precision",
+        "recall",
+        "entropy",
+    ]
     assert {(f.guidance, f.gamma) for f in figures} == {("none", "")}
 
 
@@ -122,10 +162,21 @@ def test_floor_is_of_training_images_drawn_by_seed(study):
         record = result(study, Run("data", seed))
         assert {(f.guidance, f.gamma) for f in record.figures} == {("none", "")}
         assert {f.n for f in record.figures if f.metric not in ("accuracy", "entropy")} == {N}
-        # The judge has seen the training images: what it makes of real ones is measured on the test split.
-        assert {f.n for f in record.figures if f.metric in ("accuracy", "entropy")} == {study.data.split.test}
+        # The judge has seen the training images: what it makes of real ones is measured on the test
+        # split.
+        assert {f.n for f in record.figures if f.metric in ("accuracy", "entropy")} == {
+            study.data.split.test
+        }
         found.append({f.metric: f.value for f in record.figures})
-    assert set(found[0]) == {"fid", "fid_infinity", "kid", "precision", "recall", "accuracy", "entropy"}
+    assert set(found[0]) == {
+        "fid",
+        "fid_infinity",
+        "kid",
+        "precision",
+        "recall",
+        "accuracy",
+        "entropy",
+    }
     assert found[0]["fid"] != found[1]["fid"]
     assert found[0]["accuracy"] == found[1]["accuracy"]
     assert found[0]["accuracy"] > 0.8 and found[0]["precision"] > 0.5
@@ -145,14 +196,22 @@ def test_floor_is_balanced_as_far_as_it_goes(count, each):
 def test_floor_uses_no_test_image(study, monkeypatch):
     seen = []
     see = evaluate.extractor.see
-    monkeypatch.setattr(evaluate.extractor, "see", lambda name, x, *more: seen.append(x) or see(name, x, *more))
+    monkeypatch.setattr(
+        evaluate.extractor, "see", lambda name, x, *more: seen.append(x) or see(name, x, *more)
+    )
     evaluate.run(study, Run("data", 0), params="p.yaml", threads=1)
     reference, floor = ({image.numpy().tobytes() for image in images} for images in seen)
     assert len(reference) == 500 and len(floor) == N and not reference & floor
 
 
 def test_failed_training_is_a_failed_record(study):
-    write_record(grid.run_dir(study, GUIDED) / "train.json", "train", GUIDED, status="failed", reason="loss is nan")
+    write_record(
+        grid.run_dir(study, GUIDED) / "train.json",
+        "train",
+        GUIDED,
+        status="failed",
+        reason="loss is nan",
+    )
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     record = result(study, GUIDED)
     assert (record.status, record.reason, record.figures) == ("failed", "train: loss is nan", [])
@@ -180,7 +239,11 @@ def test_all_sample_sets_failed(study):
     write_samples(study, GUIDED, failed=grid.guidances(study, GUIDED))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     record = result(study, GUIDED)
-    assert record.status == "failed" and record.figures == [] and "none: guide diverged" in record.reason
+    assert (
+        record.status == "failed"
+        and record.figures == []
+        and "none: guide diverged" in record.reason
+    )
 
 
 def test_failed_judge_is_a_failed_record(study, monkeypatch):
@@ -199,18 +262,31 @@ def test_collapsed_samples_have_figures(study):
     path = grid.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
     files.write_arrays(path, levels=np.repeat(one, N, 0), labels=np.zeros(N, np.int64))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
-    found = {f.metric: f.value for f in result(study, GUIDED).figures if (f.guidance, f.gamma) == ("classifier", "2")}
+    found = {
+        f.metric: f.value
+        for f in result(study, GUIDED).figures
+        if (f.guidance, f.gamma) == ("classifier", "2")
+    }
     assert found["precision"] == 1 and found["recall"] < 0.01 and found["accuracy"] in (0, 1)
 
 
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"levels": np.zeros((N, 8, 8), np.uint8), "labels": np.zeros(N, np.int64)}, "levels are uint8"),
-        ({"levels": np.full((N, 1, 8, 8), 17, np.uint8), "labels": np.zeros(N, np.int64)}, "below 17"),
+        (
+            {"levels": np.zeros((N, 8, 8), np.uint8), "labels": np.zeros(N, np.int64)},
+            "levels are uint8",
+        ),
+        (
+            {"levels": np.full((N, 1, 8, 8), 17, np.uint8), "labels": np.zeros(N, np.int64)},
+            "below 17",
+        ),
         ({"levels": np.zeros((N, 1, 8, 8)), "labels": np.zeros(N, np.int64)}, "levels are float64"),
         ({"levels": np.zeros((N, 1, 8, 8), np.uint8), "labels": np.full(N, 10)}, "labels are not"),
-        ({"levels": np.zeros((N, 1, 8, 8), np.uint8), "labels": np.zeros(3, np.int64)}, "labels are not"),
+        (
+            {"levels": np.zeros((N, 1, 8, 8), np.uint8), "labels": np.zeros(3, np.int64)},
+            "labels are not",
+        ),
         ({"levels": np.zeros((7, 1, 8, 8), np.uint8), "labels": np.zeros(7, np.int64)}, "7 images"),
         ({"images": np.zeros((N, 1, 8, 8), np.uint8)}, "found images"),
         ({"levels": np.uint8(3), "labels": np.zeros(1, np.int64)}, "levels are uint8"),
@@ -239,12 +315,15 @@ def test_figures_name_nothing_twice(study):
     write_samples(study, GUIDED)
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     rows = [(f.metric, f.guidance, f.gamma) for f in result(study, GUIDED).figures]
-    assert len(rows) == len(set(rows)) and all(isinstance(f, Figure) for f in result(study, GUIDED).figures)
+    assert len(rows) == len(set(rows)) and all(
+        isinstance(f, Figure) for f in result(study, GUIDED).figures
+    )
 
 
 @pytest.fixture
 def inception(monkeypatch, tmp_path):
-    """In the place of Inception: pixels and their squares, float32. Returns the images of each extraction."""
+    """In the place of Inception: pixels and their squares, float32. Returns the images of each
+    extraction."""
     seen = []
 
     def see(name, images, count, device, told):
@@ -255,7 +334,9 @@ def inception(monkeypatch, tmp_path):
         return torch.cat([x[:, ::4], x[:, ::4] ** 2], 1)
 
     monkeypatch.setenv("THREETARGETS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(evaluate.pretrained, "obtain", lambda named, mirror: tmp_path / "weights.pth")
+    monkeypatch.setattr(
+        evaluate.pretrained, "obtain", lambda named, mirror: tmp_path / "weights.pth"
+    )
     monkeypatch.setattr(evaluate.inception, "register", lambda path: "inception-0123456789abcdef")
     monkeypatch.setattr(evaluate.inception, "see", see)
     return seen
@@ -281,4 +362,8 @@ def test_figures_by_each_extractor(study, inception, chosen):
         assert len({f.value for f in [*before, *other] if f.metric == metric}) == 2
     assert inception == [500, N]
     evaluate.run(both, run, params="p.yaml", threads=1)
-    assert result(study, run).figures == after and inception == [500, N, N]  # the reference was kept
+    assert result(study, run).figures == after and inception == [
+        500,
+        N,
+        N,
+    ]  # the reference was kept

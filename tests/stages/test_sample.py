@@ -26,7 +26,9 @@ def chosen():
 def noisy(model):
     """Weights that make the labels matter, which an untrained last layer of zeros does not."""
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel()))
+        torch.nn.init.normal_(
+            parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel())
+        )
     return model.eval()
 
 
@@ -45,13 +47,19 @@ def draw(chosen, model, guide, guidance, gamma, run=RUN):
 
 
 def test_gamma_one_of_classifier_free_is_the_conditional_model(chosen, model, guide):
-    plain, one = draw(chosen, model, None, "none", 1.0), draw(chosen, model, None, "classifier-free", 1.0)
+    plain, one = (
+        draw(chosen, model, None, "none", 1.0),
+        draw(chosen, model, None, "classifier-free", 1.0),
+    )
     assert torch.equal(plain, one)
     assert not torch.equal(plain, draw(chosen, model, None, "classifier-free", 3.0))
 
 
 def test_gamma_zero_of_both_guidances_is_the_null_branch(chosen, model, guide):
-    free, by = draw(chosen, model, None, "classifier-free", 0.0), draw(chosen, model, guide, "classifier", 0.0)
+    free, by = (
+        draw(chosen, model, None, "classifier-free", 0.0),
+        draw(chosen, model, guide, "classifier", 0.0),
+    )
     assert torch.equal(free, by)
     assert not torch.equal(by, draw(chosen, model, guide, "classifier", 5.0))
     assert not torch.equal(free, draw(chosen, model, None, "none", 1.0))
@@ -60,13 +68,18 @@ def test_gamma_zero_of_both_guidances_is_the_null_branch(chosen, model, guide):
 def test_samples_do_not_depend_on_how_many_are_drawn_at_a_time(chosen, model):
     values = chosen.model_dump(mode="json")
     values["sampling"] |= {"batch": 7}
-    whole, parts = (draw(s, model, None, "none", 1.0) for s in (chosen, study.parse(values, "test")))
-    assert (whole == parts).double().mean() > 0.999  # rounding may move a value over the edge of a level
+    whole, parts = (
+        draw(s, model, None, "none", 1.0) for s in (chosen, study.parse(values, "test"))
+    )
+    assert (
+        whole == parts
+    ).double().mean() > 0.999  # rounding may move a value over the edge of a level
 
 
 def test_another_seed_is_other_noise(chosen, model):
     assert not torch.equal(
-        draw(chosen, model, None, "none", 1.0), draw(chosen, model, None, "none", 1.0, Run(RUN.cell, 1))
+        draw(chosen, model, None, "none", 1.0),
+        draw(chosen, model, None, "none", 1.0, Run(RUN.cell, 1)),
     )
 
 

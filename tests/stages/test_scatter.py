@@ -1,4 +1,5 @@
-"""One sweep by one job, by a job for each gamma, and by several shards: the same files, bit for bit."""
+"""One sweep by one job, by a job for each gamma, and by several shards: the same files, bit for
+bit."""
 
 from __future__ import annotations
 
@@ -36,14 +37,17 @@ def chosen(tmp_path_factory):
         for run in (CELL, Run("vae", 0), Run("guide", 0)):
             model = models.build(parsed, manifest, run)
             for parameter in model.parameters():
-                torch.nn.init.normal_(parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel()))
+                torch.nn.init.normal_(
+                    parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel())
+                )
             write_weights(grid.run_dir(parsed, run) / "weights.safetensors", model.state_dict())
             write_json(grid.run_dir(parsed, run) / "train.json", {"status": "ok"})
         yield parsed
 
 
 def files(chosen, run, guidance):
-    """The sample files as bytes, and the record without its times, which are told apart by their names."""
+    """The sample files as bytes, and the record without its times, which are told apart by their
+    names."""
     folder = grid.sample_dir(chosen, run, guidance)
     arrays = {path.name: path.read_bytes() for path in folder.glob("gamma*.npz")}
     record = json.loads((folder / "sample.json").read_text())
@@ -62,7 +66,8 @@ def scattered(chosen, run, guidance, shards):
 
 
 @pytest.mark.parametrize(
-    ("run", "guidance"), [(CELL, "none"), (CELL, "classifier"), (CELL, "classifier-free"), (Run("vae", 0), "none")]
+    ("run", "guidance"),
+    [(CELL, "none"), (CELL, "classifier"), (CELL, "classifier-free"), (Run("vae", 0), "none")],
 )
 def test_the_number_of_jobs_changes_no_bit(chosen, run, guidance):
     sample.run(chosen, run, guidance, **CALL)
@@ -83,7 +88,9 @@ def test_shards_are_whole_batches_and_cover_every_sample_once(chosen, shards):
 
 def test_shards_of_a_failed_training_are_empty_and_the_record_says_why(chosen):
     run = Run("hvae", 0)
-    write_json(grid.run_dir(chosen, run) / "train.json", {"status": "failed", "reason": "loss is nan"})
+    write_json(
+        grid.run_dir(chosen, run) / "train.json", {"status": "failed", "reason": "loss is nan"}
+    )
     scatter.shard(chosen, run, "none", "1", 1, 1, **CALL)
     scatter.gather(chosen, run, "none", 1)
     folder = grid.sample_dir(chosen, run, "none")
@@ -102,7 +109,9 @@ def test_gathering_refuses_what_does_not_belong_together(chosen):
     with pytest.raises(DataError, match="identity 0000000000000000, expected"):
         scatter.gather(chosen, CELL, "none", 2)
     write_json(Path(f"{name}.json"), record)
-    Path(f"{name}.npz").write_bytes(Path(f"{scatter.place(chosen, CELL, 'none', '1', 1, 2)}.npz").read_bytes())
+    Path(f"{name}.npz").write_bytes(
+        Path(f"{scatter.place(chosen, CELL, 'none', '1', 1, 2)}.npz").read_bytes()
+    )
     with pytest.raises(DataError, match="24 images, expected 26"):
         scatter.gather(chosen, CELL, "none", 2)
     Path(f"{name}.npz").unlink()

@@ -1,4 +1,5 @@
-"""An MLflow database made once (it takes seconds) and copied for each test, in a working directory of its own."""
+"""An MLflow database made once (it takes seconds) and copied for each test, in a working directory
+of its own."""
 
 from __future__ import annotations
 

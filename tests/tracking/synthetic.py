@@ -1,4 +1,5 @@
-"""A small study on disk, as its stages would have left it: records, journals and sample sets with made-up numbers."""
+"""A small study on disk, as its stages would have left it: records, journals and sample sets with
+made-up numbers."""
 
 from __future__ import annotations
 
@@ -24,19 +25,37 @@ def small_study(uri: str | None = None, live_after: float = 60.0, **changes: obj
 
 
 def write_record(
-    study: Study, path: Path, stage: str, run: grid.Run, figures: list[Figure], guidance: str = "", **more: Any
+    study: Study,
+    path: Path,
+    stage: str,
+    run: grid.Run,
+    figures: list[Figure],
+    guidance: str = "",
+    **more: Any,
 ) -> None:
     identity = grid.identity(study, stage, run, guidance)
     provenance = {"commit": "0123abcd", "data_digest": "feed"}
-    values: dict[str, Any] = {"seconds": 2.0, "command": f"threetargets {stage}", "provenance": provenance}
+    values: dict[str, Any] = {
+        "seconds": 2.0,
+        "command": f"threetargets {stage}",
+        "provenance": provenance,
+    }
     values |= {"guidance": guidance, **more}
-    files.write_json(path, Record(stage, study.study, run.cell, run.seed, identity, figures=figures, **values).json())
+    files.write_json(
+        path,
+        Record(stage, study.study, run.cell, run.seed, identity, figures=figures, **values).json(),
+    )
 
 
 def write_journal(path: Path, steps: int = 30, begun: float = START) -> None:
     lines = []
     for step in range(1, steps + 1):
-        entry = {"step": step, "time": begun + step / 7, "images": 64 * step, "metrics": {"loss": 1 / step}}
+        entry = {
+            "step": step,
+            "time": begun + step / 7,
+            "images": 64 * step,
+            "metrics": {"loss": 1 / step},
+        }
         lines.append(json.dumps(entry))
     files.write_text(path, "\n".join(lines) + "\n")
 
@@ -62,12 +81,25 @@ def write_study(study: Study) -> None:
             for gamma in grid.gammas(study, guidance):
                 labels = np.arange(20) % 10 if run.model == "ddpm" else np.full(20, -1)
                 files.write_arrays(
-                    place / f"gamma{gamma}.npz", levels=np.full((20, 1, 8, 8), 16, np.uint8), labels=labels
+                    place / f"gamma{gamma}.npz",
+                    levels=np.full((20, 1, 8, 8), 16, np.uint8),
+                    labels=labels,
                 )
-                measured.append(Figure("fid", 10.0 + float(gamma), 0.5, 100, guidance=guidance, gamma=gamma))
-            times = [Figure("sample_seconds", 1.5, gamma=g, guidance=guidance) for g in grid.gammas(study, guidance)]
+                measured.append(
+                    Figure("fid", 10.0 + float(gamma), 0.5, 100, guidance=guidance, gamma=gamma)
+                )
+            times = [
+                Figure("sample_seconds", 1.5, gamma=g, guidance=guidance)
+                for g in grid.gammas(study, guidance)
+            ]
             write_record(study, place / "sample.json", "sample", run, times, guidance)
-        write_record(study, folder / "likelihood.json", "likelihood", run, [Figure("bound_bpd", 2.25, 0.02, 200)])
+        write_record(
+            study,
+            folder / "likelihood.json",
+            "likelihood",
+            run,
+            [Figure("bound_bpd", 2.25, 0.02, 200)],
+        )
         write_record(study, folder / "evaluate.json", "evaluate", run, measured)
     for run in grid.floor_runs(study):
         figures = [Figure("fid", 1.0, guidance="none", gamma="1")]

@@ -29,14 +29,19 @@ def test_every_line_is_plain_json_also_where_the_loss_is_not_a_number(tmp_path: 
     def refuse(text: str) -> None:
         raise AssertionError(text)
 
-    assert json.loads((tmp_path / "j").read_text(), parse_constant=refuse)["metrics"] == {"loss": None}
+    assert json.loads((tmp_path / "j").read_text(), parse_constant=refuse)["metrics"] == {
+        "loss": None
+    }
     assert math.isnan(read(tmp_path / "j")[0]["metrics"]["loss"])
 
 
 @pytest.mark.parametrize(
-    "torn", ["{", '{"step": 3, "ti', '{"step": 3, "time": 1.0, "images": 1, "metrics": {}}', '{"a\n']
+    "torn",
+    ["{", '{"step": 3, "ti', '{"step": 3, "time": 1.0, "images": 1, "metrics": {}}', '{"a\n'],
 )
-def test_a_torn_last_line_is_ignored_and_the_next_entry_does_not_stick_to_it(tmp_path: Path, torn: str) -> None:
+def test_a_torn_last_line_is_ignored_and_the_next_entry_does_not_stick_to_it(
+    tmp_path: Path, torn: str
+) -> None:
     path = tmp_path / "j"
     with Journal(path) as journal:
         journal.log(1, 1, {"loss": 1.0})

@@ -30,13 +30,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threetargets.tracking.live.EVERY_SECONDS", 0.2)
 
 
-def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(query: Query, quick: None) -> None:
+def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(
+    query: Query, quick: None
+) -> None:
     study = small_study(live_after=0.0)
     write_study(study)
     folder = grid.run_dir(study, VAE)
     (folder / "train.jsonl").unlink()
     identity = grid.identity(study, "train", VAE)
-    with Journal(folder / "train.jsonl") as journal, Live(study, VAE, identity, folder / "train.jsonl") as live:
+    with (
+        Journal(folder / "train.jsonl") as journal,
+        Live(study, VAE, identity, folder / "train.jsonl") as live,
+    ):
         for step in range(1, 11):
             journal.log(step, step, {"loss": 1 / step})
         assert until(lambda: query(LOSSES) == [(10,)])
@@ -48,7 +53,9 @@ def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(query: Qu
     live_ids = {run_id for (run_id,) in query("select run_uuid from runs")}
     ids = sync(study)["runs"]["vae/seed0"]
     assert live_ids == {ids["parent"], ids["train"]}
-    assert query(f"{LOSSES} and run_uuid = '{ids['train']}'") == [(21,)]  # 20 of the journal and the final figure
+    assert query(f"{LOSSES} and run_uuid = '{ids['train']}'") == [
+        (21,)
+    ]  # 20 of the journal and the final figure
     assert query(f"select status from runs where run_uuid = '{ids['train']}'") == [("FINISHED",)]
 
 
@@ -64,7 +71,10 @@ def test_sync_fills_in_what_the_live_mirror_did_not_send(query: Query, quick: No
         live.close(timeout=20)
         journal.log(2, 2, {"loss": 0.5})
     train = sync(study)["runs"]["vae/seed0"]["train"]
-    assert query(f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step, timestamp") == [
+    assert query(
+        f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step, "
+        "timestamp"
+    ) == [
         (1,),
         (2,),
         (2,),
@@ -72,7 +82,9 @@ def test_sync_fills_in_what_the_live_mirror_did_not_send(query: Query, quick: No
     assert query("select count(*) from tags where key = 'study.superseded'") == [(0,)]
 
 
-def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(query: Query, quick: None) -> None:
+def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(
+    query: Query, quick: None
+) -> None:
     """Step 3 was sent and taken back: the interruption came before its checkpoint."""
     study = small_study(live_after=0.0)
     write_study(study)
@@ -92,12 +104,16 @@ def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(query: Query,
         assert until(lambda: query(LOSSES) == [(4,)])
         live.close(timeout=20)
     train = sync(study)["runs"]["vae/seed0"]["train"]
-    curve = query(f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step")
+    curve = query(
+        f"select step from metrics where run_uuid = '{train}' and key = 'loss' order by step"
+    )
     assert curve == [(1,), (2,), (3,), (4,), (4,)]  # the last is the final figure
     assert query("select count(*) from tags where key = 'study.superseded'") == [(0,)]
 
 
-def test_a_live_run_with_steps_that_this_training_has_not_is_left_behind(query: Query, quick: None) -> None:
+def test_a_live_run_with_steps_that_this_training_has_not_is_left_behind(
+    query: Query, quick: None
+) -> None:
     study = small_study(live_after=0.0)
     write_study(study)
     path = grid.run_dir(study, VAE) / "train.jsonl"
@@ -110,7 +126,10 @@ def test_a_live_run_with_steps_that_this_training_has_not_is_left_behind(query: 
     with Journal(path) as journal:
         journal.log(4, 4, {"loss": 1.0})
     train = sync(study)["runs"]["vae/seed0"]["train"]
-    assert query(f"select step from metrics where run_uuid = '{train}' and key = 'loss'") == [(4,), (4,)]
+    assert query(f"select step from metrics where run_uuid = '{train}' and key = 'loss'") == [
+        (4,),
+        (4,),
+    ]
     assert query("select count(*) from tags where key = 'study.superseded'") == [(1,)]
 
 
@@ -130,7 +149,9 @@ def test_a_store_that_is_away_neither_raises_nor_holds_up_the_training(
         assert time.monotonic() - begun < 6
 
 
-def test_a_short_training_never_asks_for_mlflow(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_training_never_asks_for_mlflow(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[object] = []
     monkeypatch.setattr("threetargets.tracking.store.connect", opened.append)
     study = small_study(live_after=60.0)

@@ -14,12 +14,17 @@ from threetargets.records import Figure
 from threetargets.tracking import figure_key, sync
 
 VAE, DDPM = Run("vae", 0), Run("ddpm_eps_eps-equivalent", 0)
-COUNTS = "select (select count(*) from runs), (select count(*) from metrics), (select count(*) from params)"
+COUNTS = (
+    "select (select count(*) from runs), (select count(*) from metrics), (select count(*) "
+    "from params)"
+)
 
 
 def value(query: Query, run_id: str, key: str) -> float:
     """The value that MLflow shows: the one of the last step."""
-    ((found,),) = query(f"select value from latest_metrics where run_uuid = '{run_id}' and key = '{key}'")
+    ((found,),) = query(
+        f"select value from latest_metrics where run_uuid = '{run_id}' and key = '{key}'"
+    )
     return found
 
 
@@ -43,7 +48,9 @@ def test_one_run_a_model_with_its_stages_nested_under_it(query: Query) -> None:
     }
     for ids in state["runs"].values():
         for stage, run_id in ids.items():
-            assert tags(query, run_id).get("mlflow.parentRunId") == (None if stage == "parent" else ids["parent"])
+            assert tags(query, run_id).get("mlflow.parentRunId") == (
+                None if stage == "parent" else ids["parent"]
+            )
     assert query("select distinct status from runs") == [("FINISHED",)]
     assert query("select count(*) from experiments where name = 'smoke'") == [(1,)]
 
@@ -57,21 +64,36 @@ def test_figures_curves_parameters_and_tags_arrive(query: Query) -> None:
     assert value(query, ids["evaluate"], "fid") == 11.0
     assert value(query, ids["evaluate"], "fid/classifier/gamma_3") == 13.0
     assert value(query, ids["parent"], "bound_bpd") == 2.25
-    curve = query(f"select step, timestamp, value from metrics where run_uuid = '{ids['train']}' and key = 'loss'")
-    assert sorted(curve)[:2] == [(1, round((START + 1 / 7) * 1000), 1.0), (2, round((START + 2 / 7) * 1000), 0.5)]
-    # The figure of that name is what MLflow shows, though the journal's last loss has the same step.
+    curve = query(
+        f"select step, timestamp, value from metrics where run_uuid = '{ids['train']}' and key "
+        "= 'loss'"
+    )
+    assert sorted(curve)[:2] == [
+        (1, round((START + 1 / 7) * 1000), 1.0),
+        (2, round((START + 2 / 7) * 1000), 0.5),
+    ]
+    # The figure of that name is what MLflow shows, though the journal's last loss has the same
+    # step.
     assert value(query, ids["train"], "loss") == 0.125
     params = dict(query(f"select key, value from params where run_uuid = '{ids['parent']}'"))
     assert params["diffusion.schedule.name"] == "cosine"
     assert params["training.learning_rate"] == "0.001"
     found = tags(query, ids["sample/classifier"])
-    wanted = {"target": "eps", "weighting": "eps-equivalent", "seed": "0", "guidance": "classifier", "status": "ok"}
+    wanted = {
+        "target": "eps",
+        "weighting": "eps-equivalent",
+        "seed": "0",
+        "guidance": "classifier",
+        "status": "ok",
+    }
     wanted |= {"stage": "sample", "commit": "0123abcd", "data_digest": "feed"}
     assert wanted.items() <= found.items()
     assert found["study.identity"] == grid.identity(study, "sample", DDPM, "classifier")
 
 
-def test_artifacts_hold_the_record_the_curves_and_a_grid_of_rows_gamma_and_columns_class(query: Query) -> None:
+def test_artifacts_hold_the_record_the_curves_and_a_grid_of_rows_gamma_and_columns_class(
+    query: Query,
+) -> None:
     from PIL import Image
 
     study = small_study()
@@ -83,7 +105,9 @@ def test_artifacts_hold_the_record_the_curves_and_a_grid_of_rows_gamma_and_colum
         return Path(uri.removeprefix("file://"))
 
     assert (folder("train") / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert (folder("train") / "train.jsonl").read_bytes() == (grid.run_dir(study, DDPM) / "train.jsonl").read_bytes()
+    assert (folder("train") / "train.jsonl").read_bytes() == (
+        grid.run_dir(study, DDPM) / "train.jsonl"
+    ).read_bytes()
     assert (folder("likelihood") / "likelihood.json").exists()
     with Image.open(folder("sample/classifier") / "samples.png") as picture:
         # 3 gammas by 10 classes of 8x8 pixels with lines of one pixel between, four times enlarged.
@@ -136,7 +160,9 @@ def test_the_same_training_done_again_does_not_mix_two_curves(query: Query) -> N
     sync(study)
     write_train(study, VAE, begun=START + 1000)
     new = sync(study)["runs"]["vae/seed0"]["train"]
-    assert query(f"select count(*) from metrics where run_uuid = '{new}' and key = 'loss'") == [(31,)]
+    assert query(f"select count(*) from metrics where run_uuid = '{new}' and key = 'loss'") == [
+        (31,)
+    ]
 
 
 def test_a_failed_cell_is_a_failed_run(query: Query) -> None:
@@ -144,7 +170,15 @@ def test_a_failed_cell_is_a_failed_run(query: Query) -> None:
     write_study(study)
     folder = grid.run_dir(study, VAE)
     (folder / "train.jsonl").write_text("")
-    write_record(study, folder / "train.json", "train", VAE, [], status="failed", reason="loss is nan at step 7")
+    write_record(
+        study,
+        folder / "train.json",
+        "train",
+        VAE,
+        [],
+        status="failed",
+        reason="loss is nan at step 7",
+    )
     ids = sync(study)["runs"]["vae/seed0"]
     for run_id in (ids["parent"], ids["train"]):
         assert query(f"select status from runs where run_uuid = '{run_id}'") == [("FAILED",)]
@@ -165,7 +199,9 @@ def test_what_is_not_written_yet_is_counted_and_filled_in_later(query: Query) ->
     assert sync(study)["runs"]["vae/seed0"].items() > state["runs"]["vae/seed0"].items()
 
 
-def test_an_interrupted_sync_goes_on_without_doubles(query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_sync_goes_on_without_doubles(
+    query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
 
     study = small_study()
@@ -181,14 +217,17 @@ def test_an_interrupted_sync_goes_on_without_doubles(query: Query, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_batch", fail_at_the_twelfth)
         state = sync(study)
-    assert (state["state"], state["reason"]) == ("incomplete", "ConnectionError: the store went away")
+    assert (state["state"], state["reason"]) == (
+        "incomplete",
+        "ConnectionError: the store went away",
+    )
     assert sync(study)["state"] == "complete"
     assert query("select key, value from tags where key = 'study.superseded'") == []
     assert query("select count(*) from runs") == [(18,)]
     # 30 points of the journal and the final figure, for each of the four trained models.
-    assert query("select count(*) from metrics where key = 'loss' group by run_uuid order by 1 desc") == [
-        (points,) for points in [31] * 4 + [1] * 4
-    ]
+    assert query(
+        "select count(*) from metrics where key = 'loss' group by run_uuid order by 1 desc"
+    ) == [(points,) for points in [31] * 4 + [1] * 4]
 
 
 def test_a_damaged_record_is_named_in_the_reason(query: Query) -> None:
@@ -219,7 +258,9 @@ def test_two_figures_of_one_name_are_refused_not_mixed(query: Query) -> None:
     study = small_study()
     write_study(study)
     path = grid.run_dir(study, VAE) / "likelihood.json"
-    write_record(study, path, "likelihood", VAE, [Figure("bound_bpd", 1.0), Figure("bound_bpd", 2.0)])
+    write_record(
+        study, path, "likelihood", VAE, [Figure("bound_bpd", 1.0), Figure("bound_bpd", 2.0)]
+    )
     state = sync(study)
     assert state["state"] == "incomplete"
     assert "bound_bpd" in state["reason"]

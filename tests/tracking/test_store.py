@@ -46,7 +46,9 @@ def test_a_server_that_is_away_costs_seconds_and_the_study_goes_on(
     assert Path("results/smoke/tracking-init.json").exists()
 
 
-def test_a_server_that_takes_calls_and_never_answers_is_left(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_takes_calls_and_never_answers_is_left(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("threetargets.tracking.mirror.SYNC_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         study = small_study(f"http://127.0.0.1:{server.getsockname()[1]}")
@@ -82,7 +84,10 @@ def test_an_experiment_that_was_deleted_in_the_browser_comes_back(query: Query) 
 
 def test_a_new_store_opened_by_two_processes_at_once_is_whole(project: Path) -> None:
     code = f"from threetargets import study, tracking; tracking.init(study.load({str(SMOKE)!r}))"
-    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     said = [process.communicate(timeout=120)[0] for process in started]
     assert all("is ready" in line for line in said)
     write_study(small_study())
@@ -90,5 +95,8 @@ def test_a_new_store_opened_by_two_processes_at_once_is_whole(project: Path) -> 
 
 
 def test_tracking_is_imported_without_mlflow() -> None:
-    code = "import sys, threetargets.tracking; sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
+    code = (
+        "import sys, threetargets.tracking; sys.exit('mlflow' in sys.modules or 'torch' in "
+        "sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -48,11 +48,14 @@ def test_half_is_forgotten_after_the_halflife():
 
 
 def test_of_a_ramp():
-    """Weights equal to the number of steps n: the average is sum_k (1 - d) d^(n - k) k, summed in closed form."""
+    """Weights equal to the number of steps n: the average is sum_k (1 - d) d^(n - k) k, summed in
+    closed form."""
     batch, steps, halflife = 20, 200, 500
     d = 0.5 ** (batch / halflife)
     expected = steps - d * (1 - d**steps) / (1 - d)
-    assert follow(lambda n: n / batch, batch, batch * steps, halflife, seen=LATE) == pytest.approx(expected, rel=1e-10)
+    assert follow(lambda n: n / batch, batch, batch * steps, halflife, seen=LATE) == pytest.approx(
+        expected, rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 16, 100])
@@ -77,7 +80,9 @@ def test_the_first_weights_are_forgotten_at_once():
     assert abs(follow(lambda n: 0.0, 32, 320, 10000, start=1.0)) < 1e-9
 
 
-@pytest.mark.parametrize("seen, expected", [(0, 0.0), (1000, 0.5 ** (20 / 50)), (100000, 0.5 ** (20 / 500))])
+@pytest.mark.parametrize(
+    "seen, expected", [(0, 0.0), (1000, 0.5 ** (20 / 50)), (100000, 0.5 ** (20 / 500))]
+)
 def test_decay(seen, expected):
     assert RAMP == 0.05
     assert decay(20, seen, 500) == pytest.approx(expected, rel=1e-12)

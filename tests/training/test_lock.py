@@ -36,7 +36,9 @@ def test_the_holder_is_named_and_its_name_goes_with_it(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_whose_holder_died_here_is_taken_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_lock_whose_holder_died_here_is_taken_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     left_by(tmp_path, socket.gethostname())
     begun = time.monotonic()
     with lock.hold(tmp_path):
@@ -54,12 +56,16 @@ def test_a_lock_of_another_host_is_stale_once_nobody_touches_it(
 
 
 def test_a_lock_of_another_host_that_is_touched_is_alive(tmp_path: Path) -> None:
-    """Another host's lock, where the file system carries none: the name and the touches are all there is."""
+    """Another host's lock, where the file system carries none: the name and the touches are all
+    there is."""
     path, over = left_by(tmp_path, "node17"), threading.Event()
     other = threading.Thread(target=lock._beat, args=(path, over))
     other.start()
     try:
-        with pytest.raises(CannotWrite, match='"host": "node17", "pid": 12345'), lock.hold(tmp_path):
+        with (
+            pytest.raises(CannotWrite, match='"host": "node17", "pid": 12345'),
+            lock.hold(tmp_path),
+        ):
             pass
     finally:
         over.set()
@@ -67,12 +73,18 @@ def test_a_lock_of_another_host_that_is_touched_is_alive(tmp_path: Path) -> None
     assert "node17" in path.read_text()
 
 
-def test_a_file_system_without_locks_is_held_by_touches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_held_by_touches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def none(*_: object) -> None:
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with lock.hold(tmp_path), pytest.raises(CannotWrite, match="is being trained by"), lock.hold(tmp_path):
+    with (
+        lock.hold(tmp_path),
+        pytest.raises(CannotWrite, match="is being trained by"),
+        lock.hold(tmp_path),
+    ):
         pass
     with lock.hold(tmp_path):
         pass

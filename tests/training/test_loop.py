@@ -23,7 +23,9 @@ from threetargets.tracking.journal import read
 from threetargets.training import loop
 
 PROCESS = table(SCHEDULES["cosine"](7.0, -7.0), 10)
-IMAGES = torch.randint(0, 17, (30, 1, 2, 2), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+IMAGES = torch.randint(0, 17, (30, 1, 2, 2), generator=torch.Generator().manual_seed(0)).to(
+    torch.uint8
+)
 LABELS = torch.arange(30) % 3
 
 
@@ -49,7 +51,9 @@ def ddpm(target="eps", weighting="eps-equivalent"):
 MODELS = {
     "ddpm": ddpm,
     "ddpm elbo": lambda: ddpm("x0", "elbo"),
-    "hvae": lambda: Vae((1, 2, 2), [3, 2], width=8, depth=1, decoder=DECODERS["categorical"], count=17),
+    "hvae": lambda: Vae(
+        (1, 2, 2), [3, 2], width=8, depth=1, decoder=DECODERS["categorical"], count=17
+    ),
     "vae": lambda: Vae((1, 2, 2), [3], width=8, depth=1, decoder=DECODERS["logistic"], count=17),
     "guide": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, PROCESS),
     "judge": lambda: Classifier(mlp.Trunk((1, 2, 2), 8), 8, 3, 17, None),
@@ -143,7 +147,11 @@ def assert_same(one, other):
 
 
 def moments(optimizer):
-    return {f"{i}/{k}": v for i, entry in optimizer.state_dict()["state"].items() for k, v in entry.items()}
+    return {
+        f"{i}/{k}": v
+        for i, entry in optimizer.state_dict()["state"].items()
+        for k, v in entry.items()
+    }
 
 
 def compare(name, tmp_path, optimizers, interrupt, **changes):
@@ -176,7 +184,9 @@ def test_a_crash_goes_back_to_the_last_checkpoint(name, tmp_path, optimizers):
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("stop", [4, 5, 7])
-def test_the_journal_is_the_same_where_the_stop_falls_between_two_entries(name, stop, tmp_path, optimizers):
+def test_the_journal_is_the_same_where_the_stop_falls_between_two_entries(
+    name, stop, tmp_path, optimizers
+):
     """An entry is the mean loss since the last one, also of the steps before the interruption."""
     compare(name, tmp_path, optimizers, (stop, tell_to_end), log_every=3)
 
@@ -192,7 +202,9 @@ def test_a_budget_of_nothing_still_gets_there_one_step_at_a_time(tmp_path):
 
 
 def test_another_seed_is_another_training(tmp_path):
-    one, same, other = (train(make("ddpm"), tmp_path / str(k), seed=s) for k, s in enumerate((3, 3, 4)))
+    one, same, other = (
+        train(make("ddpm"), tmp_path / str(k), seed=s) for k, s in enumerate((3, 3, 4))
+    )
     assert_same(one.weights, same.weights)
     assert any(not torch.equal(one.weights[k], other.weights[k]) for k in one.weights)
 
@@ -219,7 +231,9 @@ def test_the_checkpoint_of_another_identity_is_refused(tmp_path):
         train(make("ddpm"), tmp_path, identity="xyz")
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "noise", "no state", "no average", "no moments", "not finite"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "emptied", "noise", "no state", "no average", "no moments", "not finite"]
+)
 def test_a_damaged_checkpoint_is_refused(damage, tmp_path):
     path = interrupted(tmp_path)
     data = path.read_bytes()
@@ -259,16 +273,23 @@ def test_a_gradient_that_is_not_finite_ends_the_training(at, tmp_path):
         train(Interrupted(make("ddpm"), at, lambda loss: loss + torch.sqrt(loss * 0.0)), tmp_path)
 
 
-@pytest.mark.parametrize("fault", [lambda loss: loss * torch.nan, lambda loss: loss + torch.sqrt(loss * 0.0)])
+@pytest.mark.parametrize(
+    "fault", [lambda loss: loss * torch.nan, lambda loss: loss + torch.sqrt(loss * 0.0)]
+)
 def test_a_training_that_diverged_and_was_stopped_leaves_no_checkpoint(fault, tmp_path):
     """It is a result, a failed cell; with what it would have saved, no later run could go on."""
     with pytest.raises(Diverged):
-        train(Interrupted(make("ddpm"), 3, lambda loss: tell_to_end(fault(loss))), tmp_path, log_every=10)
+        train(
+            Interrupted(make("ddpm"), 3, lambda loss: tell_to_end(fault(loss))),
+            tmp_path,
+            log_every=10,
+        )
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_score_and_eps_are_the_same_function_from_the_same_seed(tmp_path):
-    """eps-equivalent weighting, last layer starting at zero: the one learns minus what the other learns."""
+    """eps-equivalent weighting, last layer starting at zero: the one learns minus what the other
+    learns."""
     nets = {}
     for target in ("eps", "score"):
         torch.manual_seed(0)
@@ -295,7 +316,8 @@ def test_signals_are_as_they_were_before(tmp_path):
 
 
 def test_images_are_drawn_anew_at_every_step_and_a_resumed_run_draws_the_same(tmp_path):
-    """The draw of step k is a function of (seed, k): what the model saw after a resume is what it would have seen."""
+    """The draw of step k is a function of (seed, k): what the model saw after a resume is what it
+    would have seen."""
     seen = {}
 
     class Watching(nn.Module):
@@ -310,7 +332,9 @@ def test_images_are_drawn_anew_at_every_step_and_a_resumed_run_draws_the_same(tm
 
     def run(name, folder, budget=float("inf")):
         model = Watching(make("ddpm"), name)
-        draw = lambda grey, source: (torch.rand(grey.shape, generator=source) * 17 < grey).to(torch.uint8)  # noqa: E731
+        draw = lambda grey, source: (torch.rand(grey.shape, generator=source) * 17 < grey).to(
+            torch.uint8
+        )  # noqa: E731
         loop.train(
             model,
             IMAGES,
@@ -332,4 +356,6 @@ def test_images_are_drawn_anew_at_every_step_and_a_resumed_run_draws_the_same(tm
     run("parts", tmp_path / "parts")
     assert len(seen["whole"]) == len(seen["parts"]) == 10
     assert all(torch.equal(a, b) for a, b in zip(seen["whole"], seen["parts"], strict=True))
-    assert all(image.max() == 1 for image in seen["whole"]) and not torch.equal(seen["whole"][0], seen["whole"][1])
+    assert all(image.max() == 1 for image in seen["whole"]) and not torch.equal(
+        seen["whole"][0], seen["whole"][1]
+    )

@@ -27,14 +27,17 @@ def test_every_epoch_is_a_permutation(batch, count):
         assert torch.equal(epoch.sort().values, torch.arange(count))
     assert not torch.equal(epochs[0], epochs[1])
     assert not torch.equal(
-        order[:count], torch.cat([loop.batch_indices(6, k, batch, count) for k in range(steps)])[:count]
+        order[:count],
+        torch.cat([loop.batch_indices(6, k, batch, count) for k in range(steps)])[:count],
     )
 
 
 def test_the_learning_rate_warms_up_and_ends_near_zero():
     chosen = settings(1000, 100, 0.5)
     rates = [loop.learning_rate(chosen, k) for k in range(1000)]
-    assert rates[0] == pytest.approx(0.005, rel=1e-4) and max(rates) == pytest.approx(0.49, abs=0.005)
+    assert rates[0] == pytest.approx(0.005, rel=1e-4) and max(rates) == pytest.approx(
+        0.49, abs=0.005
+    )
     assert rates.index(max(rates)) in range(95, 105)
     assert rates[500] == pytest.approx(0.25, rel=1e-6) and 0 < rates[-1] < 1e-5
     assert all(a > b for a, b in itertools.pairwise(rates[110:]))

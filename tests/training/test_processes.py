@@ -1,4 +1,5 @@
-"""Several processes with shares of each batch are one process: the same losses, the same exit codes."""
+"""Several processes with shares of each batch are one process: the same losses, the same exit
+codes."""
 
 import json
 import os
@@ -33,16 +34,21 @@ def prepared(folder, processes, **training):
 def command(folder, *arguments):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     start = [sys.executable, "-m", "threetargets", *arguments]
-    return subprocess.run(start, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        start, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
 
 
 def train(folder, *more):
-    return command(folder, "train", "--cell", "ddpm_eps_elbo", "--seed", "0", "--threads", "2", *more)
+    return command(
+        folder, "train", "--cell", "ddpm_eps_elbo", "--seed", "0", "--threads", "2", *more
+    )
 
 
 @pytest.fixture(scope="module")
 def study_file(tmp_path_factory):
-    """smoke has no ddpm_eps_elbo; the weighting with a decoder's term and weights of its own is the harder case."""
+    """smoke has no ddpm_eps_elbo; the weighting with a decoder's term and weights of its own is the
+    harder case."""
     return tmp_path_factory.mktemp("processes")
 
 
@@ -64,7 +70,10 @@ def cells(folder):
 
 
 def test_two_processes_are_one(study_file):
-    one, two = (cells(prepared(study_file / str(n), n, steps=12, log_every=1, checkpoint_every=6)) for n in (1, 2))
+    one, two = (
+        cells(prepared(study_file / str(n), n, steps=12, log_every=1, checkpoint_every=6))
+        for n in (1, 2)
+    )
     for folder in (one, two):
         done = train(folder)
         assert done.returncode == 0, done.stderr
@@ -82,7 +91,9 @@ def test_a_budget_and_a_divergence_keep_their_exit_codes_and_a_retry_goes_on(stu
     assert done.stderr.count("saved, the same command goes on") == 1
     again = train(folder)
     assert again.returncode == 0 and "goes on after step 10" in again.stderr, again.stderr
-    wild = cells(prepared(study_file / "wild", 2, steps=40, log_every=5, learning_rate=1e30, warmup_steps=0))
+    wild = cells(
+        prepared(study_file / "wild", 2, steps=40, log_every=5, learning_rate=1e30, warmup_steps=0)
+    )
     assert train(wild).returncode == 6
     kept = train(wild, "--keep-failed")
     assert kept.returncode == 0
@@ -96,7 +107,9 @@ def test_shares_make_the_whole_batch():
         share_of(12, 0, 5)
 
 
-@pytest.mark.parametrize("cell", ["vae", "hvae", "ddpm_x0_elbo", "ddpm_eps_eps-equivalent", "guide", "judge"])
+@pytest.mark.parametrize(
+    "cell", ["vae", "hvae", "ddpm_x0_elbo", "ddpm_eps_eps-equivalent", "guide", "judge"]
+)
 def test_the_mean_of_the_shares_losses_is_the_batch_s_loss(cell):
     """Of every family of model, with the noise of one process."""
     from types import SimpleNamespace
@@ -107,11 +120,17 @@ def test_the_mean_of_the_shares_losses_is_the_batch_s_loss(cell):
     manifest = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
     model = build(chosen, manifest, Run(cell, 0))
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(parameter.numel()))
-    images = torch.randint(0, 17, (12, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+        torch.nn.init.normal_(
+            parameter, std=0.1, generator=torch.Generator().manual_seed(parameter.numel())
+        )
+    images = torch.randint(0, 17, (12, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(
+        torch.uint8
+    )
     labels = torch.arange(12) % 10
 
     def loss(share):
         return model(images, labels, generator(0, "train", 3), share)
 
-    torch.testing.assert_close(torch.stack([loss(share_of(12, k, 3)) for k in range(3)]).mean(), loss(ALL))
+    torch.testing.assert_close(
+        torch.stack([loss(share_of(12, k, 3)) for k in range(3)]).mean(), loss(ALL)
+    )

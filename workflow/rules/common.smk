@@ -15,10 +15,14 @@ from threetargets.grid import Run
 def parameter_file():
     """params.yaml or the file of --configfile, relative to the working directory where it can be."""
     if workflow.config_settings.config:
-        raise WorkflowError("--config is not used: name a parameter file with --configfile, or edit params.yaml")
+        raise WorkflowError(
+            "--config is not used: name a parameter file with --configfile, or edit params.yaml"
+        )
     given = list(workflow.overwrite_configfiles) or ["params.yaml"]
     if len(given) > 1:
-        raise WorkflowError(f"--configfile names {len(given)} files; a study is one file, they are not merged")
+        raise WorkflowError(
+            f"--configfile names {len(given)} files; a study is one file, they are not merged"
+        )
     path = os.path.relpath(given[0])
     return str(given[0]) if path.startswith("..") else path
 
@@ -40,7 +44,9 @@ IN_CLUSTER_JOB = workflow.remote_exec
 CLUSTER = IN_CLUSTER_JOB or workflow.resource_settings.nodes is not None
 GPU_HERE = os.path.exists(os.path.join(os.sep, "dev", "nvidia0"))
 GPU = int(STUDY.device == "cuda" or (STUDY.device == "auto" and (GPU_HERE or CLUSTER)))
-THREADS = 4 if GPU else 1  # on the CPU models are small: two trainings side by side beat one on two cores
+THREADS = (
+    4 if GPU else 1
+)  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
 
 # Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would die of it at once, and
@@ -65,9 +71,14 @@ GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
 SHARD = str(GUIDED_DIR / "shards" / "gamma{gamma}-{scatteritem}")
 SHARD_ENDS = (".npz", ".json")
 
-DATA = [grid.data_dir(STUDY) / name for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))]
+DATA = [
+    grid.data_dir(STUDY) / name
+    for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))
+]
 TRACKING = grid.results(STUDY) / "tracking.json"
-CALIBRATION = [grid.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")]
+CALIBRATION = [
+    grid.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")
+]
 REPORT = [
     grid.reports(STUDY) / name
     for name in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
@@ -86,7 +97,9 @@ def run_of(wildcards):
 
 def identity(stage, guidance=""):
     """A rule's parameter that changes exactly when its numbers would: the declared fields and the code by content."""
-    return lambda wildcards: grid.identity(STUDY, stage, run_of(wildcards), wildcards.get("guidance", guidance))
+    return lambda wildcards: grid.identity(
+        STUDY, stage, run_of(wildcards), wildcards.get("guidance", guidance)
+    )
 
 
 def trained(run):
@@ -96,7 +109,10 @@ def trained(run):
 
 def samples(run, guidance):
     folder = grid.sample_dir(STUDY, run, guidance)
-    return [*(folder / f"gamma{g}.npz" for g in grid.gammas(STUDY, guidance)), folder / "sample.json"]
+    return [
+        *(folder / f"gamma{g}.npz" for g in grid.gammas(STUDY, guidance)),
+        folder / "sample.json",
+    ]
 
 
 def guide(wildcards):
@@ -112,13 +128,19 @@ def shard(wildcards):
 def shards(folder, guidance):
     """The shards of every gamma, images and records, one pattern each: gather.sweep expands only the first of several."""
     return [
-        f"{folder}/shards/gamma{g}-{{scatteritem}}{end}" for g in grid.gammas(STUDY, guidance) for end in SHARD_ENDS
+        f"{folder}/shards/gamma{g}-{{scatteritem}}{end}"
+        for g in grid.gammas(STUDY, guidance)
+        for end in SHARD_ENDS
     ]
 
 
 def samples_to_evaluate(wildcards):
     run = run_of(wildcards)
-    return [] if run.model == grid.FLOOR else [f for g in grid.guidances(STUDY, run) for f in samples(run, g)]
+    return (
+        []
+        if run.model == grid.FLOOR
+        else [f for g in grid.guidances(STUDY, run) for f in samples(run, g)]
+    )
 
 
 def manifolds():
@@ -134,14 +156,21 @@ def records():
         folder = grid.run_dir(STUDY, run)
         found += [folder / "train.json", folder / "train.jsonl"]
     for run in grid.model_runs(STUDY):
-        found += [grid.sample_dir(STUDY, run, g) / "sample.json" for g in grid.guidances(STUDY, run)]
+        found += [
+            grid.sample_dir(STUDY, run, g) / "sample.json" for g in grid.guidances(STUDY, run)
+        ]
         found += [grid.run_dir(STUDY, run) / "likelihood.json"]
     found += [grid.run_dir(STUDY, run) / "evaluate.json" for run in grid.measured_runs(STUDY)]
     return found
 
 
 def sample_sets():
-    return [f for run in grid.model_runs(STUDY) for g in grid.guidances(STUDY, run) for f in samples(run, g)[:-1]]
+    return [
+        f
+        for run in grid.model_runs(STUDY)
+        for g in grid.guidances(STUDY, run)
+        for f in samples(run, g)[:-1]
+    ]
 
 
 def closing_words():

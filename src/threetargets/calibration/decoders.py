@@ -20,10 +20,13 @@ COUNTS = (2, 17, 256)
 
 
 def _parameters(name: str, count: int, scale: float) -> Tensor:
-    """Means on both sides of the pixels' range and one scale; logits where a decoder has none of both."""
+    """Means on both sides of the pixels' range and one scale; logits where a decoder has none of
+    both."""
     channels = DECODERS[name].channels(count)
     if name not in ("gaussian", "logistic"):
-        return scale * torch.randn(21, channels, 1, generator=generator(0, "calibrate/decoder"), dtype=torch.float64)
+        return scale * torch.randn(
+            21, channels, 1, generator=generator(0, "calibrate/decoder"), dtype=torch.float64
+        )
     mean = torch.linspace(-1.6, 1.6, 21, dtype=torch.float64)
     return torch.stack([mean, torch.full_like(mean, math.log(scale))], 1)[:, :, None]
 
@@ -39,17 +42,27 @@ def _counts(decoder: Decoder) -> list[int]:
 
 
 def sums() -> list[Row]:
-    """The K probabilities of a pixel add up to 1; the mass and its gradient at 20 deviations against scipy."""
+    """The K probabilities of a pixel add up to 1; the mass and its gradient at 20 deviations
+    against scipy."""
     rows = []
     for name, decoder in DECODERS.items():
         for count in _counts(decoder):
             worst = 0.0
             for scale in SCALES:
                 parameters = _parameters(name, count, scale)
-                log_p = torch.stack([decoder.log_prob(torch.full((21, 1), k), parameters, count) for k in range(count)])
+                log_p = torch.stack(
+                    [
+                        decoder.log_prob(torch.full((21, 1), k), parameters, count)
+                        for k in range(count)
+                    ]
+                )
                 worst = max(worst, float((torch.logsumexp(log_p, 0)).abs().max()))
             what = f"log of the sum over {count} levels, {name}, scales 1e-4 to 10"
-            rows.append(exact(what, 0.0, worst, 1e-9, "rounding in float64", n=21 * len(SCALES), unit="nats"))
+            rows.append(
+                exact(
+                    what, 0.0, worst, 1e-9, "rounding in float64", n=21 * len(SCALES), unit="nats"
+                )
+            )
     return rows + _far_away()
 
 
@@ -67,7 +80,21 @@ def _far_away() -> list[Row]:
     why, origin = "rounding in float64", "scipy.stats.norm"
     return [
         exact(
-            "log mass of a bin at 20 σ", known, log_mass.detach(), 1e-9 * abs(known), why, unit="nats", origin=origin
+            "log mass of a bin at 20 σ",
+            known,
+            log_mass.detach(),
+            1e-9 * abs(known),
+            why,
+            unit="nats",
+            origin=origin,
         ),
-        exact("its gradient by the mean", slope, gradient, 1e-9 * slope, why, unit="nats per unit", origin=origin),
+        exact(
+            "its gradient by the mean",
+            slope,
+            gradient,
+            1e-9 * slope,
+            why,
+            unit="nats per unit",
+            origin=origin,
+        ),
     ]

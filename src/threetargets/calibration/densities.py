@@ -25,7 +25,9 @@ def isotropic(mean: float, variance: float) -> Gaussian:
 NARROW = isotropic(0.0, 0.25)
 """N(0, 0.25)."""
 
-CORRELATED = Gaussian(tensor([0.2, -0.4, 0.1]), tensor([[0.25, 0.15, -0.10], [0.15, 0.13, 0.02], [-0.10, 0.02, 0.56]]))
+CORRELATED = Gaussian(
+    tensor([0.2, -0.4, 0.1]), tensor([[0.25, 0.15, -0.10], [0.15, 0.13, 0.02], [-0.10, 0.02, 0.56]])
+)
 
 HUMPS = Mixture(tensor([0.3, 0.7]), [isotropic(-0.6, 0.02), isotropic(0.4, 0.05)])
 """Two humps in one dimension: 0.3 N(-0.6, 0.02) + 0.7 N(0.4, 0.05)."""
@@ -44,15 +46,22 @@ PLANE = Mixture(
 """Three components in the plane."""
 
 ONE_LEVEL = Hierarchy([layer([[0.9]], [0.1], [0.4])], [layer([[0.5]], [0.2], [0.6])])
-"""p(x | z) = N(0.9 z + 0.1, 0.4^2), q(z | x) = N(0.5 x + 0.2, 0.6^2), which is not the posterior."""
+"""p(x | z) = N(0.9 z + 0.1, 0.4^2), q(z | x) = N(0.5 x + 0.2, 0.6^2), which is not the
+posterior."""
 
 TWO_LEVELS = Hierarchy(
-    [layer([[0.9, -0.3], [0.2, 0.6]], [0.1, 0.0], [0.5, 0.6]), layer([[0.7], [0.4]], [-0.2, 0.1], [0.8, 0.7])],
+    [
+        layer([[0.9, -0.3], [0.2, 0.6]], [0.1, 0.0], [0.5, 0.6]),
+        layer([[0.7], [0.4]], [-0.2, 0.1], [0.8, 0.7]),
+    ],
     [layer([[0.5, 0.1], [0.0, 0.5]], [0.0, 0.1], [0.5, 0.6]), layer([[0.4, 0.2]], [0.1], [0.9])],
 )
 
 LATENT = {"one level": ONE_LEVEL, "two levels": TWO_LEVELS}
-SEEN = {"one level": tensor([[-1.0], [0.6], [1.4]]), "two levels": tensor([[-1.0, 0.3], [0.6, 0.0], [1.2, -0.8]])}
+SEEN = {
+    "one level": tensor([[-1.0], [0.6], [1.4]]),
+    "two levels": tensor([[-1.0, 0.3], [0.6, 0.0], [1.2, -0.8]]),
+}
 """Three examples for each."""
 
 

@@ -1,4 +1,5 @@
-"""The evidence lower bound and the importance-weighted bound on linear-Gaussian models, where log p is known."""
+"""The evidence lower bound and the importance-weighted bound on linear-Gaussian models, where log p
+is known."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ DRAWS = {1: 40_000, 2: 20_000, 3: 20_000, 5: 20_000, 50: 8_000, 500: 1_500}
 
 
 def sampled(name: str, k: int) -> tuple[Tensor, int]:
-    """DRAWS[k] draws of L_k, each the mean over the three examples of a model, shape (DRAWS[k],)."""
+    """DRAWS[k] draws of L_k, each the mean over the three examples of a model, shape
+    (DRAWS[k],)."""
     model, x, repeats = LATENT[name], SEEN[name], DRAWS[k]
     source = generator(0, f"calibrate/{name}", k)
     many = x.repeat(repeats, 1)
@@ -34,7 +36,8 @@ def _error(values: Tensor) -> float:
 
 
 def identity() -> list[Row]:
-    """log p - ELBO = KL(q(z|x) || p(z|x)), the ELBO in closed form and as the library samples it."""
+    """log p - ELBO = KL(q(z|x) || p(z|x)), the ELBO in closed form and as the library samples
+    it."""
     rows = []
     for name, model in LATENT.items():
         x = SEEN[name]
@@ -82,7 +85,8 @@ def identity() -> list[Row]:
 
 
 def importance_by_quadrature(k: int, nodes: int) -> float:
-    """E log mean_j w_j over the k noises of ONE_LEVEL's latent, by a product rule; mean over the examples."""
+    """E log mean_j w_j over the k noises of ONE_LEVEL's latent, by a product rule; mean over the
+    examples."""
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
     z_of = torch.from_numpy(points)

@@ -26,24 +26,41 @@ def correlated(dims: int) -> Gaussian:
 
 
 def rows() -> list[Row]:
-    """Exact trace within 1e-4 nats; one fixed probe a solve is right on average, with the error it has."""
+    """Exact trace within 1e-4 nats; one fixed probe a solve is right on average, with the error it
+    has."""
     found = []
     for dims in (2, 8):
         exactly = correlated(dims)
         x = exactly.draw(6, generator(0, "calibrate/flow/points", dims))
         known = exactly.log_density(x, tensor(HIGH))
-        found += _compared(f"correlated Gaussian, {dims} dimensions", exactly.predict, x, known, 100)
+        found += _compared(
+            f"correlated Gaussian, {dims} dimensions", exactly.predict, x, known, 100
+        )
     x, _ = PLANE.draw(8, generator(0, "calibrate/flow/points", 0))
-    found += _compared("mixture of three", PLANE.predict, x, PLANE.log_density(x, tensor(HIGH)), 400)
+    found += _compared(
+        "mixture of three", PLANE.predict, x, PLANE.log_density(x, tensor(HIGH)), 400
+    )
     return [*found, _probed()]
 
 
-def _compared(name: str, predictor: Predictor, x: torch.Tensor, known: torch.Tensor, steps: int) -> list[Row]:
+def _compared(
+    name: str, predictor: Predictor, x: torch.Tensor, known: torch.Tensor, steps: int
+) -> list[Row]:
     measured = log_prob(predictor, x, HIGH, LOW, steps)
     why = f"error of {steps} Runge-Kutta steps"
     return [
-        exact(f"log p, {name}, mean", known.mean(), measured.mean(), 1e-4, why, n=len(x), unit="nats"),
-        exact(f"log p, {name}, largest error", 0.0, (measured - known).abs().max(), 1e-4, why, n=len(x), unit="nats"),
+        exact(
+            f"log p, {name}, mean", known.mean(), measured.mean(), 1e-4, why, n=len(x), unit="nats"
+        ),
+        exact(
+            f"log p, {name}, largest error",
+            0.0,
+            (measured - known).abs().max(),
+            1e-4,
+            why,
+            n=len(x),
+            unit="nats",
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
-"""The forward process: iterated noising, its end, and the posterior of one step back by Bayes' rule on a grid."""
+"""The forward process: iterated noising, its end, and the posterior of one step back by Bayes' rule
+on a grid."""
 
 from __future__ import annotations
 
@@ -27,25 +28,41 @@ def marginal() -> list[Row]:
         steps = transition_variance(process.log_snr[:-1], process.log_snr[1:]).tolist()
         for i, added in enumerate(steps, start=1):
             mean, variance = math.sqrt(1 - added) * mean, (1 - added) * variance + added
-            worst = max(worst, abs(float(process.a[i]) - mean), abs(float(process.s[i] ** 2) - variance))
+            worst = max(
+                worst, abs(float(process.a[i]) - mean), abs(float(process.s[i] ** 2) - variance)
+            )
         label = f"largest error of aᵢ and sᵢ² against iterated noising, {name}"
-        rows.append(exact(label, 0.0, worst, 1e-12, "rounding in float64", n=200, origin="recursion"))
+        rows.append(
+            exact(label, 0.0, worst, 1e-12, "rounding in float64", n=200, origin="recursion")
+        )
     ours = table_of_betas(torch.from_numpy(betas(1000)))
     worst = float((ours.a**2 - torch.from_numpy(abars(betas(1000)))).abs().max())
-    rows.append(exact("largest error of aᵢ² against Πα, 1000 linear betas", 0.0, worst, 1e-12, "rounding", n=1000))
+    rows.append(
+        exact(
+            "largest error of aᵢ² against Πα, 1000 linear betas",
+            0.0,
+            worst,
+            1e-12,
+            "rounding",
+            n=1000,
+        )
+    )
     rows += _simulated()
     rows += _end()
     return rows
 
 
 def _simulated() -> list[Row]:
-    """Mean and variance of x_T of a short chain on a mixture, drawn step by step, against one draw in closed form."""
+    """Mean and variance of x_T of a short chain on a mixture, drawn step by step, against one draw
+    in closed form."""
     process = cosine(20, 4.0, -3.0)
     source = generator(0, "calibrate/chain")
     x0, _ = HUMPS.draw(CHAINS, source)
     x = x0
     for v in transition_variance(process.log_snr[:-1], process.log_snr[1:]):
-        x = (1 - v).sqrt() * x + v.sqrt() * torch.randn(x.shape, generator=source, dtype=torch.float64)
+        x = (1 - v).sqrt() * x + v.sqrt() * torch.randn(
+            x.shape, generator=source, dtype=torch.float64
+        )
     noise = torch.randn(x.shape, generator=source, dtype=torch.float64)
     at_once = add_noise(x0, noise, process.log_snr[-1])
     mean, variance = -0.6 * 0.3 + 0.4 * 0.7, 0.3 * (0.02 + 0.36) + 0.7 * (0.05 + 0.16) - 0.01
@@ -96,7 +113,8 @@ def _end() -> list[Row]:
 
 
 def posterior_constants() -> list[Row]:
-    """A x_0 + B x_i and C of q(x_{i-1} | x_0, x_i) against Bayes' rule summed over a grid of x_{i-1}."""
+    """A x_0 + B x_i and C of q(x_{i-1} | x_0, x_i) against Bayes' rule summed over a grid of
+    x_{i-1}."""
     rows = []
     why = "grid of 400 001 points"
     for high, low in ((4.0, 1.0), (1.0, -1.0), (-1.0, -2.0), (2.0, 1.8)):
@@ -106,8 +124,26 @@ def posterior_constants() -> list[Row]:
         q = posterior(tensor(high), tensor(low))
         where = f"log-SNR {written(high)} from {written(low)}"
         mean = q.A * x0 + q.B * x_t
-        rows.append(exact(f"A x₀ + B xᵢ, {where}", bayes.mean, mean, 1e-7, why, n=400_001, origin="Bayes on a grid"))
-        rows.append(exact(f"C, {where}", bayes.variance, q.C, 1e-7, why, n=400_001, origin="Bayes on a grid"))
+        rows.append(
+            exact(
+                f"A x₀ + B xᵢ, {where}",
+                bayes.mean,
+                mean,
+                1e-7,
+                why,
+                n=400_001,
+                origin="Bayes on a grid",
+            )
+        )
+        rows.append(
+            exact(
+                f"C, {where}", bayes.variance, q.C, 1e-7, why, n=400_001, origin="Bayes on a grid"
+            )
+        )
         label = f"density at two deviations over the top, {where}: Gaussian"
-        rows.append(exact(label, math.exp(-2), bayes.at_two, 1e-5, why, n=400_001, origin="e⁻² of a Gaussian"))
+        rows.append(
+            exact(
+                label, math.exp(-2), bayes.at_two, 1e-5, why, n=400_001, origin="e⁻² of a Gaussian"
+            )
+        )
     return rows

@@ -1,4 +1,5 @@
-"""Gradient estimators on f(z) = |z|^2: their variances, exact by quadrature, and how the ratio grows with dimension."""
+"""Gradient estimators on f(z) = |z|^2: their variances, exact by quadrature, and how the ratio
+grows with dimension."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def square(z: Tensor) -> Tensor:
 
 
 def variances(name: str, dims: int) -> Tensor:
-    """Variance of one coordinate's gradient in each of BATCHES batches, z ~ N(m, I), |m| = 2 along the diagonal."""
+    """Variance of one coordinate's gradient in each of BATCHES batches, z ~ N(m, I), |m| = 2 along
+    the diagonal."""
     mean = torch.full((dims,), 2.0 / math.sqrt(dims), dtype=torch.float64)
     one = torch.ones((), dtype=torch.float64)
     found = []
@@ -32,7 +34,8 @@ def variances(name: str, dims: int) -> Tensor:
 
 
 def exact_variance(name: str, dims: int) -> float:
-    """From moments of one coordinate by quadrature: f = z_1^2 + S, S the sum over the other coordinates."""
+    """From moments of one coordinate by quadrature: f = z_1^2 + S, S the sum over the other
+    coordinates."""
     m = 2.0 / math.sqrt(dims)
     if name == "reparameterised":
         return normal_mean(lambda e: (2 * (m + e)) ** 2) - (2 * m) ** 2
@@ -60,23 +63,37 @@ def ratios() -> list[Row]:
         if dims == 1:
             error = float(path.std()) / math.sqrt(BATCHES)
             expected = exact_variance("reparameterised", 1)
-            rows.append(_row("variance of the reparameterised gradient, z ~ N(2, 1)", expected, path.mean(), error))
+            rows.append(
+                _row(
+                    "variance of the reparameterised gradient, z ~ N(2, 1)",
+                    expected,
+                    path.mean(),
+                    error,
+                )
+            )
         for name in ("score-function", "score-function-baseline"):
             other = variances(name, dims)
             ratio = float(other.mean() / path.mean())
             error = ratio * math.hypot(_relative(other), _relative(path))
             expected = exact_variance(name, dims) / exact_variance("reparameterised", dims)
-            label = f"variance ratio {name} : reparameterised, {dims} dimension{'s' if dims > 1 else ''}"
+            label = (
+                f"variance ratio {name} : reparameterised, {dims} "
+                f"dimension{'s' if dims > 1 else ''}"
+            )
             rows.append(_row(label, expected, ratio, error))
             if name == "score-function" and dims == 1:
                 first = ratio, error
             elif name == "score-function" and first is not None and dims == 50:
                 both = math.hypot(error, first[1])
-                rows.append(_row("the ratio in 50 dimensions above that in one", first[0], ratio, both, ">"))
+                rows.append(
+                    _row("the ratio in 50 dimensions above that in one", first[0], ratio, both, ">")
+                )
     return rows
 
 
-def _row(label: str, expected: float, measured: Tensor | float, error: float, relation: str = "=") -> Row:
+def _row(
+    label: str, expected: float, measured: Tensor | float, error: float, relation: str = "="
+) -> Row:
     return drawn(
         label,
         expected,

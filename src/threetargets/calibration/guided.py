@@ -1,4 +1,5 @@
-"""Guidance where the classifier is exact: one path for both kinds, the component at gamma = 1, no tilt above it."""
+"""Guidance where the classifier is exact: one path for both kinds, the component at gamma = 1, no
+tilt above it."""
 
 from __future__ import annotations
 
@@ -39,11 +40,25 @@ def same() -> list[Row]:
     for name, step in (("ddim", ddim(0.0)), ("heun", heun())):
         for gamma in GAMMAS:
             free = path(classifier_free(PLANE.conditional, labels, PLANE.null, gamma), step, start)
-            by = path(by_classifier(PLANE.conditional, PLANE.classify, labels, PLANE.null, gamma), step, start)
+            by = path(
+                by_classifier(PLANE.conditional, PLANE.classify, labels, PLANE.null, gamma),
+                step,
+                start,
+            )
             what = f"largest distance of the two paths, γ = {gamma:g}, {name}"
             size = float(free.abs().max())
             why = "1e-9 of the largest state"
-            rows.append(exact(what, 0.0, (free - by).abs().max(), 1e-9 * size, why, n=60 * 40, origin="the same path"))
+            rows.append(
+                exact(
+                    what,
+                    0.0,
+                    (free - by).abs().max(),
+                    1e-9 * size,
+                    why,
+                    n=60 * 40,
+                    origin="the same path",
+                )
+            )
     return rows
 
 
@@ -69,7 +84,8 @@ def tilted(gamma: float) -> tuple[float, float]:
 
 
 def tilt() -> list[Row]:
-    """Means and variances of guided samples beside those of the component and of the tilted density."""
+    """Means and variances of guided samples beside those of the component and of the tilted
+    density."""
     rows = []
     known = {0.0: (0.0, 0.16 + 0.09), 1.0: (0.3, 0.16), TILTED: tilted(TILTED)}
     for gamma, (mean, variance) in known.items():
@@ -79,7 +95,11 @@ def tilt() -> list[Row]:
         relation = "=" if gamma <= 1 else "≠"
         origin = {0.0: "the mixture", 1.0: "the component"}.get(gamma, "p(x) p(y|x)^γ on a grid")
         for what, expected, measured, error in zip(
-            ("mean", "variance"), (mean, variance), (found.mean(), np.mean(squares)), errors, strict=True
+            ("mean", "variance"),
+            (mean, variance),
+            (found.mean(), np.mean(squares)),
+            errors,
+            strict=True,
         ):
             rows.append(
                 drawn(

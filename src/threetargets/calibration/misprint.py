@@ -1,4 +1,5 @@
-"""One misprint: the formula as printed, the formula corrected, and what each gives where the answer is known."""
+"""One misprint: the formula as printed, the formula corrected, and what each gives where the answer
+is known."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MCALLESTER = "McAllester 2022 (004)"
 
 @dataclass(frozen=True)
 class Shown:
-    """One quantity by both formulas: the corrected one meets the known value, the printed one misses it."""
+    """One quantity by both formulas: the corrected one meets the known value, the printed one
+    misses it."""
 
     corrected: Row
     printed: Row
@@ -30,7 +32,11 @@ class Shown:
         return self.printed.measured - self.printed.expected
 
     def json(self) -> dict[str, Any]:
-        return {"corrected": self.corrected.json(), "printed": self.printed.json(), "error": self.error}
+        return {
+            "corrected": self.corrected.json(),
+            "printed": self.printed.json(),
+            "error": self.error,
+        }
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Shown:
@@ -63,7 +69,9 @@ def known(
 ) -> Shown:
     """Both formulas computed without chance."""
     rows = (
-        exact(quantity, right, value, tolerance, why, n=n, unit=unit, origin=origin, relation=relation)
+        exact(
+            quantity, right, value, tolerance, why, n=n, unit=unit, origin=origin, relation=relation
+        )
         for value, relation in ((corrected, "="), (printed, "≠"))
     )
     return Shown(*rows)

@@ -1,11 +1,22 @@
-"""The checks, in the order of the page. Adding one: a function that returns rows, and an entry of CHECKS."""
+"""The checks, in the order of the page. Adding one: a function that returns rows, and an entry of
+CHECKS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from threetargets.calibration import bounds, decoders, evidence, flow, forward, gradients, guided, samplers, targets
+from threetargets.calibration import (
+    bounds,
+    decoders,
+    evidence,
+    flow,
+    forward,
+    gradients,
+    guided,
+    samplers,
+    targets,
+)
 from threetargets.calibration.rows import Row
 
 
@@ -27,8 +38,8 @@ class Check:
 CHECKS = (
     Check(
         "elbo-identity",
-        "log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)) on linear-Gaussian models of one and two levels, whose q is not the "
-        "posterior.",
+        "log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)) on linear-Gaussian models of one and two "
+        "levels, whose q is not the posterior.",
         "elbo-identity",
         "Kingma & Welling 2014, arXiv:1312.6114",
         evidence.identity,
@@ -44,8 +55,8 @@ CHECKS = (
     ),
     Check(
         "reparam-variance",
-        "Variance of the gradient estimators on f(z) = |z|², z ~ N(m, I), |m| = 2: 21.75 times as much for the "
-        "score function in one dimension, more in higher.",
+        "Variance of the gradient estimators on f(z) = |z|², z ~ N(m, I), |m| = 2: 21.75 times "
+        "as much for the score function in one dimension, more in higher.",
         "reparam-variance (toy)",
         "Mohamed et al. 2020, arXiv:1906.10652",
         gradients.ratios,
@@ -65,7 +76,11 @@ CHECKS = (
         "posterior-constants",
         "Ho et al. 2020, eq. 7",
         forward.posterior_constants,
-        ("A x₀ + B xᵢ, log-SNR 1", "C, log-SNR 1", "density at two deviations over the top, log-SNR 1"),
+        (
+            "A x₀ + B xᵢ, log-SNR 1",
+            "C, log-SNR 1",
+            "density at two deviations over the top, log-SNR 1",
+        ),
     ),
     Check(
         "targets-equivalent",
@@ -85,16 +100,22 @@ CHECKS = (
     ),
     Check(
         "two-elbos",
-        "The bound over q(xᵢ₋₁, xᵢ, xᵢ₊₁ | x₀) is the number that the bound over q(xᵢ | x₀) is, with more variance; "
-        "exact predictor, 256 levels. Written with divergences, as notes print it, it is another number.",
+        "The bound over q(xᵢ₋₁, xᵢ, xᵢ₊₁ | x₀) is the number that the bound over q(xᵢ | x₀) "
+        "is, with more variance; exact predictor, 256 levels. Written with divergences, as "
+        "notes print it, it is another number.",
         "two-elbos (toy)",
         "Luo 2022, arXiv:2208.11970",
         bounds.two_forms,
-        ("bound over three neighbours, mixture", "variance of one draw over that of the usual form, mixture", "KL("),
+        (
+            "bound over three neighbours, mixture",
+            "variance of one draw over that of the usual form, mixture",
+            "KL(",
+        ),
     ),
     Check(
         "bound-excess",
-        "With a perfect denoiser on N(0, 0.25) data the bound exceeds the entropy by what the reverse variance costs.",
+        "With a perfect denoiser on N(0, 0.25) data the bound exceeds the entropy by what the "
+        "reverse variance costs.",
         "",
         "Ho et al. 2020; Bao et al. 2022, arXiv:2201.06503",
         bounds.excess_rows,
@@ -130,8 +151,8 @@ CHECKS = (
     ),
     Check(
         "guidance-tilt",
-        "Guided samples of two overlapping humps: γ = 0 gives the mixture, γ = 1 the component, γ = 4 not "
-        "p(x) p(y|x)⁴.",
+        "Guided samples of two overlapping humps: γ = 0 gives the mixture, γ = 1 the "
+        "component, γ = 4 not p(x) p(y|x)⁴.",
         "guidance-tilt",
         "Beyond the lecture notes",
         guided.tilt,

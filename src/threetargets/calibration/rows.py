@@ -1,8 +1,8 @@
 """One measured quantity beside the value that is known of it, and the rule by which the two agree.
 
-What is computed without chance agrees within a stated tolerance. What is drawn agrees within SIGMAS standard errors:
-seeds are fixed, so the same rows are drawn at every run, and at 4 standard errors a hundred rows that are all right
-hold one that is not with a probability below 0.01.
+What is computed without chance agrees within a stated tolerance. What is drawn agrees within SIGMAS
+standard errors: seeds are fixed, so the same rows are drawn at every run, and at 4 standard errors
+a hundred rows that are all right hold one that is not with a probability below 0.01.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from typing import Any, SupportsFloat
 SIGMAS = 4.0
 RELATIONS = ("=", "≥", ">", "≠")
 RULE = (
-    "A row agrees if measured and expected are related as stated. Tolerances bound rounding, or the error of a grid or "
-    f"of a step, and say which; what is drawn has a standard error and a margin of {SIGMAS:g} of them: = within the "
-    "margin, ≥ not below by more than the margin, > above and ≠ apart by more than it. Seeds are fixed."
+    "A row agrees if measured and expected are related as stated. Tolerances bound rounding, "
+    "or the error of a grid or of a step, and say which; what is drawn has a standard error "
+    f"and a margin of {SIGMAS:g} of them: = within the margin, ≥ not below by more than the "
+    "margin, > above and ≠ apart by more than it. Seeds are fixed."
 )
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`uncertainty` is a standard error where `drawn`, else a tolerance; `basis` says over what, or why so much.
+    """`uncertainty` is a standard error where `drawn`, else a tolerance; `basis` says over what, or
+    why so much.
 
-    `origin` says where the expected value is from. `n` counts what `basis` averages or what was tried.
+    `origin` says where the expected value is from. `n` counts what `basis` averages or what was
+    tried.
     """
 
     quantity: str
@@ -58,15 +61,21 @@ class Row:
 
     @property
     def open(self) -> bool:
-        """Not shown, and not refuted either: a difference that should be seen lies within the margin."""
-        return not self.agrees and self.relation in (">", "≠") and abs(self.measured - self.expected) <= self.margin
+        """Not shown, and not refuted either: a difference that should be seen lies within the
+        margin."""
+        return (
+            not self.agrees
+            and self.relation in (">", "≠")
+            and abs(self.measured - self.expected) <= self.margin
+        )
 
     def json(self) -> dict[str, Any]:
         return asdict(self) | {"agrees": self.agrees}
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Row:
-        """A row read back; `agrees` is decided again from the numbers. Raises KeyError or TypeError."""
+        """A row read back; `agrees` is decided again from the numbers. Raises KeyError or
+        TypeError."""
         kept = {k: v for k, v in values.items() if k != "agrees"}
         for name in ("expected", "measured", "uncertainty"):
             kept[name] = math.nan if kept[name] is None else float(kept[name])
@@ -135,7 +144,8 @@ def drawn(
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Reproduced: every row agrees. Not reproduced: a row is refuted. Inconclusive: else, and without any row."""
+    """Reproduced: every row agrees. Not reproduced: a row is refuted. Inconclusive: else, and
+    without any row."""
     if not rows:
         return INCONCLUSIVE
     if all(row.agrees for row in rows):

@@ -1,4 +1,5 @@
-"""The targets as one function of (x_i, i), and Tweedie's formula for the mean of x_0 from the score."""
+"""The targets as one function of (x_i, i), and Tweedie's formula for the mean of x_0 from the
+score."""
 
 from __future__ import annotations
 
@@ -21,11 +22,14 @@ ROUNDING = "rounding in float64"
 
 
 def _normal(*shape: int, index: int) -> Tensor:
-    return torch.randn(shape, generator=generator(0, "calibrate/targets", index), dtype=torch.float64)
+    return torch.randn(
+        shape, generator=generator(0, "calibrate/targets", index), dtype=torch.float64
+    )
 
 
 def imperfect(x_t: Tensor, log_snr: Tensor) -> Prediction:
-    """A predictor that is wrong in a known way: the exact noise of PLANE, a tenth too small and shifted."""
+    """A predictor that is wrong in a known way: the exact noise of PLANE, a tenth too small and
+    shifted."""
     a, s = signal_noise(log_snr)
     eps = 0.9 * PLANE.predict(x_t, log_snr).eps + 0.05
     return Prediction((x_t - s * eps) / a, eps)
@@ -43,14 +47,18 @@ def converted(name: str) -> Predictor:
 
 
 def elbo_loss(name: str, process: Table, x0: Tensor, eps: Tensor) -> float:
-    """The elbo-weighted squared error of `imperfect` in the target's own space, mean over i = 2..T, nats."""
+    """The elbo-weighted squared error of `imperfect` in the target's own space, mean over i = 2..T,
+    nats."""
     losses = []
     for i in range(2, process.steps + 1):
         log_snr = process.log_snr[i]
         a, s = signal_noise(log_snr)
         guess = imperfect(add_noise(x0, eps, log_snr), log_snr)
         error = TARGETS[name].encode(*guess, a, s) - TARGETS[name].encode(x0, eps, a, s)
-        weight = WEIGHTINGS["elbo"](TARGETS[name], process, torch.tensor([i])) / TARGETS[name].eps_scale(a, s) ** 2
+        weight = (
+            WEIGHTINGS["elbo"](TARGETS[name], process, torch.tensor([i]))
+            / TARGETS[name].eps_scale(a, s) ** 2
+        )
         losses.append(float(weight * (error**2).sum(1).mean()))
     return float(np.mean(losses))
 
@@ -73,8 +81,20 @@ def equivalent() -> list[Row]:
     x0, eps = _normal(len(a), 500, index=1), _normal(len(a), 500, index=2)
     for name, target in TARGETS.items():
         back = target.decode(target.encode(x0, eps, a, s), a * x0 + s * eps, a, s)
-        worst = max(float(((back.x0 - x0) * a).abs().max()), float(((back.eps - eps) * s).abs().max()))
-        rows.append(exact(f"error of the round trip, {name}", 0.0, worst, 1e-13, ROUNDING, n=x0.numel(), unit="of xᵢ"))
+        worst = max(
+            float(((back.x0 - x0) * a).abs().max()), float(((back.eps - eps) * s).abs().max())
+        )
+        rows.append(
+            exact(
+                f"error of the round trip, {name}",
+                0.0,
+                worst,
+                1e-13,
+                ROUNDING,
+                n=x0.numel(),
+                unit="of xᵢ",
+            )
+        )
     clean = PLANE.draw(400, generator(0, "calibrate/targets", 3))[0]
     noise = _normal(400, 2, index=4)
     known = by_snr(process, clean, noise)
@@ -82,15 +102,32 @@ def equivalent() -> list[Row]:
         found = elbo_loss(name, process, clean, noise)
         what = f"elbo loss of one predictor, as {name}"
         why = "1e-10 of its size"
-        rows.append(exact(what, known, found, 1e-10 * known, why, n=400, unit="nats", origin="½ ΔSNR |x₀ − x̂₀|²"))
+        rows.append(
+            exact(
+                what,
+                known,
+                found,
+                1e-10 * known,
+                why,
+                n=400,
+                unit="nats",
+                origin="½ ΔSNR |x₀ − x̂₀|²",
+            )
+        )
     levels = nearest(clean[:100], 17)
-    own = denoise([(slice(0, 100), imperfect)], process, levels, 17, seed=0).bound("fixed-large").nats.mean()
+    own = (
+        denoise([(slice(0, 100), imperfect)], process, levels, 17, seed=0)
+        .bound("fixed-large")
+        .nats.mean()
+    )
     for name in TARGETS:
         predictors = [(slice(0, 100), converted(name))]
         nats = denoise(predictors, process, levels, 17, seed=0).bound("fixed-large").nats.mean()
         what = f"bound of the converted predictor, as {name}"
         why, origin = "rounding through the conversion", "the predictor as it is"
-        rows.append(exact(what, own, nats, 1e-9 * float(own), why, n=100, unit="nats", origin=origin))
+        rows.append(
+            exact(what, own, nats, 1e-9 * float(own), why, n=100, unit="nats", origin=origin)
+        )
     return rows
 
 
@@ -115,12 +152,32 @@ def tweedie() -> list[Row]:
             found = TARGETS["score"].decode(score, point, a, s).x0
             what = f"E[x₀ | xᵢ = {written(x_t)}], log-SNR {written(log_snr)}, from the score"
             known = grid_mean(x_t, log_snr)
-            rows.append(exact(what, known, found, 1e-8, "grid of 20 001 points", n=20_001, origin="Bayes on a grid"))
+            rows.append(
+                exact(
+                    what,
+                    known,
+                    found,
+                    1e-8,
+                    "grid of 20 001 points",
+                    n=20_001,
+                    origin="Bayes on a grid",
+                )
+            )
         x, _ = PLANE.draw(500, generator(0, "calibrate/tweedie"))
         x = a * x + s * _normal(500, 2, index=5)
         found = TARGETS["score"].decode(PLANE.score(x, tensor(log_snr)), x, a, s).x0
         weights, means, _ = PLANE.posterior(x, tensor(log_snr))
         worst = (found - (weights[:, :, None] * means).sum(1)).abs().max()
         what = f"largest error in the plane, log-SNR {written(log_snr)}"
-        rows.append(exact(what, 0.0, worst, 1e-11, ROUNDING, n=500, origin="exact posterior mean of the mixture"))
+        rows.append(
+            exact(
+                what,
+                0.0,
+                worst,
+                1e-11,
+                ROUNDING,
+                n=500,
+                origin="exact posterior mean of the mixture",
+            )
+        )
     return rows

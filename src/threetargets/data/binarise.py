@@ -1,7 +1,8 @@
 """Binary images from grey ones: each pixel is 1 with the probability of its grey level.
 
-Static binarisation draws once, before the study; dynamic binarisation draws training images anew whenever they are seen
-(Salakhutdinov & Murray 2008; Burda et al. 2016, arXiv:1509.00519, section 5).
+Static binarisation draws once, before the study; dynamic binarisation draws training images anew
+whenever they are seen (Salakhutdinov & Murray 2008; Burda et al. 2016, arXiv:1509.00519, section
+5).
 """
 
 from __future__ import annotations

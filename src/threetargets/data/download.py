@@ -1,8 +1,9 @@
-"""One file from the internet or a mirror: resumed where it stopped, tried again while the network fails, and refused at
-once where what comes is not what was asked for.
+"""One file from the internet or a mirror: resumed where it stopped, tried again while the network
+fails, and refused at once where what comes is not what was asked for.
 
-pooch, which finds the cache folder, cannot do this: its downloads start over, it repeats a wrong digest as often as a
-broken connection, and it knows one address a file. `requests` does the talking (proxies, certificates).
+pooch, which finds the cache folder, cannot do this: its downloads start over, it repeats a wrong
+digest as often as a broken connection, and it knows one address a file. `requests` does the talking
+(proxies, certificates).
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """When to give up: `failures` in a row without a new byte, waiting `first_wait` seconds after the first and twice
-    as long after each, `longest_wait` at most; seconds to connect, and of silence, count as a failure."""
+    """When to give up: `failures` in a row without a new byte, waiting `first_wait` seconds after
+    the first and twice as long after each, `longest_wait` at most; seconds to connect, and of
+    silence, count as a failure."""
 
     failures: int = 5
     first_wait: float = 1.0
@@ -73,11 +75,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def download(file: File, addresses: Sequence[str], goal: Path, patience: Patience = PATIENCE) -> None:
-    """Put `file` at `goal`, from the first of `addresses` that serves it; `goal` is either whole or not there.
+def download(
+    file: File, addresses: Sequence[str], goal: Path, patience: Patience = PATIENCE
+) -> None:
+    """Put `file` at `goal`, from the first of `addresses` that serves it; `goal` is either whole or
+    not there.
 
-    What has come is kept in `<goal>.part`, and the next attempt (of this call or of a later one) asks for the rest.
-    Raises MissingInput where no address serves it, DataError where one serves something else, CannotWrite.
+    What has come is kept in `<goal>.part`, and the next attempt (of this call or of a later one)
+    asks for the rest. Raises MissingInput where no address serves it, DataError where one serves
+    something else, CannotWrite.
     """
     part = goal.with_name(f"{goal.name}.part")
     try:
@@ -97,13 +103,20 @@ def download(file: File, addresses: Sequence[str], goal: Path, patience: Patienc
         if error.errno == errno.ENOSPC:
             part.unlink(missing_ok=True)
         raise CannotWrite(
-            f"{goal.parent}: cannot be written ({error.strerror or error}); free space, or name another folder in"
-            " THREETARGETS_CACHE"
+            f"{goal.parent}: cannot be written ({error.strerror or error}); free space, or "
+            "name another folder in THREETARGETS_CACHE"
         ) from error
 
 
-def _fetch(file: File, addresses: Sequence[str], goal: Path, part: Path, patience: Patience) -> None:
-    alive, why, failures, most = list(addresses), dict.fromkeys(addresses, "not asked"), 0, _size(part)
+def _fetch(
+    file: File, addresses: Sequence[str], goal: Path, part: Path, patience: Patience
+) -> None:
+    alive, why, failures, most = (
+        list(addresses),
+        dict.fromkeys(addresses, "not asked"),
+        0,
+        _size(part),
+    )
     while alive and failures < patience.failures:
         for address in list(alive):
             try:
@@ -126,8 +139,9 @@ def _fetch(file: File, addresses: Sequence[str], goal: Path, part: Path, patienc
             time.sleep(wait)
     said = "; ".join(f"{address}: {reason}" for address, reason in why.items())
     raise MissingInput(
-        f"{file.path}: could not be downloaded ({said}); try again later, the part that came is kept, or name a mirror"
-        " (a folder or http address) in data.mirror or THREETARGETS_MIRROR"
+        f"{file.path}: could not be downloaded ({said}); try again later, the part that came "
+        "is kept, or name a mirror (a folder or http address) in data.mirror or "
+        "THREETARGETS_MIRROR"
     )
 
 
@@ -136,8 +150,8 @@ def _size(path: Path) -> int:
 
 
 def _receive(file: File, address: str, part: Path, patience: Patience) -> None:
-    """Append to `part` what it lacks, or write it anew where the server cannot resume. Raises _Broken, _Refused,
-    DataError."""
+    """Append to `part` what it lacks, or write it anew where the server cannot resume. Raises
+    _Broken, _Refused, DataError."""
     import requests
 
     have = _size(part)
@@ -151,7 +165,9 @@ def _receive(file: File, address: str, part: Path, patience: Patience) -> None:
         with requests.get(
             address, headers=headers, stream=True, timeout=(patience.connect, patience.silence)
         ) as answer:
-            resumed = _check(file, address, answer.status_code, dict(answer.headers.lower_items()), have)
+            resumed = _check(
+                file, address, answer.status_code, dict(answer.headers.lower_items()), have
+            )
             _write(file, address, answer.raw, part, have if resumed else 0)
     except requests.RequestException as error:
         raise _Broken(_cause(error)) from None
@@ -160,7 +176,8 @@ def _receive(file: File, address: str, part: Path, patience: Patience) -> None:
 
 
 def _check(file: File, address: str, status: int, headers: dict[str, str], have: int) -> bool:
-    """Whether the answer is the rest of the file (True) or all of it. Raises _Broken, _Refused, DataError."""
+    """Whether the answer is the rest of the file (True) or all of it. Raises _Broken, _Refused,
+    DataError."""
     if status in TRANSIENT or status >= 500:
         raise _Broken(f"HTTP {status}")
     if status == 416:  # the range that is left is not there: the file is shorter than it should be
@@ -168,7 +185,9 @@ def _check(file: File, address: str, status: int, headers: dict[str, str], have:
     if status not in (200, 206):
         raise _Refused(f"HTTP {status}")
     if headers.get("content-type", "").startswith("text/html"):
-        raise _wrong(file, address, "a web page (HTML); a login page or proxy may answer in its place")
+        raise _wrong(
+            file, address, "a web page (HTML); a login page or proxy may answer in its place"
+        )
     ranged = headers.get("content-range", "")
     if status == 206 and not ranged.startswith(f"bytes {have}-"):
         raise _Broken(f"asked for bytes from {have}, got {ranged or 'no range'}")
@@ -188,7 +207,8 @@ def _write(file: File, address: str, body: Any, part: Path, start: int) -> None:
         out.seek(start)
         out.truncate()
         try:
-            # Not iter_content: a server that calls a .gz file gzip-encoded would have it unpacked on the way.
+            # Not iter_content: a server that calls a .gz file gzip-encoded would have it unpacked
+            # on the way.
             while chunk := body.read1(CHUNK, decode_content=False):
                 done += len(chunk)
                 if done > file.size:
@@ -210,8 +230,8 @@ def _write(file: File, address: str, body: Any, part: Path, start: int) -> None:
 
 
 def _accept(file: File, address: str, goal: Path, part: Path, resumed: bool) -> None:
-    """Move the whole file to its place. A wrong digest is final, for asking again would bring the same; unless its
-    parts came at different times, which then may not belong together."""
+    """Move the whole file to its place. A wrong digest is final, for asking again would bring the
+    same; unless its parts came at different times, which then may not belong together."""
     found = digest(part)
     if found != file.sha256:
         with part.open("rb") as start:
@@ -219,7 +239,9 @@ def _accept(file: File, address: str, goal: Path, part: Path, resumed: bool) -> 
         part.unlink()
         if resumed:
             raise _Broken("the parts do not make the file that was asked for; from the beginning")
-        raise _wrong(file, address, "a web page (HTML)" if page else f"a file with SHA-256 {found[:16]}...")
+        raise _wrong(
+            file, address, "a web page (HTML)" if page else f"a file with SHA-256 {found[:16]}..."
+        )
     with part.open("rb") as whole:
         os.fsync(whole.fileno())
     part.replace(goal)
@@ -228,8 +250,8 @@ def _accept(file: File, address: str, goal: Path, part: Path, resumed: bool) -> 
 
 def _wrong(file: File, address: str, found: str) -> DataError:
     return DataError(
-        f"{file.path}: {address} sent {found}; expected SHA-256 {file.sha256[:16]}...; fetch the file yourself and name"
-        " its folder in data.mirror or THREETARGETS_MIRROR"
+        f"{file.path}: {address} sent {found}; expected SHA-256 {file.sha256[:16]}...; fetch "
+        "the file yourself and name its folder in data.mirror or THREETARGETS_MIRROR"
     )
 
 
@@ -241,4 +263,6 @@ def _cause(error: Exception) -> str:
     inner = error
     while inner.__cause__ or inner.__context__:
         inner = inner.__cause__ or inner.__context__  # type: ignore[assignment]
-    return str(getattr(inner, "strerror", "") or inner or type(error).__name__).splitlines()[0][:120]
+    return str(getattr(inner, "strerror", "") or inner or type(error).__name__).splitlines()[0][
+        :120
+    ]

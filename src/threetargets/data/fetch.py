@@ -1,9 +1,10 @@
-"""Where the files of a data set are: in the cache, in a mirror, or at their public addresses; each checked by digest.
+"""Where the files of a data set are: in the cache, in a mirror, or at their public addresses; each
+checked by digest.
 
 A mirror is a folder or an http address that holds the files under their `File.path`, for example
-mnist/train-images-idx3-ubyte.gz. `data.mirror` of the study names it, or else THREETARGETS_MIRROR; it takes the place
-of the public addresses. What is downloaded lies in the cache, the user's cache folder or THREETARGETS_CACHE, in the
-same layout: a copy of the cache is a mirror.
+mnist/train-images-idx3-ubyte.gz. `data.mirror` of the study names it, or else THREETARGETS_MIRROR;
+it takes the place of the public addresses. What is downloaded lies in the cache, the user's cache
+folder or THREETARGETS_CACHE, in the same layout: a copy of the cache is a mirror.
 """
 
 from __future__ import annotations
@@ -43,9 +44,11 @@ def addresses(file: File, mirror: str | None) -> tuple[str, ...]:
 def obtain(
     name: str, layouts: Sequence[Layout], mirror: str | None = None, patience: Patience = PATIENCE
 ) -> list[tuple[File, Path]]:
-    """The files of the first layout that can be had, each with the path of a copy whose digest is right.
+    """The files of the first layout that can be had, each with the path of a copy whose digest is
+    right.
 
-    Raises MissingInput where a file is nowhere to be had, DataError where one has another digest, CannotWrite.
+    Raises MissingInput where a file is nowhere to be had, DataError where one has another digest,
+    CannotWrite.
     """
     mirror = mirror_of(mirror)
     if mirror and not is_address(mirror):
@@ -62,13 +65,17 @@ def obtain(
             for file in layout:
                 goal = here / file.path
                 if goal.exists() and not is_whole(file, goal):
-                    say(f"{goal}: damaged, not the file with SHA-256 {file.sha256[:16]}...; downloading it again")
+                    say(
+                        f"{goal}: damaged, not the file with SHA-256 {file.sha256[:16]}...; "
+                        "downloading it again"
+                    )
                 download(file, addresses(file, mirror), goal, patience)
             return [(file, here / file.path) for file in layout]
         except MissingInput as error:
             missing = missing or error
     raise missing or MissingInput(
-        f"data set {name}: has no public address; name a mirror (a folder or http address) in data.mirror or {MIRROR}"
+        f"data set {name}: has no public address; name a mirror (a folder or http address) in "
+        f"data.mirror or {MIRROR}"
     )
 
 
@@ -78,18 +85,23 @@ def _from_folder(name: str, layouts: Sequence[Layout], folder: Path) -> list[tup
             break
     else:
         lacking = " or ".join(
-            ", ".join(file.path for file in layout if not (folder / file.path).exists()) for layout in layouts
+            ", ".join(file.path for file in layout if not (folder / file.path).exists())
+            for layout in layouts
         )
-        raise MissingInput(f"{folder}: the mirror of data set {name} lacks {lacking}; copy it there")
+        raise MissingInput(
+            f"{folder}: the mirror of data set {name} lacks {lacking}; copy it there"
+        )
     for file in layout:
         path = folder / file.path
         try:
             found = digest(path)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable or copy it again") from None
+            raise DataError(
+                f"{path}: cannot be read ({error.strerror}); make it readable or copy it again"
+            ) from None
         if found != file.sha256:
             raise DataError(
-                f"{path}: has SHA-256 {found[:16]}..., expected {file.sha256[:16]}...; it is damaged or another file:"
-                " copy it again"
+                f"{path}: has SHA-256 {found[:16]}..., expected {file.sha256[:16]}...; it is "
+                "damaged or another file: copy it again"
             )
     return [(file, folder / file.path) for file in layout]

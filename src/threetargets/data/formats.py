@@ -1,4 +1,5 @@
-"""The file formats of the data sets. None of them runs code (no pickle), and nothing is unpacked onto the disk."""
+"""The file formats of the data sets. None of them runs code (no pickle), and nothing is unpacked
+onto the disk."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ def unzipped(path: Path) -> bytes:
 
 
 def idx(path: Path) -> np.ndarray:
-    """An array of unsigned bytes in the IDX format of MNIST: two zero bytes, type 8, the number of axes, their lengths
-    as big-endian 32-bit numbers, the values."""
+    """An array of unsigned bytes in the IDX format of MNIST: two zero bytes, type 8, the number of
+    axes, their lengths as big-endian 32-bit numbers, the values."""
     raw = unzipped(path)
     if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
         raise DataError(f"{path}: not an IDX file of unsigned bytes")
@@ -50,16 +51,20 @@ def amat(path: Path, dims: int) -> np.ndarray:
 
 
 def cifar(path: Path, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 3, 32, 32) and labels (N,) of CIFAR-10's binary version: one byte of label and 3072 of pixels each."""
+    """Images (N, 3, 32, 32) and labels (N,) of CIFAR-10's binary version: one byte of label and
+    3072 of pixels each."""
     if len(raw) % (1 + CIFAR_IMAGE):
-        raise DataError(f"{path}: expected records of {1 + CIFAR_IMAGE} bytes, found {len(raw)} bytes")
+        raise DataError(
+            f"{path}: expected records of {1 + CIFAR_IMAGE} bytes, found {len(raw)} bytes"
+        )
     rows = np.frombuffer(raw, np.uint8).reshape(-1, 1 + CIFAR_IMAGE)
     return rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0]
 
 
 def members(path: Path, names: Sequence[str]) -> list[bytes]:
-    """The contents of exactly these files of a .tar.gz archive, read into memory: no name in it becomes a path, so
-    neither `../` nor links lead anywhere. Raises DataError where one is missing or no plain file."""
+    """The contents of exactly these files of a .tar.gz archive, read into memory: no name in it
+    becomes a path, so neither `../` nor links lead anywhere. Raises DataError where one is missing
+    or no plain file."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -1,4 +1,5 @@
-"""The files of the data sets: public addresses, sizes and SHA-256 digests, in every form in which they are distributed.
+"""The files of the data sets: public addresses, sizes and SHA-256 digests, in every form in which
+they are distributed.
 
 A layout without addresses is read from mirrors only.
 """
@@ -15,22 +16,39 @@ Layout = tuple[File, ...]
 def _files(folder: str, homes: Sequence[str], known: dict[str, tuple[int, str]]) -> Layout:
     """Files of one folder, each at all of its public homes; `known` is size and SHA-256 of each."""
     return tuple(
-        File(path=f"{folder}/{name}", size=size, sha256=sha, addresses=tuple(f"{home}/{name}" for home in homes))
+        File(
+            path=f"{folder}/{name}",
+            size=size,
+            sha256=sha,
+            addresses=tuple(f"{home}/{name}" for home in homes),
+        )
         for name, (size, sha) in known.items()
     )
 
 
 MNIST = _files(
     "mnist",
-    ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    (
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        "https://storage.googleapis.com/cvdf-datasets/mnist",
+    ),
     {
         "train-images-idx3-ubyte.gz": (
             9912422,
             "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         ),
-        "train-labels-idx1-ubyte.gz": (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-        "t10k-images-idx3-ubyte.gz": (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-        "t10k-labels-idx1-ubyte.gz": (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        "train-labels-idx1-ubyte.gz": (
+            28881,
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            1648877,
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            4542,
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
     },
 )
 FASHION = _files(
@@ -44,14 +62,25 @@ FASHION = _files(
             26421880,
             "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         ),
-        "train-labels-idx1-ubyte.gz": (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-        "t10k-images-idx3-ubyte.gz": (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-        "t10k-labels-idx1-ubyte.gz": (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        "train-labels-idx1-ubyte.gz": (
+            29515,
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            4422102,
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            5148,
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
     },
 )
 AMAT = _files(
     "binarized-mnist",
-    ("https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist",),  # the only public home that is known
+    (
+        "https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist",
+    ),  # the only public home that is known
     {
         "binarized_mnist_train.amat": (
             78400000,
@@ -75,8 +104,14 @@ AMAT_GZ = _files(  # as mirrors keep it
             2196952,
             "af247bd6075cf9adc4715459dcd5f13eaa99a2c92d8d81379a05da94770b6c0e",
         ),
-        "binarized_mnist_valid.amat.gz": (439620, "533b71bc0198f4d73c54ae5fe6c96fc08dc3cf1b3fae24c5521dbc0452507e38"),
-        "binarized_mnist_test.amat.gz": (416802, "32a3c54d03504632bf9f131b4a148c7567aa6fc87da017049b044bdc14c2a0f2"),
+        "binarized_mnist_valid.amat.gz": (
+            439620,
+            "533b71bc0198f4d73c54ae5fe6c96fc08dc3cf1b3fae24c5521dbc0452507e38",
+        ),
+        "binarized_mnist_test.amat.gz": (
+            416802,
+            "32a3c54d03504632bf9f131b4a148c7567aa6fc87da017049b044bdc14c2a0f2",
+        ),
     },
 )
 CIFAR = _files(

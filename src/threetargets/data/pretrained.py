@@ -1,4 +1,5 @@
-"""The weights of Inception v3, by whose features FID and its kin are published: where they are, and their digests."""
+"""The weights of Inception v3, by whose features FID and its kin are published: where they are, and
+their digests."""
 
 from __future__ import annotations
 
@@ -30,8 +31,9 @@ LAYOUTS = ((STANDARD,), (FEATURES_ONLY,))
 
 
 def obtain(named: str | None, mirror: str | None = None) -> Path:
-    """The weights' file, checked: the one that `named` (`evaluation.inception`) or THREETARGETS_INCEPTION names, else
-    one from the mirror, the cache or the public address, as data files are had.
+    """The weights' file, checked: the one that `named` (`evaluation.inception`) or
+    THREETARGETS_INCEPTION names, else one from the mirror, the cache or the public address, as data
+    files are had.
 
     Raises MissingInput, and DataError where it is neither of the two files that are known.
     """
@@ -43,10 +45,13 @@ def obtain(named: str | None, mirror: str | None = None) -> Path:
         found = download.digest(path)
     except OSError as error:
         raise MissingInput(
-            f"{path}: Inception's weights cannot be read ({error.strerror}); correct evaluation.inception or {VARIABLE}"
+            f"{path}: Inception's weights cannot be read ({error.strerror}); correct "
+            f"evaluation.inception or {VARIABLE}"
         ) from None
     known = {file.sha256: file for (file,) in LAYOUTS}
     if found not in known:
-        wanted = " or ".join(f"{file.sha256[:16]}... ({Path(file.path).name})" for file in known.values())
+        wanted = " or ".join(
+            f"{file.sha256[:16]}... ({Path(file.path).name})" for file in known.values()
+        )
         raise DataError(f"{path}: has SHA-256 {found[:16]}..., expected {wanted}; copy it again")
     return path

@@ -1,8 +1,8 @@
 """Where images come from: one entry for each data set, checked by digest.
 
-To add a data set, add one `Source` to `SOURCES`: what is known of it, its files in the forms in which they are
-distributed (`layouts`), and a function that reads them. What can be read is in formats.py, how files are found, fetched
-and checked in fetch.py.
+To add a data set, add one `Source` to `SOURCES`: what is known of it, its files in the forms in
+which they are distributed (`layouts`), and a function that reads them. What can be read is in
+formats.py, how files are found, fetched and checked in fetch.py.
 """
 
 from __future__ import annotations
@@ -24,11 +24,15 @@ from threetargets.errors import ConfigError, DataError
 Had = Sequence[tuple[File, Path]]
 Splits = tuple[str, ...]
 WHOLE: Splits = ("test", "validation", "train")
-OFFICIAL: Splits = ("validation", "train")  # of the official training images; the official test images are apart
+OFFICIAL: Splits = (
+    "validation",
+    "train",
+)  # of the official training images; the official test images are apart
 
 
 class Arrays(NamedTuple):
-    """A whole data set: grey levels uint8 (N, C, H, W), labels int64 (N,), and the files that they were read from."""
+    """A whole data set: grey levels uint8 (N, C, H, W), labels int64 (N,), and the files that they
+    were read from."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -39,9 +43,10 @@ class Arrays(NamedTuple):
 class Source:
     """What is known of a data set before it is read.
 
-    `digest` is `arrays_digest` of all its images and labels, in the order of its files. `pools` says how many of them,
-    in that order, may go into which splits: the official test images into the test split and no other. Within a pool
-    the splits are cut in the order given, so that a study with fewer training images keeps the other splits.
+    `digest` is `arrays_digest` of all its images and labels, in the order of its files. `pools`
+    says how many of them, in that order, may go into which splits: the official test images into
+    the test split and no other. Within a pool the splits are cut in the order given, so that a
+    study with fewer training images keeps the other splits.
     """
 
     name: str
@@ -57,11 +62,14 @@ class Source:
     installed: Callable[[], Path] | None = None  # its file, where a package ships it
     layouts: tuple[Layout, ...] = ()  # else: the first one that can be had is read
     read: Callable[[Had], tuple[np.ndarray, np.ndarray]]
-    resampled: bool = False  # read as 256 grey levels, the probabilities of levels 1: see binarise.py
+    resampled: bool = (
+        False  # read as 256 grey levels, the probabilities of levels 1: see binarise.py
+    )
 
 
 def arrays_digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 over type, shape and values of both arrays: the same on every machine, however the file is compressed."""
+    """SHA-256 over type, shape and values of both arrays: the same on every machine, however the
+    file is compressed."""
     sha = hashlib.sha256()
     for array in (images, labels):
         sha.update(f"{array.dtype.str}{array.shape}".encode())
@@ -105,11 +113,15 @@ def _cifar(had: Had) -> tuple[np.ndarray, np.ndarray]:
         parts = [formats.cifar(path, raw) for raw in formats.members(path, listing.CIFAR_MEMBERS)]
     else:
         parts = [formats.cifar(path, formats.unzipped(path)) for _, path in had]
-    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+    return np.concatenate([images for images, _ in parts]), np.concatenate(
+        [labels for _, labels in parts]
+    )
 
 
 DIGITS = tuple("0123456789")
-MNIST_CITATION = "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits, 1998"
+MNIST_CITATION = (
+    "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits, 1998"
+)
 
 SOURCES: dict[str, Source] = {
     "digits": Source(
@@ -121,8 +133,11 @@ SOURCES: dict[str, Source] = {
         pools=((1797, WHOLE),),
         digest="3bdcbf898d4e4ae2f3de959032fd61698f9cfd69ee85a8f024b3c115d56ec81a",
         licence="CC BY 4.0",
-        citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (test set), UCI Machine"
-        " Learning Repository, 1998, doi:10.24432/C50P49; the copy that scikit-learn ships",
+        citation=(
+            "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits (test set), "
+            "UCI Machine Learning Repository, 1998, doi:10.24432/C50P49; the copy that "
+            "scikit-learn ships"
+        ),
         home="scikit-learn",
         installed=_digits_file,
         read=_digits,
@@ -150,8 +165,10 @@ SOURCES: dict[str, Source] = {
         pools=((60000, OFFICIAL), (10000, ("test",))),
         digest="c796fdc7928c3c94b2a6943b4a08cbd6d4d739dd06190a77a6d97acc4c963401",
         licence="CC BY-SA 3.0",
-        citation=f"{MNIST_CITATION}; binarised at random, training images anew whenever they are seen (Burda, Grosse,"
-        " Salakhutdinov 2016, arXiv:1509.00519)",
+        citation=(
+            f"{MNIST_CITATION}; binarised at random, training images anew whenever they "
+            "are seen (Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519)"
+        ),
         home="http://yann.lecun.com/exdb/mnist",
         layouts=(listing.MNIST,),
         read=_idx,
@@ -166,9 +183,11 @@ SOURCES: dict[str, Source] = {
         pools=((50000, ("train",)), (10000, ("validation",)), (10000, ("test",))),
         digest="e56548534d2185c23b0c071cde24c4a0726f61bca217001f8ea307ffc1de7120",
         licence="not stated; made from MNIST",
-        citation="H. Larochelle, I. Murray: The Neural Autoregressive Distribution Estimator, AISTATS 2011; binarised"
-        " at random, once, from MNIST as in R. Salakhutdinov, I. Murray: On the Quantitative Analysis of Deep Belief"
-        " Networks, ICML 2008",
+        citation=(
+            "H. Larochelle, I. Murray: The Neural Autoregressive Distribution Estimator, "
+            "AISTATS 2011; binarised at random, once, from MNIST as in R. Salakhutdinov, "
+            "I. Murray: On the Quantitative Analysis of Deep Belief Networks, ICML 2008"
+        ),
         home="https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist",
         layouts=(listing.AMAT, listing.AMAT_GZ),
         read=_amat,
@@ -195,7 +214,18 @@ SOURCES: dict[str, Source] = {
         shape=(3, 32, 32),
         levels=256,
         classes=10,
-        class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        class_names=(
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
+        ),
         pools=((50000, OFFICIAL), (10000, ("test",))),
         digest="848065edd20119ce71b9febcba2823bc628e0ce25208574cbdd21d6f401daae0",
         licence="not stated; free to use with its citation",
@@ -210,15 +240,17 @@ SOURCES: dict[str, Source] = {
 def find(name: str) -> Source:
     """The entry of that name. Raises ConfigError naming those that exist."""
     if name not in SOURCES:
-        raise ConfigError(f"data.name: unknown data set {name!r}; expected one of {', '.join(sorted(SOURCES))}")
+        raise ConfigError(
+            f"data.name: unknown data set {name!r}; expected one of {', '.join(sorted(SOURCES))}"
+        )
     return SOURCES[name]
 
 
 def read(source: Source, mirror: str | None = None, patience: Patience = PATIENCE) -> Arrays:
     """All images and labels of a source, fetched where they are not here, and checked.
 
-    Raises MissingInput where its files are nowhere to be had, DataError where they are not those that the entry
-    describes, CannotWrite where the cache takes no more.
+    Raises MissingInput where its files are nowhere to be had, DataError where they are not those
+    that the entry describes, CannotWrite where the cache takes no more.
     """
     if source.installed:
         path = source.installed()
@@ -230,16 +262,24 @@ def read(source: Source, mirror: str | None = None, patience: Patience = PATIENC
     total = sum(count for count, _ in source.pools)
     if images.shape != (total, *source.shape) or labels.shape != (total,):
         expected = f"images {(total, *source.shape)} and labels ({total},)"
-        raise DataError(f"data set {source.name}: expected {expected}, found {images.shape} and {labels.shape}")
+        raise DataError(
+            f"data set {source.name}: expected {expected}, found {images.shape} and {labels.shape}"
+        )
     digest = arrays_digest(images, labels)
     if digest != source.digest:
         raise DataError(
-            f"data set {source.name}: SHA-256 of its arrays is {digest[:16]}..., expected {source.digest[:16]}...;"
-            " the files are not those that this study names: fetch or install them again"
+            f"data set {source.name}: SHA-256 of its arrays is {digest[:16]}..., expected "
+            f"{source.digest[:16]}...; the files are not those that this study names: fetch or "
+            "install them again"
         )
-    # The public home, not the place that they were had from: a study prepared from a mirror is the same study.
+    # The public home, not the place that they were had from: a study prepared from a mirror is the
+    # same study.
     files = [
-        {"name": Path(f.path).name, "sha256": f.sha256, "from": f.addresses[0] if f.addresses else source.home}
+        {
+            "name": Path(f.path).name,
+            "sha256": f.sha256,
+            "from": f.addresses[0] if f.addresses else source.home,
+        }
         for f, _ in had
     ]
     return Arrays(images, labels, files)

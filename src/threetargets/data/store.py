@@ -1,4 +1,5 @@
-"""The arrays of a study on disk: a fixed split, written whole, read only where it is what the manifest names."""
+"""The arrays of a study on disk: a fixed split, written whole, read only where it is what the
+manifest names."""
 
 from __future__ import annotations
 
@@ -80,11 +81,12 @@ def manifest_path(study: Study) -> Path:
 
 
 def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
-    """Indices of each split: a permutation of each pool, drawn from the stream (0, "split/<name>") or
-    (0, "split/<name>/<first of the pool's splits>") where there are several, and cut into the pool's splits.
+    """Indices of each split: a permutation of each pool, drawn from the stream (0, "split/<name>")
+    or (0, "split/<name>/<first of the pool's splits>") where there are several, and cut into the
+    pool's splits.
 
-    It depends on the data set alone, never on a run's seed. Raises ConfigError where the splits are larger than the
-    pool that they come from.
+    It depends on the data set alone, never on a run's seed. Raises ConfigError where the splits are
+    larger than the pool that they come from.
     """
     wanted, first = split.model_dump(), 0
     found: dict[str, np.ndarray] = {}
@@ -93,8 +95,14 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
             sizes = " + ".join(str(wanted[part]) for part in grid.SPLITS if part in parts)
             asked = f"{sizes} = {sum(wanted[part] for part in parts)}" if len(parts) > 1 else sizes
             several = len(source.pools) > 1
-            has = f"{total} for {' and '.join(p for p in grid.SPLITS if p in parts)}" if several else str(total)
-            raise ConfigError(f"data.split: {asked} images, but {source.name} has {has}; make the splits smaller")
+            has = (
+                f"{total} for {' and '.join(p for p in grid.SPLITS if p in parts)}"
+                if several
+                else str(total)
+            )
+            raise ConfigError(
+                f"data.split: {asked} images, but {source.name} has {has}; make the splits smaller"
+            )
         purpose = f"split/{source.name}" + (f"/{parts[0]}" if len(source.pools) > 1 else "")
         order = first + torch.randperm(total, generator=streams.generator(0, purpose)).numpy()
         ends = np.cumsum([wanted[part] for part in parts])
@@ -103,13 +111,17 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
     return found
 
 
-def write(study: Study, source: Source, images: np.ndarray, labels: np.ndarray, provenance: dict[str, Any]) -> Manifest:
-    """Write the splits and, last, the manifest that names them. The same input gives the same bytes. Raises
-    ConfigError, CannotWrite."""
+def write(
+    study: Study, source: Source, images: np.ndarray, labels: np.ndarray, provenance: dict[str, Any]
+) -> Manifest:
+    """Write the splits and, last, the manifest that names them. The same input gives the same
+    bytes. Raises ConfigError, CannotWrite."""
     stored = {}
     for split, index in split_indices(source, study.data.split).items():
         levels = images[index]
-        if source.resampled and split != "train":  # training images stay grey: they are drawn anew in the loop
+        if (
+            source.resampled and split != "train"
+        ):  # training images stay grey: they are drawn anew in the loop
             levels = _binarised(torch.from_numpy(levels), split).numpy()
         files.write_arrays(split_path(study, split), images=levels, labels=labels[index])
         stored[split] = Stored(len(index), arrays_digest(levels, labels[index]))
@@ -122,7 +134,8 @@ def write(study: Study, source: Source, images: np.ndarray, labels: np.ndarray, 
         resampled=source.resampled,
         digest="",
         splits={split: stored[split] for split in grid.SPLITS},
-        source={"digest": source.digest, "licence": source.licence, "citation": source.citation} | provenance,
+        source={"digest": source.digest, "licence": source.licence, "citation": source.citation}
+        | provenance,
     )
     manifest = replace(manifest, digest=manifest.content_digest())
     files.write_json(manifest_path(study), asdict(manifest))
@@ -132,8 +145,8 @@ def write(study: Study, source: Source, images: np.ndarray, labels: np.ndarray, 
 def load_manifest(study: Study) -> Manifest:
     """The manifest of the study's data.
 
-    Raises MissingInput, and DataError where it is damaged or was written for another data set or split than the
-    study names.
+    Raises MissingInput, and DataError where it is damaged or was written for another data set or
+    split than the study names.
     """
     path = manifest_path(study)
     values = files.read_json(path)
@@ -147,26 +160,35 @@ def load_manifest(study: Study) -> Manifest:
     if not whole:
         raise DataError(f"{path}: damaged, not a whole manifest with its own digest; {AGAIN}")
     wanted = {"name": study.data.name, **study.data.split.model_dump()}
-    found = {"name": manifest.name, **{split: stored.n for split, stored in manifest.splits.items()}}
+    found = {
+        "name": manifest.name,
+        **{split: stored.n for split, stored in manifest.splits.items()},
+    }
     for key, value in wanted.items():
         if found[key] != value:
-            raise DataError(f"{path}: written for {key} = {found[key]}, the study says {value}; {AGAIN}")
+            raise DataError(
+                f"{path}: written for {key} = {found[key]}, the study says {value}; {AGAIN}"
+            )
     return manifest
 
 
 def load_split(study: Study, split: str) -> Images:
-    """The images, as levels 0..K-1, and labels of one split. Training images that are stored grey are binarised once,
-    the same in every call.
+    """The images, as levels 0..K-1, and labels of one split. Training images that are stored grey
+    are binarised once, the same in every call.
 
     Raises MissingInput, and DataError where the file is not the one that the manifest names.
     """
     manifest, found = load_manifest(study), _load(study, split)
-    return replace(found, images=_binarised(found.images, split)) if manifest.resampled and split == "train" else found
+    return (
+        replace(found, images=_binarised(found.images, split))
+        if manifest.resampled and split == "train"
+        else found
+    )
 
 
 def load_training(study: Study) -> tuple[Images, Resample | None]:
-    """The training split as it is stored, and how the loop draws levels from a batch of it, or None where it holds
-    levels. Raises as `load_split` does."""
+    """The training split as it is stored, and how the loop draws levels from a batch of it, or None
+    where it holds levels. Raises as `load_split` does."""
     return _load(study, "train"), binarise.draw if load_manifest(study).resampled else None
 
 
@@ -177,6 +199,11 @@ def _binarised(grey: Tensor, split: str) -> Tensor:
 def _load(study: Study, split: str) -> Images:
     wanted, path = load_manifest(study).splits[split].digest, split_path(study, split)
     arrays = files.read_arrays(path)
-    if set(arrays) != {"images", "labels"} or arrays_digest(arrays["images"], arrays["labels"]) != wanted:
-        raise DataError(f"{path}: not the arrays that manifest.json names (SHA-256 {wanted[:16]}...); {AGAIN}")
+    if (
+        set(arrays) != {"images", "labels"}
+        or arrays_digest(arrays["images"], arrays["labels"]) != wanted
+    ):
+        raise DataError(
+            f"{path}: not the arrays that manifest.json names (SHA-256 {wanted[:16]}...); {AGAIN}"
+        )
     return Images(torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"]))

@@ -1,1 +1,2 @@
-"""The diffusion process and what is done with it: schedules, kernels, targets, weightings, samplers, guidance."""
+"""The diffusion process and what is done with it: schedules, kernels, targets, weightings,
+samplers, guidance."""

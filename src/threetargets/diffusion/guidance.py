@@ -1,8 +1,8 @@
 """Guidance on one axis: score_gamma = score_u + gamma (score_c - score_u).
 
-gamma = 0 is unconditional, gamma = 1 Bayes, for both kinds. (Ho & Salimans 2022, arXiv:2207.12598, write w = gamma - 1;
-Dhariwal & Nichol 2021, arXiv:2105.05233, scale the classifier's gradient by gamma.) Guidance acts on eps = -s score,
-before any clipping.
+gamma = 0 is unconditional, gamma = 1 Bayes, for both kinds. (Ho & Salimans 2022, arXiv:2207.12598,
+write w = gamma - 1; Dhariwal & Nichol 2021, arXiv:2105.05233, scale the classifier's gradient by
+gamma.) Guidance acts on eps = -s score, before any clipping.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def classifier_free(model: Conditional, labels: Tensor, null: int, gamma: float)
     return guided
 
 
-def log_probability_gradient(classifier: LogProbability, labels: Tensor, x_t: Tensor, log_snr: Tensor) -> Tensor:
+def log_probability_gradient(
+    classifier: LogProbability, labels: Tensor, x_t: Tensor, log_snr: Tensor
+) -> Tensor:
     """grad_x log p(y | x_t) at x_t, in the dtype of x_t."""
     with torch.enable_grad():
         x = x_t.detach().requires_grad_(True)
@@ -53,9 +55,11 @@ def log_probability_gradient(classifier: LogProbability, labels: Tensor, x_t: Te
         return torch.autograd.grad(chosen, x)[0]
 
 
-def by_classifier(model: Conditional, classifier: LogProbability, labels: Tensor, null: int, gamma: float) -> Predictor:
-    """eps_u - gamma s grad_x log p(y | x_t): the null label's branch guided by a classifier that sees x_t and its
-    noise level."""
+def by_classifier(
+    model: Conditional, classifier: LogProbability, labels: Tensor, null: int, gamma: float
+) -> Predictor:
+    """eps_u - gamma s grad_x log p(y | x_t): the null label's branch guided by a classifier that
+    sees x_t and its noise level."""
     nulls = torch.full_like(labels, null)
 
     def guided(x_t: Tensor, log_snr: Tensor) -> Prediction:

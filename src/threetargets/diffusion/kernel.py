@@ -1,8 +1,9 @@
-"""Gaussian kernels of the forward process as functions of log-SNR, in float64 and without cancellation.
+"""Gaussian kernels of the forward process as functions of log-SNR, in float64 and without
+cancellation.
 
-With l = log(a^2 / s^2): a^2 = sigmoid(l), s^2 = sigmoid(-l). Clean data has l = +inf, a = 1, s = 0. Between a noise
-level t and a cleaner one s (l_s > l_t), SNR_t / SNR_s = exp(l_t - l_s) gives every constant through expm1
-(Kingma et al. 2021, arXiv:2107.00630, appendix A).
+With l = log(a^2 / s^2): a^2 = sigmoid(l), s^2 = sigmoid(-l). Clean data has l = +inf, a = 1, s = 0.
+Between a noise level t and a cleaner one s (l_s > l_t), SNR_t / SNR_s = exp(l_t - l_s) gives every
+constant through expm1 (Kingma et al. 2021, arXiv:2107.00630, appendix A).
 """
 
 from __future__ import annotations
@@ -38,17 +39,26 @@ def transition_variance(log_snr_s: Tensor, log_snr_t: Tensor) -> Tensor:
 
 
 def posterior(log_snr_s: Tensor, log_snr_t: Tensor) -> Posterior:
-    """The constants of q(x_s | x_0, x_t), s cleaner than t; s may be clean data (log_snr = inf: A = 1, B = C = 0).
+    """The constants of q(x_s | x_0, x_t), s cleaner than t; s may be clean data (log_snr = inf: A =
+    1, B = C = 0).
 
-    A = a_s (1 - alpha) / s_t^2 = -a_s expm1(l_t - l_s); B = sqrt(alpha) s_s^2 / s_t^2 = (a_s / a_t) exp(l_t - l_s);
-    C = (1 - alpha) s_s^2 / s_t^2 = -s_s^2 expm1(l_t - l_s). (Ho et al. 2020, arXiv:2006.11239, eq. 7.)
+    A = a_s (1 - alpha) / s_t^2 = -a_s expm1(l_t - l_s); B = sqrt(alpha) s_s^2 / s_t^2 = (a_s / a_t)
+    exp(l_t - l_s); C = (1 - alpha) s_s^2 / s_t^2 = -s_s^2 expm1(l_t - l_s). (Ho et al. 2020,
+    arXiv:2006.11239, eq. 7.)
     """
     a_s, s_s = signal_noise(log_snr_s)
     a_t, _ = signal_noise(log_snr_t)
     ratio = log_snr_t - log_snr_s
-    return Posterior(-a_s * torch.expm1(ratio), a_s / a_t * torch.exp(ratio), -(s_s**2) * torch.expm1(ratio))
+    return Posterior(
+        -a_s * torch.expm1(ratio), a_s / a_t * torch.exp(ratio), -(s_s**2) * torch.expm1(ratio)
+    )
 
 
 def like(values: Tensor, x: Tensor) -> Tensor:
-    """Per-example values (B,) or one value () shaped so that they broadcast over x of shape (B, ...), in x's dtype."""
-    return values.to(x).reshape(values.shape + (1,) * (x.ndim - values.ndim)) if values.ndim else values.to(x)
+    """Per-example values (B,) or one value () shaped so that they broadcast over x of shape (B,
+    ...), in x's dtype."""
+    return (
+        values.to(x).reshape(values.shape + (1,) * (x.ndim - values.ndim))
+        if values.ndim
+        else values.to(x)
+    )

@@ -1,4 +1,5 @@
-"""From a network to what samplers, guidance and bounds ask for: the prediction (x0, eps) at a noise level."""
+"""From a network to what samplers, guidance and bounds ask for: the prediction (x0, eps) at a noise
+level."""
 
 from __future__ import annotations
 
@@ -14,24 +15,30 @@ Network = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(x_t (B, C, H, W) float32, log_snr (B,) float32, labels (B,)) -> raw output (B, C, H, W)."""
 
 Predictor = Callable[[Tensor, Tensor], Prediction]
-"""(x_t (B, ...), log_snr ()) -> Prediction, in the dtype of x_t. A guided predictor is a predictor."""
+"""(x_t (B, ...), log_snr ()) -> Prediction, in the dtype of x_t. A guided predictor is a
+predictor."""
 
 
 def raw(network: Network, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
-    """The network's output in the dtype of x_t: it runs in float32 (or autocast), whatever the state's precision."""
-    out = network(x_t.to(torch.float32), log_snr.to(x_t.device, torch.float32).expand(len(x_t)), labels)
+    """The network's output in the dtype of x_t: it runs in float32 (or autocast), whatever the
+    state's precision."""
+    out = network(
+        x_t.to(torch.float32), log_snr.to(x_t.device, torch.float32).expand(len(x_t)), labels
+    )
     return out.to(x_t.dtype)
 
 
-def predict(network: Network, target: Target, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Prediction:
+def predict(
+    network: Network, target: Target, x_t: Tensor, log_snr: Tensor, labels: Tensor
+) -> Prediction:
     """Decode the network's output at x_t. `log_snr` has shape () or (B,)."""
     a, s = (like(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))
     return target.decode(target.scale(a, s) * raw(network, x_t, log_snr, labels), x_t, a, s)
 
 
 def clipped(predictor: Predictor, low: float = -1.0, high: float = 1.0) -> Predictor:
-    """x0 clipped to the pixels' range and eps re-derived, so that x_t = a x0 + s eps still holds. Comes last, after
-    guidance."""
+    """x0 clipped to the pixels' range and eps re-derived, so that x_t = a x0 + s eps still holds.
+    Comes last, after guidance."""
 
     def clip(x_t: Tensor, log_snr: Tensor) -> Prediction:
         a, s = (like(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))

@@ -1,8 +1,8 @@
 """Samplers: one step from noise level t to the cleaner level s, and the loop over a table.
 
-The state is float64, the network float32 (Karras et al. 2022, arXiv:2206.00364, do likewise). The last step arrives
-at clean
-data (log_snr = inf). Adding a sampler: one function and one line in SAMPLERS.
+The state is float64, the network float32 (Karras et al. 2022, arXiv:2206.00364, do likewise). The
+last step arrives at clean data (log_snr = inf). Adding a sampler: one function and one line in
+SAMPLERS.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from threetargets.diffusion.schedule import Table
 
 Noise = Callable[[], Tensor]
 Step = Callable[[Predictor, Tensor, Tensor, Tensor, Noise], Tensor]
-"""(predictor, x_t, log_snr_t (), log_snr_s (), noise) -> x_s. `noise()` gives N(0, I) of the shape of x_t."""
+"""(predictor, x_t, log_snr_t (), log_snr_s (), noise) -> x_s. `noise()` gives N(0, I) of the shape
+of x_t."""
 
 
 def ancestral(variance: str = "fixed-small") -> Step:
-    """x_s = A x0^ + B x_t + sigma z: the reverse chain of Ho et al. 2020, sigma^2 = C (fixed-small) or 1 - alpha
-    (fixed-large)."""
+    """x_s = A x0^ + B x_t + sigma z: the reverse chain of Ho et al. 2020, sigma^2 = C (fixed-small)
+    or 1 - alpha (fixed-large)."""
     if variance not in ("fixed-small", "fixed-large"):
         raise ValueError(f"unknown variance {variance!r}")
 
@@ -40,10 +41,11 @@ def ancestral(variance: str = "fixed-small") -> Step:
 
 
 def ddim(eta: float = 0.0) -> Step:
-    """x_s = a_s x0^ + sqrt(s_s^2 - eta^2 C) eps^ + eta sqrt(C) z (Song et al. 2021, arXiv:2010.02502, eq. 12).
+    """x_s = a_s x0^ + sqrt(s_s^2 - eta^2 C) eps^ + eta sqrt(C) z (Song et al. 2021,
+    arXiv:2010.02502, eq. 12).
 
-    eta = 1 is the ancestral step with fixed-small variance; eta = 0 is Euler's method on the probability-flow ODE in
-    (x/a, s/a).
+    eta = 1 is the ancestral step with fixed-small variance; eta = 0 is Euler's method on the
+    probability-flow ODE in (x/a, s/a).
     """
 
     def step(predictor: Predictor, x: Tensor, l_t: Tensor, l_s: Tensor, noise: Noise) -> Tensor:
@@ -57,8 +59,8 @@ def ddim(eta: float = 0.0) -> Step:
 
 
 def heun() -> Step:
-    """Heun's method on the probability-flow ODE d(x/a) / d(s/a) = eps^(x): second order; the step to clean data is
-    Euler's."""
+    """Heun's method on the probability-flow ODE d(x/a) / d(s/a) = eps^(x): second order; the step
+    to clean data is Euler's."""
 
     def step(predictor: Predictor, x: Tensor, l_t: Tensor, l_s: Tensor, noise: Noise) -> Tensor:
         a_t, _ = signal_noise(l_t)
@@ -79,8 +81,8 @@ SAMPLERS: dict[str, Callable[..., Step]] = {"ancestral": ancestral, "ddim": ddim
 def sample(predictor: Predictor, step: Step, table: Table, x: Tensor, noise: Noise) -> Tensor:
     """Run `step` from x_T = x (B, ...) down the table to x_0, in float64, without gradients.
 
-    `noise()` gives the next standard normal draw of x's shape; a stream for each sample makes x_0 independent of the
-    batch.
+    `noise()` gives the next standard normal draw of x's shape; a stream for each sample makes x_0
+    independent of the batch.
     """
     x = x.double()
     levels = table.log_snr.to(x.device).flip(0)

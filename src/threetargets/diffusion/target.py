@@ -1,8 +1,8 @@
 """What a network may predict, and the exact way from its output to the pair (x0, eps).
 
-Adding a target: one class with `encode`, `decode`, `eps_scale` and `scale`, and one line in TARGETS; losses, samplers,
-guidance, likelihoods, the grid of the study and the oracle tests take it up from there.
-All formulas are per element; a and s broadcast over x_t (diffusion.kernel.like).
+Adding a target: one class with `encode`, `decode`, `eps_scale` and `scale`, and one line in
+TARGETS; losses, samplers, guidance, likelihoods, the grid of the study and the oracle tests take it
+up from there. All formulas are per element; a and s broadcast over x_t (diffusion.kernel.like).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 class Prediction(NamedTuple):
-    """What is believed of x_t: x_t = a x0 + s eps. Both are kept: deriving one from the other loses it where a or s
-    is small."""
+    """What is believed of x_t: x_t = a x0 + s eps. Both are kept: deriving one from the other loses
+    it where a or s is small."""
 
     x0: Tensor
     eps: Tensor
@@ -72,8 +72,8 @@ class Eps:
 
 
 class RawScore:
-    """out = grad log q(x_t); eps^ = -s out; x0^ = (x_t + s^2 out) / a (Tweedie). Target: grad log q(x_t | x_0) = -eps
-    / s.
+    """out = grad log q(x_t); eps^ = -s out; x0^ = (x_t + s^2 out) / a (Tweedie). Target: grad log
+    q(x_t | x_0) = -eps / s.
 
     The network has to produce numbers of size 1/s by itself. A control; `Score` is the usual form.
     """
@@ -92,11 +92,11 @@ class RawScore:
 
 
 class Score(RawScore):
-    """The score with the output scaled by 1/s, so that the network regresses numbers of variance 1 at every noise
-    level.
+    """The score with the output scaled by 1/s, so that the network regresses numbers of variance 1
+    at every noise level.
 
-    Song & Ermon 2020 (arXiv:2006.09011, technique 3). The network then learns -eps: under one weighting, `score` and
-    `eps` are the same model up to the sign of the last layer.
+    Song & Ermon 2020 (arXiv:2006.09011, technique 3). The network then learns -eps: under one
+    weighting, `score` and `eps` are the same model up to the sign of the last layer.
     """
 
     def scale(self, a: Tensor, s: Tensor) -> Tensor:
@@ -104,7 +104,8 @@ class Score(RawScore):
 
 
 class V:
-    """out = v = a eps - s x0; x0^ = a x_t - s v; eps^ = s x_t + a v (Salimans & Ho 2022, arXiv:2202.00512)."""
+    """out = v = a eps - s x0; x0^ = a x_t - s v; eps^ = s x_t + a v (Salimans & Ho 2022,
+    arXiv:2202.00512)."""
 
     def encode(self, x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
         return a * eps - s * x0

@@ -1,9 +1,11 @@
-"""Loss weights lambda(i) on |eps - eps^|^2: three, because "the simple loss" is a different loss for each target.
+"""Loss weights lambda(i) on |eps - eps^|^2: three, because "the simple loss" is a different loss
+for each target.
 
-native: unweighted error in the target's own space; eps-equivalent: L_simple of Ho et al. 2020 for every target;
-elbo: the bound's own term for the fixed-small variance, 1/2 (SNR_{i-1} - SNR_i) |x0 - x0^|^2, which in eps units is
-1/2 expm1(l_{i-1} - l_i); for another variance the bound has this times C_i / sigma_i^2, and a constant.
-Adding one: a function and a line in WEIGHTINGS.
+native: unweighted error in the target's own space; eps-equivalent: L_simple of Ho et al. 2020 for
+every target;
+elbo: the bound's own term for the fixed-small variance, 1/2 (SNR_{i-1} - SNR_i) |x0 - x0^|^2, which
+in eps units is 1/2 expm1(l_{i-1} - l_i); for another variance the bound has this times C_i /
+sigma_i^2, and a constant. Adding one: a function and a line in WEIGHTINGS.
 """
 
 from __future__ import annotations
@@ -40,4 +42,8 @@ def elbo(target: Target, table: Table, i: Tensor) -> Tensor:
     return 0.5 * torch.expm1(table.log_snr[i - 1] - table.log_snr[i])
 
 
-WEIGHTINGS: dict[str, Weighting] = {"native": native, "eps-equivalent": eps_equivalent, "elbo": elbo}
+WEIGHTINGS: dict[str, Weighting] = {
+    "native": native,
+    "eps-equivalent": eps_equivalent,
+    "elbo": elbo,
+}

@@ -1,4 +1,5 @@
-"""Before hours are queued: is everything there that the study needs, and what is to be done where it is not."""
+"""Before hours are queued: is everything there that the study needs, and what is to be done where
+it is not."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ __all__ = ["Finding", "examine", "table"]
 def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
     """Every check; `by_slurm` says that the study is to run by the Slurm profile.
 
-    Changes nothing but a tracking store that answers: it is left ready, as by `threetargets track init`.
+    Changes nothing but a tracking store that answers: it is left ready, as by `threetargets track
+    init`.
     """
     source = sources.find(study.data.name)
     mirror = fetch.mirror_of(study.data.mirror)

@@ -1,4 +1,5 @@
-"""What a study will take: bytes on the disk and of memory, from its parameters, before anything runs.
+"""What a study will take: bytes on the disk and of memory, from its parameters, before anything
+runs.
 
 Upper bounds where a bound is easy, and else what was measured on finished studies (`RECORD`).
 """
@@ -16,14 +17,16 @@ from threetargets.study import Study
 
 FLOAT = 4
 HEADER = 10_000  # of a safetensors file
-RECORD = 120_000  # a stage's record with its journal, log, MLflow rows and artifacts, and its share of the report:
-# the default study (193 records) and the smoke study (41) took 120 kB and 100 kB, that is 23 MB and 4 MB
+# A stage's record with its journal, log, MLflow rows and artifacts, and its share of the report: the
+# default study (193 records) and the smoke study (41) took 120 kB and 100 kB, 23 MB and 4 MB in all.
+RECORD = 120_000
 REPORT = 2_000_000
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes by kind. `checkpoints` are there only while trainings run, `download` lies in the cache."""
+    """Bytes by kind. `checkpoints` are there only while trainings run, `download` lies in the
+    cache."""
 
     data: int
     weights: int
@@ -40,7 +43,9 @@ class Disk:
 
 def described(source: Source) -> Manifest:
     """What the manifest will say of the images, for building models before there is one."""
-    return Manifest(source.name, source.levels, source.shape, source.classes, source.class_names, "", {}, {})
+    return Manifest(
+        source.name, source.levels, source.shape, source.classes, source.class_names, "", {}, {}
+    )
 
 
 def parameters(study: Study, source: Source) -> dict[str, int]:
@@ -48,16 +53,21 @@ def parameters(study: Study, source: Source) -> dict[str, int]:
     from threetargets import models
 
     runs = {run.cell: run for run in grid.trained_runs(study)}
-    return {cell: models.parameters(models.build(study, described(source), run)) for cell, run in runs.items()}
+    return {
+        cell: models.parameters(models.build(study, described(source), run))
+        for cell, run in runs.items()
+    }
 
 
 def packed(source: Source, images: int, levels: int) -> int:
-    """Bytes of so many images, compressed: at most log2 K bits a value, and a label of at most one byte."""
+    """Bytes of so many images, compressed: at most log2 K bits a value, and a label of at most one
+    byte."""
     return math.ceil(images * (math.prod(source.shape) * math.log2(max(levels, 2)) / 8 + 1))
 
 
 def records(study: Study) -> int:
-    """Records that the stages write: train, sample (one for each kind of guidance), likelihood, evaluate."""
+    """Records that the stages write: train, sample (one for each kind of guidance), likelihood,
+    evaluate."""
     models = grid.model_runs(study)
     sampled = sum(len(grid.guidances(study, run)) for run in models)
     return len(grid.trained_runs(study)) + sampled + len(models) + len(grid.measured_runs(study))
@@ -66,8 +76,8 @@ def records(study: Study) -> int:
 def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> Disk:
     """The bytes of the whole study; `sizes` are the `parameters` of its cells.
 
-    Weights are 4 bytes a parameter. A checkpoint holds weights, average and Adam's two moments; all trainings are
-    counted as if they ran at once.
+    Weights are 4 bytes a parameter. A checkpoint holds weights, average and Adam's two moments; all
+    trainings are counted as if they ran at once.
     """
     sizes = sizes if sizes is not None else parameters(study, source)
     split = study.data.split
@@ -75,7 +85,9 @@ def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> D
     stored += packed(source, split.validation + split.test, source.levels)
     trained = [sizes[run.cell] for run in grid.trained_runs(study)]
     sets = sum(
-        len(grid.gammas(study, guidance)) for run in grid.model_runs(study) for guidance in grid.guidances(study, run)
+        len(grid.gammas(study, guidance))
+        for run in grid.model_runs(study)
+        for guidance in grid.guidances(study, run)
     )
     files = [*(source.layouts[0] if source.layouts else ())]
     files += [pretrained.STANDARD] if "inception" in study.evaluation.extractors else []
@@ -92,8 +104,9 @@ def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> D
 def training_memory(study: Study, source: Source) -> tuple[str, int]:
     """The cell whose training needs most memory, and how many bytes.
 
-    Weights, gradients, average and Adam's moments (20 bytes a parameter), the training images, and what one batch keeps
-    for the backward pass: measured on two images on the CPU in float32, so that bf16 needs less.
+    Weights, gradients, average and Adam's moments (20 bytes a parameter), the training images, and
+    what one batch keeps for the backward pass: measured on two images on the CPU in float32, so
+    that bf16 needs less.
     """
     import torch
 
@@ -109,13 +122,20 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 
-        images, labels = torch.zeros(2, *source.shape, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+        images, labels = (
+            torch.zeros(2, *source.shape, dtype=torch.uint8),
+            torch.zeros(2, dtype=torch.int64),
+        )
         own = {p.untyped_storage().data_ptr() for p in [*model.parameters(), *model.buffers()]}
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss = model(images, labels, generator(0, "doctor"))
         saved = sum(size for pointer, size in kept.items() if pointer not in own)
         del loss
         batch = study.training_of(cell).batch
-        need = 20 * models.parameters(model) + saved * batch // 2 + study.data.split.train * math.prod(source.shape)
+        need = (
+            20 * models.parameters(model)
+            + saved * batch // 2
+            + study.data.split.train * math.prod(source.shape)
+        )
         most = max(most, (cell, need), key=lambda one: one[1])
     return most

@@ -10,7 +10,8 @@ State = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`failed`: the study cannot run so. `warning`: it can, with the drawback that is said. `todo` is empty for ok."""
+    """`failed`: the study cannot run so. `warning`: it can, with the drawback that is said. `todo`
+    is empty for ok."""
 
     check: str
     state: State

@@ -18,9 +18,9 @@ from threetargets.study import Study
 
 @dataclass(frozen=True)
 class Rates:
-    """FLOP/s that one `unit` sustains in training, in other network calls, and in the float64 matrices of the
-    statistics; seconds that a job takes to start, and that the compilation of a training's network takes. `said`: how
-    far to trust them."""
+    """FLOP/s that one `unit` sustains in training, in other network calls, and in the float64
+    matrices of the statistics; seconds that a job takes to start, and that the compilation of a
+    training's network takes. `said`: how far to trust them."""
 
     unit: str
     train: float
@@ -40,10 +40,10 @@ GPU = Rates(
     compile=60.0,
     said="at rates that are assumed: a third of the time or three times as much is possible",
 )
-"""Of one data-centre GPU, assumed and not measured. 3e13 is 10% of an A100's peak in bf16 and 3% of an H100's; a DDPM
-of CIFAR-10, compiled, in half precision and batches of 3072, was reported at 1.7e13 on an A100
-(github.com/kimbochen/ddpm). Calls outside training are in float32. The larger part of the statistics is on four cores
-of the GPU's host."""
+"""Of one data-centre GPU, assumed and not measured. 3e13 is 10% of an A100's peak in bf16 and 3% of
+an H100's; a DDPM of CIFAR-10, compiled, in half precision and batches of 3072, was reported at
+1.7e13 on an A100 (github.com/kimbochen/ddpm). Calls outside training are in float32. The larger
+part of the statistics is on four cores of the GPU's host."""
 
 CORE = Rates(
     "core",
@@ -54,8 +54,9 @@ CORE = Rates(
     compile=0.0,
     said="at the rates of one machine: half of the time or twice as much is possible on another",
 )
-"""Measured on one core of an AMD EPYC: a U-Net of width 16 and depth 1 trains on 334 images of 28x28 a second and
-denoises 1100; torch's products and eigenvalues in float64; the imports of a job."""
+"""Measured on one core of an AMD EPYC: a U-Net of width 16 and depth 1 trains on 334 images of
+28x28 a second and denoises 1100; torch's products and eigenvalues in float64; the imports of a
+job."""
 
 
 def hours(work: Work, rates: Rates) -> dict[str, float]:
@@ -95,7 +96,10 @@ def lines(study: Study) -> list[str]:
     source = sources.find(study.data.name)
     needed, disk, rates = whole(study, source), estimate.disk(study, source), rates_of(study)
     sets = sum(sample_sets(study, run) for run in grid.model_runs(study))
-    trained = f"{len(study.cells)} cells x {len(study.seeds)} seeds, {len(grid.trained_runs(study))} trainings"
+    trained = (
+        f"{len(study.cells)} cells x {len(study.seeds)} seeds, "
+        f"{len(grid.trained_runs(study))} trainings"
+    )
     flop = f"{needed.flop:.2g}".replace("e+", "e")
     kept = f"{amount(disk.kept)} ({amount(disk.samples)} samples, {amount(disk.weights)} weights)"
     return [

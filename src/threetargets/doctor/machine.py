@@ -33,12 +33,23 @@ def gpu(study: Study, source: Source, cluster: bool) -> Finding:
         said = f"torch {torch.__version__} finds no GPU (device: {study.device})"
         if cluster:
             return Finding(
-                "gpu", "warning", f"{said} on this node", "ask a GPU node: srun --gpus=1 threetargets doctor"
+                "gpu",
+                "warning",
+                f"{said} on this node",
+                "ask a GPU node: srun --gpus=1 threetargets doctor",
             )
         if study.device == "auto":
-            todo = "nothing, if the study is meant for the CPU; else check nvidia-smi and the CUDA build of torch"
+            todo = (
+                "nothing, if the study is meant for the CPU; else check nvidia-smi and the "
+                "CUDA build of torch"
+            )
             return Finding("gpu", "warning", f"{said}: the study runs on the CPU", todo)
-        return Finding("gpu", "failed", said, "check nvidia-smi and the CUDA build of torch, or set device: cpu")
+        return Finding(
+            "gpu",
+            "failed",
+            said,
+            "check nvidia-smi and the CUDA build of torch, or set device: cpu",
+        )
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()
     cell, need = estimate.training_memory(study, source)
@@ -47,7 +58,12 @@ def gpu(study: Study, source: Source, cluster: bool) -> Finding:
     if study.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return Finding("gpu", "failed", f"{said}; no bf16", "set precision: fp32")
     if need > total:
-        return Finding("gpu", "failed", said, f"make training batch or network of {cell} smaller, or take a larger GPU")
+        return Finding(
+            "gpu",
+            "failed",
+            said,
+            f"make training batch or network of {cell} smaller, or take a larger GPU",
+        )
     if need > free:
         return Finding("gpu", "warning", said, "another process holds its memory: see nvidia-smi")
     return Finding("gpu", "ok", said)
@@ -55,12 +71,18 @@ def gpu(study: Study, source: Source, cluster: bool) -> Finding:
 
 def cores() -> int:
     """Cores that this process may use: affinity, and the quota of its control group."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     quota = math.inf
     for path in ("cpu.max", "cpu/cpu.cfs_quota_us"):
         try:
             text = (CGROUP / path).read_text(encoding="utf-8").split()
-            period = text[1] if len(text) > 1 else (CGROUP / "cpu/cpu.cfs_period_us").read_text(encoding="utf-8")
+            period = (
+                text[1]
+                if len(text) > 1
+                else (CGROUP / "cpu/cpu.cfs_period_us").read_text(encoding="utf-8")
+            )
             if text[0] not in ("max", "-1"):
                 quota = int(text[0]) / int(period)
         except (OSError, ValueError, IndexError):
@@ -71,11 +93,16 @@ def cores() -> int:
 def threads() -> Finding:
     """Cores against what Snakemake's `--cores all` counts, and OMP_NUM_THREADS."""
     have = cores()
-    counted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    counted = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     asked = os.environ.get("OMP_NUM_THREADS", "")
     said = f"{have} cores" + (f", OMP_NUM_THREADS={asked}" if asked else "")
     if counted > have:
-        todo = f"snakemake --cores {have} (CORES={have} make study): more threads than cores are many times slower"
+        todo = (
+            f"snakemake --cores {have} (CORES={have} make study): more threads than cores "
+            "are many times slower"
+        )
         return Finding("threads", "warning", f"{said}; --cores all would take {counted}", todo)
     if asked.isdigit() and int(asked) > have:
         return Finding("threads", "warning", said, "unset OMP_NUM_THREADS: jobs set it themselves")
@@ -87,20 +114,39 @@ def _held(folder: Path) -> int:
 
 
 def disk(study: Study, source: Source, to_download: bool) -> list[Finding]:
-    """Free space of the project's file system and the cache's against the estimate, less what is there already."""
+    """Free space of the project's file system and the cache's against the estimate, less what is
+    there already."""
     need = estimate.disk(study, source)
     here = max(0, need.kept - _held(grid.results(study))) + need.checkpoints
-    parts = f"{amount(need.weights)} weights, {amount(need.samples)} samples, {amount(need.data)} data"
-    said = f"the study needs {amount(need.kept)} ({parts}, {amount(need.records)} records and MLflow)"
+    parts = (
+        f"{amount(need.weights)} weights, {amount(need.samples)} samples, {amount(need.data)} data"
+    )
+    said = (
+        f"the study needs {amount(need.kept)} ({parts}, {amount(need.records)} records and MLflow)"
+    )
     said += f" and up to {amount(need.checkpoints)} while it trains"
     places = [("disk", Path.cwd(), here, said)]
     cache = fetch.cache()
     if to_download:
         there = next(path for path in (cache, *cache.parents) if path.exists())
         if there.stat().st_dev == Path.cwd().stat().st_dev:
-            places = [("disk", Path.cwd(), here + need.download, f"{said}, {amount(need.download)} download")]
+            places = [
+                (
+                    "disk",
+                    Path.cwd(),
+                    here + need.download,
+                    f"{said}, {amount(need.download)} download",
+                )
+            ]
         else:
-            places.append(("cache disk", there, need.download, f"{amount(need.download)} to download to {cache}"))
+            places.append(
+                (
+                    "cache disk",
+                    there,
+                    need.download,
+                    f"{amount(need.download)} to download to {cache}",
+                )
+            )
     return [_room(*place) for place in places]
 
 
@@ -110,7 +156,9 @@ def _room(check: str, folder: Path, need: int, said: str) -> Finding:
     free = shutil.disk_usage(folder).free
     said = f"{said}; {amount(free)} are free"
     if need > free:
-        todo = f"free {amount(need - free)}" + (", or move the cache: THREETARGETS_CACHE" if "cache" in check else "")
+        todo = f"free {amount(need - free)}" + (
+            ", or move the cache: THREETARGETS_CACHE" if "cache" in check else ""
+        )
         return Finding(check, "failed", said, todo)
     if need > 0.8 * free:
         return Finding(check, "warning", said, "free some space: logs and other studies share it")
@@ -121,9 +169,13 @@ def packages() -> Finding:
     """Python, and the installed versions against the lock."""
     said = f"Python {sys.version.split()[0]}"
     if not LOCK.exists():
-        return Finding("packages", "warning", f"{said}; no {LOCK} here", "call it in the repository's folder")
+        return Finding(
+            "packages", "warning", f"{said}; no {LOCK} here", "call it in the repository's folder"
+        )
     locked: dict[str, set[str]] = {}  # a name may stand twice, for different Pythons or platforms
-    for name, wanted in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE):
+    for name, wanted in re.findall(
+        r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE
+    ):
         locked.setdefault(name, set()).add(wanted.split("+")[0])
     other, same = [], 0
     for name, versions in locked.items():

@@ -1,7 +1,8 @@
 """Whether a Slurm cluster answers, and how Snakemake may ask it for the state of jobs.
 
-The plugin asks sacct wherever that command exists. Where accounting is off, every question fails without a word and
-Snakemake waits for ever for jobs that have finished; squeue is the right status command there.
+The plugin asks sacct wherever that command exists. Where accounting is off, every question fails
+without a word and Snakemake waits for ever for jobs that have finished; squeue is the right status
+command there.
 """
 
 from __future__ import annotations
@@ -45,20 +46,28 @@ def profile_command() -> str:
 
 
 def check(wanted: bool, gpu: bool) -> list[Finding]:
-    """What there is to say of Slurm; nothing of it stops a study that is not `wanted` there. `gpu`: it needs GPUs."""
+    """What there is to say of Slurm; nothing of it stops a study that is not `wanted` there. `gpu`:
+    it needs GPUs."""
     if not shutil.which("sinfo"):
         if wanted:
             todo = "load the site's Slurm module, or run without --slurm: snakemake --cores all"
             return [Finding("slurm", "failed", "no sinfo on PATH", todo)]
         return [Finding("slurm", "ok", "not on this machine (only the Slurm profile needs it)")]
     found = _cluster(gpu)
-    return found if wanted else [replace(one, state="warning") if one.state == "failed" else one for one in found]
+    return (
+        found
+        if wanted
+        else [replace(one, state="warning") if one.state == "failed" else one for one in found]
+    )
 
 
 def _cluster(gpu: bool) -> list[Finding]:
     answered, said = _ask("sinfo", "--noheader", "--format=%P %a %D %G")
     if not answered:
-        todo = "start slurmctld, or ask the site; check SLURM_CONF. Without Slurm: snakemake --cores all"
+        todo = (
+            "start slurmctld, or ask the site; check SLURM_CONF. Without Slurm: snakemake "
+            "--cores all"
+        )
         return [Finding("slurm", "failed", f"sinfo: {said}", todo)]
     rows = [line.split() for line in said.splitlines() if len(line.split()) >= 4]
     up = [row[0].rstrip("*") for row in rows if row[1] == "up"]
@@ -71,10 +80,17 @@ def _cluster(gpu: bool) -> list[Finding]:
     chosen = profile_command()
     if not accounting and chosen != "squeue":
         state = f"the profile says {chosen}" if chosen else "the default is sacct"
-        todo = f"set slurm-status-command: squeue in {PROFILE}, or Snakemake waits for ever for jobs that have finished"
+        todo = (
+            f"set slurm-status-command: squeue in {PROFILE}, or Snakemake waits for ever "
+            "for jobs that have finished"
+        )
         found.append(Finding("slurm status", "failed", f"{said}; {state}", todo))
     else:
-        found.append(Finding("slurm status", "ok", said + (f" (the profile says {chosen})" if chosen else "")))
+        found.append(
+            Finding(
+                "slurm status", "ok", said + (f" (the profile says {chosen})" if chosen else "")
+            )
+        )
     if command == "squeue" or chosen == "squeue":
         found += _age()
     return found
@@ -83,10 +99,16 @@ def _cluster(gpu: bool) -> list[Finding]:
 def _partitions(up: list[str], gpus: list[str], gpu: bool) -> Finding:
     if not up:
         return Finding("slurm", "failed", "no partition is up", "ask the site: sinfo")
-    said = f"partitions {', '.join(sorted(set(up)))}; with GPUs: {', '.join(sorted(set(gpus))) or 'none'}"
+    said = (
+        f"partitions {', '.join(sorted(set(up)))}; with GPUs: "
+        f"{', '.join(sorted(set(gpus))) or 'none'}"
+    )
     if gpu and not gpus:
         return Finding(
-            "slurm", "failed", said, "device: cuda needs a partition with GPUs; use device: cpu or ask the site"
+            "slurm",
+            "failed",
+            said,
+            "device: cuda needs a partition with GPUs; use device: cpu or ask the site",
         )
     return Finding("slurm", "ok", said)
 
@@ -95,6 +117,13 @@ def _age() -> list[Finding]:
     answered, said = _ask("scontrol", "show", "config")
     age = re.search(r"^MinJobAge\s*=\s*(\d+)", said, re.MULTILINE) if answered else None
     if age and int(age[1]) < LEAST_AGE:
-        todo = f"ask the site for MinJobAge={LEAST_AGE}, or keep seconds-between-status-checks well below {age[1]}"
-        return [Finding("slurm jobs", "warning", f"squeue forgets jobs {age[1]} s after their end", todo)]
+        todo = (
+            f"ask the site for MinJobAge={LEAST_AGE}, or keep "
+            f"seconds-between-status-checks well below {age[1]}"
+        )
+        return [
+            Finding(
+                "slurm jobs", "warning", f"squeue forgets jobs {age[1]} s after their end", todo
+            )
+        ]
     return []

@@ -1,7 +1,9 @@
-"""What a study computes, in floating-point operations by stage, from its parameters, before anything runs.
+"""What a study computes, in floating-point operations by stage, from its parameters, before
+anything runs.
 
-Each kind of work is done once, on one or two blank images on the CPU, under torch's counter (matrix products and
-convolutions, two operations for a multiply-add), and multiplied by how often the stages do it.
+Each kind of work is done once, on one or two blank images on the CPU, under torch's counter (matrix
+products and convolutions, two operations for a multiply-add), and multiplied by how often the
+stages do it.
 """
 
 from __future__ import annotations
@@ -35,16 +37,17 @@ from threetargets.streams import PerSample, generator
 from threetargets.study import Evaluation, Study
 
 INCEPTION = 1.142e10
-"""Of Inception v3 as torch-fidelity has it, for one image, counted with the same counter; building it takes longer than
-the rest. (Szegedy et al. 2016, arXiv:1512.00567: 5e9 multiply-adds, for another input size.)"""
+"""Of Inception v3 as torch-fidelity has it, for one image, counted with the same counter; building
+it takes longer than the rest. (Szegedy et al. 2016, arXiv:1512.00567: 5e9 multiply-adds, for
+another input size.)"""
 
 FEATURES = 2048
 
 
 @dataclass(frozen=True)
 class Work:
-    """FLOP of all runs of a study by stage; of `evaluate`, those of networks and those of the statistics. Jobs, and
-    trainings whose network is compiled."""
+    """FLOP of all runs of a study by stage; of `evaluate`, those of networks and those of the
+    statistics. Jobs, and trainings whose network is compiled."""
 
     train: float
     sample: float
@@ -71,10 +74,17 @@ def _build(study: Study, source: Source, run: Run) -> nn.Module:
 
 
 def training(study: Study, source: Source, run: Run) -> float:
-    """Of one training: its steps, forward and backward, and what is seen of the validation split at checkpoints and at
-    the end; the accuracies of a classifier."""
-    model, settings, split = _build(study, source, run), study.training_of(run.cell), study.data.split
-    images, labels = torch.zeros(2, *source.shape, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+    """Of one training: its steps, forward and backward, and what is seen of the validation split at
+    checkpoints and at the end; the accuracies of a classifier."""
+    model, settings, split = (
+        _build(study, source, run),
+        study.training_of(run.cell),
+        study.data.split,
+    )
+    images, labels = (
+        torch.zeros(2, *source.shape, dtype=torch.uint8),
+        torch.zeros(2, dtype=torch.int64),
+    )
 
     def loss() -> Tensor:
         value: Tensor = model(images, labels, generator(0, "doctor"))
@@ -109,11 +119,16 @@ def sampling(study: Study, source: Source, run: Run) -> float:
         return images * counted(lambda: model.sample(PerSample(0, "doctor", range(1))))
     assert isinstance(model, Ddpm)
     guidances, label = grid.guidances(study, run), torch.zeros(1, dtype=torch.int64)
-    guide = _build(study, source, Run("guide", run.seed)).eval() if "classifier" in guidances else None
+    guide = (
+        _build(study, source, Run("guide", run.seed)).eval() if "classifier" in guidances else None
+    )
     total, known, calls = 0.0, dict[tuple[str, bool], float](), evaluations(study)
     for guidance in guidances:
         for gamma in map(float, grid.gammas(study, guidance)):
-            kind = (guidance, gamma == 0)  # a classifier is not asked at gamma = 0; else gamma changes no cost
+            kind = (
+                guidance,
+                gamma == 0,
+            )  # a classifier is not asked at gamma = 0; else gamma changes no cost
             if kind not in known:
                 known[kind] = _one_call(source, model, guided(model, guide, label, guidance, gamma))
             total += images * calls * known[kind]
@@ -137,8 +152,9 @@ def likelihood(study: Study, source: Source, run: Run) -> float:
 
 
 def _ddpm_likelihood(study: Study, source: Source, model: Ddpm) -> float:
-    """Bounds with and without labels and at other lengths; two forms; two densities by the ODE, and one of them again
-    with half the steps. A slope of the ODE is a forward pass and one backward pass for each probe or dimension."""
+    """Bounds with and without labels and at other lengths; two forms; two densities by the ODE, and
+    one of them again with half the steps. A slope of the ODE is a forward pass and one backward
+    pass for each probe or dimension."""
     chosen, levels, ode = study.likelihood, study.diffusion.steps, study.likelihood.ode
     images = chosen.images or study.data.split.test
     predictor = conditional(model.conditional, torch.zeros(1, dtype=torch.int64))
@@ -158,8 +174,9 @@ def _ddpm_likelihood(study: Study, source: Source, model: Ddpm) -> float:
 
 
 def _vae_likelihood(study: Study, source: Source, model: Vae) -> float:
-    """The ELBO of test and as many training images, active units, importance-weighted bounds (which encode once for
-    each chunk of samples), and the gradients at the weights of a model of one level."""
+    """The ELBO of test and as many training images, active units, importance-weighted bounds (which
+    encode once for each chunk of samples), and the gradients at the weights of a model of one
+    level."""
     chosen, split = study.likelihood, study.data.split
     images = chosen.images or split.test
     one = torch.zeros(1, *source.shape, dtype=torch.uint8)
@@ -180,7 +197,10 @@ def _vae_likelihood(study: Study, source: Source, model: Vae) -> float:
         return model.log_decoder(one.expand(len(z), *one.shape[1:]), z.clone())
 
     with torch.no_grad():
-        each = [counted(functools.partial(e, reconstruction, two[:1], two[:1] + 1, two)) for e in ESTIMATORS.values()]
+        each = [
+            counted(functools.partial(e, reconstruction, two[:1], two[:1] + 1, two))
+            for e in ESTIMATORS.values()
+        ]
     return total + gradient.images * (encode + gradient.draws * sum(each) / 2)
 
 
@@ -192,7 +212,8 @@ def sample_sets(study: Study, run: Run) -> int:
 
 
 def networks(study: Study, source: Source) -> float:
-    """Of judge and Inception: every sample set, and the test split, which the judge sees anew for each run."""
+    """Of judge and Inception: every sample set, and the test split, which the judge sees anew for
+    each run."""
     runs, test = grid.measured_runs(study), study.data.split.test
     seen = study.sampling.images * sum(sample_sets(study, run) for run in runs)
     inception = INCEPTION if "inception" in study.evaluation.extractors else 0.0
@@ -209,10 +230,11 @@ def _judging(study: Study, source: Source, run: Run) -> float:
 
 
 def statistics(n: int, m: int, features: int, evaluation: Evaluation) -> float:
-    """Of FID with its bootstrap and its limit, KID, precision and recall of n images against m, one extractor's.
+    """Of FID with its bootstrap and its limit, KID, precision and recall of n images against m, one
+    extractor's.
 
-    Eigenvalues of a matrix of size f take 4/3 f^3 where it is symmetric and 10 f^3 where not (Golub & Van Loan 2013,
-    Matrix Computations, 8.3 and 7.5).
+    Eigenvalues of a matrix of size f take 4/3 f^3 where it is symmetric and 10 f^3 where not (Golub
+    & Van Loan 2013, Matrix Computations, 8.3 and 7.5).
     """
 
     def distance(images: int) -> float:
@@ -242,8 +264,11 @@ def whole(study: Study, source: Source) -> Work:
     )
 
 
-def _total(study: Study, source: Source, runs: list[Run], count: Callable[[Study, Source, Run], float]) -> float:
-    """Over runs. Those of one kind cost the same: seeds, and diffusion models of all targets, which share a network."""
+def _total(
+    study: Study, source: Source, runs: list[Run], count: Callable[[Study, Source, Run], float]
+) -> float:
+    """Over runs. Those of one kind cost the same: seeds, and diffusion models of all targets, which
+    share a network."""
     alike: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         kind = (run.model, *grid.guidances(study, run)) if run.model == "ddpm" else (run.cell,)

@@ -1,7 +1,9 @@
-"""The diffusion bound, term by term: -log p(x_0) <= L_T + sum_{i=2..T} L_{i-1} + L_0, in nats per example.
+"""The diffusion bound, term by term: -log p(x_0) <= L_T + sum_{i=2..T} L_{i-1} + L_0, in nats per
+example.
 
-L_T = KL(q(x_T | x_0) || N(0, I)); L_{i-1} = E KL(q(x_{i-1} | x_0, x_i) || p(x_{i-1} | x_i)); L_0 = -E log p(x_0 | x_1).
-(Sohl-Dickstein et al. 2015, arXiv:1503.03585; Ho et al. 2020, arXiv:2006.11239, eq. 5.)
+L_T = KL(q(x_T | x_0) || N(0, I)); L_{i-1} = E KL(q(x_{i-1} | x_0, x_i) || p(x_{i-1} | x_i)); L_0 =
+-E log p(x_0 | x_1). (Sohl-Dickstein et al. 2015, arXiv:1503.03585; Ho et al. 2020,
+arXiv:2006.11239, eq. 5.)
 """
 
 from __future__ import annotations
@@ -26,25 +28,31 @@ FITTED = ("learned-interpolation", "optimal")
 def reverse_variance(table: Table, i: Tensor, variance: str, mse: Tensor | None = None) -> Tensor:
     """sigma_i^2 of p(x_{i-1} | x_i), shape of i, float64; at i = 1 it is the width of the decoder.
 
-    fixed-small: C_i, and C_2 at i = 1, where C_1 = 0. fixed-large: 1 - alpha_i. fixed-large-override: 1 - alpha_i,
-    and C_2 at i = 1, which published code uses for a better decoder term (Nichol & Dhariwal 2021); where the schedule's
-    first steps are short, C_2 is far below 1 - alpha_1 and the override costs instead.
+    fixed-small: C_i, and C_2 at i = 1, where C_1 = 0. fixed-large: 1 - alpha_i.
+    fixed-large-override: 1 - alpha_i, and C_2 at i = 1, which published code uses for a better
+    decoder term (Nichol & Dhariwal 2021); where the schedule's first steps are short, C_2 is far
+    below 1 - alpha_1 and the override costs instead.
 
-    Two take mse (T,), the denoiser's mean squared error per dimension at levels 1..T. optimal: C_i + A_i^2 mse_i, the
-    isotropic variance of least bound for i >= 2, given the means (Bao et al. 2022, arXiv:2201.06503); with a perfect
-    denoiser of isotropic Gaussian data it is the exact reverse variance. learned-interpolation: exp(v_i log(1 -
-    alpha_i) + (1 - v_i) log C_i), v_i in [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v
-    for each level): the optimal one, cut at fixed-small and fixed-large.
+    Two take mse (T,), the denoiser's mean squared error per dimension at levels 1..T. optimal: C_i
+    + A_i^2 mse_i, the isotropic variance of least bound for i >= 2, given the means (Bao et al.
+    2022, arXiv:2201.06503); with a perfect denoiser of isotropic Gaussian data it is the exact
+    reverse variance. learned-interpolation: exp(v_i log(1 - alpha_i) + (1 - v_i) log C_i), v_i in
+    [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v for each level):
+    the optimal one, cut at fixed-small and fixed-large.
     """
     if variance not in VARIANCES + FITTED:
-        raise ValueError(f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES + FITTED)}")
+        raise ValueError(
+            f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES + FITTED)}"
+        )
     level = table.log_snr.to(i.device)
     large = transition_variance(level[i - 1], level[i])
     if variance == "fixed-large":
         return large
     if variance in FITTED:
         if mse is None:
-            raise ValueError(f"variance {variance!r} is fitted: it takes the mean squared error of each level")
+            raise ValueError(
+                f"variance {variance!r} is fitted: it takes the mean squared error of each level"
+            )
         q = posterior(level[i - 1], level[i])
         optimal = q.C + q.A**2 * mse.to(large)[i - 1]
         if variance == "optimal":
@@ -65,19 +73,26 @@ def prior_term(x0: Tensor, table: Table) -> Tensor:
 
 
 def decoder_term(
-    levels: Tensor, x0_hat: Tensor, table: Table, variance: str, count: int, mse: Tensor | None = None
+    levels: Tensor,
+    x0_hat: Tensor,
+    table: Table,
+    variance: str,
+    count: int,
+    mse: Tensor | None = None,
 ) -> Tensor:
-    """L_0 = -log p(x_0 | x_1), p a Gaussian around x0^ of standard deviation sigma_1 integrated over the K bins,
-    shape (B,)."""
+    """L_0 = -log p(x_0 | x_1), p a Gaussian around x0^ of standard deviation sigma_1 integrated
+    over the K bins, shape (B,)."""
     one = torch.ones((), dtype=torch.long, device=x0_hat.device)
     std = reverse_variance(table, one, variance, mse).sqrt()
     return -total(gaussian_log_mass(levels, x0_hat, std, count))
 
 
-def denoising_terms(squared: Tensor, table: Table, variance: str, dims: int, mse: Tensor | None = None) -> Tensor:
-    """L_{i-1} for i = 2..T, shape (B, T - 1), from squared[:, i - 2] = |x_0 - x0^(x_i)|^2: the KL between the
-    posterior with x_0 and the one with x0^ and sigma_i^2. It is linear in the squared error, so an average of draws
-    may be given."""
+def denoising_terms(
+    squared: Tensor, table: Table, variance: str, dims: int, mse: Tensor | None = None
+) -> Tensor:
+    """L_{i-1} for i = 2..T, shape (B, T - 1), from squared[:, i - 2] = |x_0 - x0^(x_i)|^2: the KL
+    between the posterior with x_0 and the one with x0^ and sigma_i^2. It is linear in the squared
+    error, so an average of draws may be given."""
     i = torch.arange(2, table.steps + 1, device=squared.device)
     level = table.log_snr.to(squared.device)
     q = posterior(level[1:-1], level[2:])
@@ -86,7 +101,8 @@ def denoising_terms(squared: Tensor, table: Table, variance: str, dims: int, mse
 
 @dataclass(frozen=True)
 class Bound:
-    """The parts of the bound for N examples; `denoising[n, i - 2]` is L_{i-1} of example n, averaged over the draws."""
+    """The parts of the bound for N examples; `denoising[n, i - 2]` is L_{i-1} of example n,
+    averaged over the draws."""
 
     prior: Tensor
     denoising: Tensor
@@ -100,10 +116,11 @@ class Bound:
 
 @dataclass(frozen=True)
 class Denoised:
-    """What a denoiser did with N noised examples, float64: all that the bound takes from it, whatever the variance.
+    """What a denoiser did with N noised examples, float64: all that the bound takes from it,
+    whatever the variance.
 
-    levels (N, ...) and their K; squared (N, T): |x_0 - x0^(x_i)|^2, averaged over the draws; first (draws, N, ...):
-    x0^(x_1).
+    levels (N, ...) and their K; squared (N, T): |x_0 - x0^(x_i)|^2, averaged over the draws; first
+    (draws, N, ...): x0^(x_1).
     """
 
     table: Table
@@ -127,21 +144,31 @@ class Denoised:
         return self.x0_mse * torch.exp(self.table.log_snr[1:])
 
     def bound(self, variance: str, mse: Tensor | None = None) -> Bound:
-        """The bound with this reverse variance; mse (T,) for a fitted one, from examples other than these."""
+        """The bound with this reverse variance; mse (T,) for a fitted one, from examples other than
+        these."""
         prior = prior_term(centres(self.levels, self.count).double(), self.table)
         denoising = denoising_terms(self.squared[:, 1:], self.table, variance, self.dims, mse)
-        decoder = [decoder_term(self.levels, x0, self.table, variance, self.count, mse) for x0 in self.first]
+        decoder = [
+            decoder_term(self.levels, x0, self.table, variance, self.count, mse)
+            for x0 in self.first
+        ]
         return Bound(prior, denoising, torch.stack(decoder).mean(0))
 
 
 def denoise(
-    predictors: list[tuple[slice, Predictor]], table: Table, levels: Tensor, count: int, *, seed: int, draws: int = 1
+    predictors: list[tuple[slice, Predictor]],
+    table: Table,
+    levels: Tensor,
+    count: int,
+    *,
+    seed: int,
+    draws: int = 1,
 ) -> Denoised:
     """Noise every example to every level, `draws` times each, and denoise it.
 
-    levels: (N, C, H, W) integers. predictors: the predictor of each batch (its labels are bound). The noise of level
-    i and draw d is one stream over all N examples, so the batch size changes nothing. Computed in float64 around a
-    float32 network; the result lies on the CPU.
+    levels: (N, C, H, W) integers. predictors: the predictor of each batch (its labels are bound).
+    The noise of level i and draw d is one stream over all N examples, so the batch size changes
+    nothing. Computed in float64 around a float32 network; the result lies on the CPU.
     """
     x0 = centres(levels, count).double()
     squared = torch.zeros(len(x0), table.steps, dtype=torch.float64)

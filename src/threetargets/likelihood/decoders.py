@@ -1,7 +1,8 @@
 """Proper distributions over the K grey levels of a pixel, in log space, with no clamp.
 
-Level k stands for the bin [2k/K - 1, 2(k+1)/K - 1]; the end bins reach to infinity, so the K probabilities sum to 1.
-Adding one: a class with `channels`, `log_prob` and `sample`, and a line in DECODERS.
+Level k stands for the bin [2k/K - 1, 2(k+1)/K - 1]; the end bins reach to infinity, so the K
+probabilities sum to 1. Adding one: a class with `channels`, `log_prob` and `sample`, and a line in
+DECODERS.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ class Decoder(Protocol):
         ...
 
     def log_prob(self, levels: Tensor, parameters: Tensor, count: int) -> Tensor:
-        """log p(levels), nats per example, shape (B,). levels: (B, *shape) integers; parameters: (B, channels,
-        *shape)."""
+        """log p(levels), nats per example, shape (B,). levels: (B, *shape) integers; parameters:
+        (B, channels, *shape)."""
         ...
 
     def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
-        """Levels, uint8, of uniform numbers u in [0, 1) of shape (B, *shape), by the inverse of the distribution
-        function."""
+        """Levels, uint8, of uniform numbers u in [0, 1) of shape (B, *shape), by the inverse of the
+        distribution function."""
         ...
 
 
@@ -48,8 +49,9 @@ def _log_difference(log_big: Tensor, log_small: Tensor) -> Tensor:
 def gaussian_log_mass(levels: Tensor, mean: Tensor, std: Tensor, count: int) -> Tensor:
     """log [Phi((high - mean) / std) - Phi((low - mean) / std)] per element, float64.
 
-    Both tails are taken on the side where Phi is small, so that the logarithm is right, and its gradient alive, however
-    far `mean` lies from the bin. (The usual form clamps at 1e-12 and is then no bound: 39.9 bits where 438.9 are due.)
+    Both tails are taken on the side where Phi is small, so that the logarithm is right, and its
+    gradient alive, however far `mean` lies from the bin. (The usual form clamps at 1e-12 and is
+    then no bound: 39.9 bits where 438.9 are due.)
     """
     low, high = bin_edges(levels, count)
     mean, std = mean.double(), std.double()
@@ -68,7 +70,8 @@ def gaussian_log_mass(levels: Tensor, mean: Tensor, std: Tensor, count: int) -> 
 
 
 class Gaussian:
-    """A Gaussian for each pixel, integrated over the bins. Parameters: mean, log standard deviation."""
+    """A Gaussian for each pixel, integrated over the bins. Parameters: mean, log standard
+    deviation."""
 
     def channels(self, count: int) -> int:
         return 2
@@ -79,14 +82,17 @@ class Gaussian:
 
     def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
         mean, log_std = parameters.double().unbind(1)
-        return nearest(mean + torch.exp(log_std) * torch.special.ndtri(u.double().clamp(min=1e-300)), count)
+        return nearest(
+            mean + torch.exp(log_std) * torch.special.ndtri(u.double().clamp(min=1e-300)), count
+        )
 
 
 class Logistic:
-    """A logistic for each pixel, integrated over the bins (Salimans et al. 2017, arXiv:1701.05517). Parameters: mean,
-    log scale.
+    """A logistic for each pixel, integrated over the bins (Salimans et al. 2017, arXiv:1701.05517).
+    Parameters: mean, log scale.
 
-    sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)) keeps the logarithm exact in both tails.
+    sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)) keeps the logarithm exact in
+    both tails.
     """
 
     def channels(self, count: int) -> int:
@@ -112,7 +118,8 @@ class Logistic:
 
 
 class Categorical:
-    """Free probabilities of the K levels. Parameters: K logits. With K = 2 it is the Bernoulli decoder."""
+    """Free probabilities of the K levels. Parameters: K logits. With K = 2 it is the Bernoulli
+    decoder."""
 
     def channels(self, count: int) -> int:
         return count
@@ -126,7 +133,8 @@ class Categorical:
 
 
 class Bernoulli:
-    """K = 2 only: the probability of level 1. Parameters: its logit. Half the outputs of Categorical."""
+    """K = 2 only: the probability of level 1. Parameters: its logit. Half the outputs of
+    Categorical."""
 
     def channels(self, count: int) -> int:
         if count != 2:
@@ -135,19 +143,27 @@ class Bernoulli:
 
     def log_prob(self, levels: Tensor, parameters: Tensor, count: int) -> Tensor:
         logits = parameters.squeeze(1)
-        return -total(F.binary_cross_entropy_with_logits(logits, levels.to(logits), reduction="none"))
+        return -total(
+            F.binary_cross_entropy_with_logits(logits, levels.to(logits), reduction="none")
+        )
 
     def sample(self, parameters: Tensor, u: Tensor, count: int) -> Tensor:
         return (u.double() >= torch.sigmoid(-parameters.squeeze(1).double())).to(torch.uint8)
 
 
 def expected_level(decoder: Decoder, parameters: Tensor, count: int) -> Tensor:
-    """sum_k k p(k) of each pixel, float64 (B, *shape): what a decoder's mean image is, whatever its form."""
+    """sum_k k p(k) of each pixel, float64 (B, *shape): what a decoder's mean image is, whatever its
+    form."""
     channels, shape = parameters.shape[1], parameters.shape[2:]
     pixels = parameters.movedim(1, -1).reshape(-1, channels, 1)  # each pixel as an image of its own
     levels = torch.arange(count, device=parameters.device)
-    chances = [torch.exp(decoder.log_prob(k.expand(len(pixels), 1), pixels, count).double()) for k in levels]
-    return torch.stack([k * p for k, p in zip(levels, chances, strict=True)]).sum(0).view(-1, *shape)
+    chances = [
+        torch.exp(decoder.log_prob(k.expand(len(pixels), 1), pixels, count).double())
+        for k in levels
+    ]
+    return (
+        torch.stack([k * p for k, p in zip(levels, chances, strict=True)]).sum(0).view(-1, *shape)
+    )
 
 
 DECODERS: dict[str, Decoder] = {

@@ -1,8 +1,11 @@
-"""Estimators of d/d mean E f(z), z ~ N(mean, std^2), one draw at a time: reparameterised and score-function.
+"""Estimators of d/d mean E f(z), z ~ N(mean, std^2), one draw at a time: reparameterised and
+score-function.
 
-reparameterised: f'(mean + std eps) (Kingma & Welling 2014, arXiv:1312.6114); score-function: (f(z) - b)(z - mean) /
-std^2 with a baseline b (Williams 1992; Mohamed et al. 2020, arXiv:1906.10652). All are unbiased; they differ in
-variance: for f = z^2 and z ~ N(mu, 1) by the factor (mu^4 + 14 mu^2 + 15) / 4, which is 21.75 at mu = 2.
+reparameterised: f'(mean + std eps) (Kingma & Welling 2014, arXiv:1312.6114); score-function: (f(z)
+- b)(z - mean) / std^2 with a baseline b (Williams 1992; Mohamed et al. 2020, arXiv:1906.10652). All
+are unbiased; they differ in
+variance: for f = z^2 and z ~ N(mu, 1) by the factor (mu^4 + 14 mu^2 + 15) / 4, which is 21.75 at mu
+= 2.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ def score_function(f: Objective, mean: Tensor, std: Tensor, eps: Tensor) -> Tens
 
 
 def score_function_baseline(f: Objective, mean: Tensor, std: Tensor, eps: Tensor) -> Tensor:
-    """Gradients (N, d) with the mean of f over the OTHER rows as baseline, which leaves each of them unbiased."""
+    """Gradients (N, d) with the mean of f over the OTHER rows as baseline, which leaves each of
+    them unbiased."""
     values = f(mean + std * eps)
     others = (values.sum() - values) / (len(values) - 1)
     return (values - others)[:, None] * eps / std

@@ -1,12 +1,13 @@
-"""Log-density of a diffusion model by its probability-flow ODE (Song et al. 2021, arXiv:2011.13456, section 4.3).
+"""Log-density of a diffusion model by its probability-flow ODE (Song et al. 2021, arXiv:2011.13456,
+section 4.3).
 
 In l = log-SNR, with a^2 = sigmoid(l) and s^2 = sigmoid(-l), the flow and its divergence are
 
     dx/dl = 1/2 (s^2 x - s eps^(x, l)),    div = 1/2 (D s^2 - s tr d eps^/dx),
 
-and log p_max(x) = log N(x(l_min); 0, I) + integral of div dl from l_max down to l_min, with its sign. Every example
-is integrated
-with the same fixed steps, so its value does not depend on the batch that it is in.
+and log p_max(x) = log N(x(l_min); 0, I) + integral of div dl from l_max down to l_min, with its
+sign. Every example is integrated with the same fixed steps, so its value does not depend on the
+batch that it is in.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Trace = Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]]
 
 
 def exact_trace(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The value and the exact trace, by one vector-Jacobian product for each of the D dimensions."""
+    """The value and the exact trace, by one vector-Jacobian product for each of the D
+    dimensions."""
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         value = function(x)
@@ -42,10 +44,11 @@ def exact_trace(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor
 
 
 def hutchinson(probes: Tensor) -> Trace:
-    """The trace as the mean of v^T J v over probes v (P, B, ...), which stay the same for a whole solve.
+    """The trace as the mean of v^T J v over probes v (P, B, ...), which stay the same for a whole
+    solve.
 
-    Drawn anew at every call they would make the integrand a noise that no solver can follow. With a diagonal Jacobian
-    probes of +-1 are exact, so an isotropic example proves nothing.
+    Drawn anew at every call they would make the integrand a noise that no solver can follow. With a
+    diagonal Jacobian probes of +-1 are exact, so an isotropic example proves nothing.
     """
 
     def trace(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,9 +71,15 @@ def rademacher(count: int, shape: tuple[int, ...], generator: torch.Generator) -
 
 
 def log_prob(
-    predictor: Predictor, x: Tensor, log_snr_max: float, log_snr_min: float, steps: int, trace: Trace = exact_trace
+    predictor: Predictor,
+    x: Tensor,
+    log_snr_max: float,
+    log_snr_min: float,
+    steps: int,
+    trace: Trace = exact_trace,
 ) -> Tensor:
-    """log p(x) in nats per example, shape (B,), x (B, ...) at the noise level log_snr_max, in float64.
+    """log p(x) in nats per example, shape (B,), x (B, ...) at the noise level log_snr_max, in
+    float64.
 
     Classical Runge-Kutta of order 4 with `steps` equal steps of log-SNR: 4 * steps network calls.
     """
@@ -111,16 +120,19 @@ def level_log_prob(
     steps: int,
     trace: Trace = exact_trace,
 ) -> Tensor:
-    """A lower bound on log P(levels), nats per example: log p of the dequantised image plus D log(2/K).
+    """A lower bound on log P(levels), nats per example: log p of the dequantised image plus D
+    log(2/K).
 
-    The density that the flow defines at log_snr_max is taken, rescaled by a, as the model of the dequantised image;
-    with
-    uniform u, E log p(x) + D log(2/K) <= log of the bin's probability (Theis et al. 2016, arXiv:1511.01844).
+    The density that the flow defines at log_snr_max is taken, rescaled by a, as the model of the
+    dequantised image; with uniform u, E log p(x) + D log(2/K) <= log of the bin's probability
+    (Theis et al. 2016, arXiv:1511.01844).
     """
     a = math.sqrt(1.0 / (1.0 + math.exp(-log_snr_max)))
     dims = levels[0].numel()
     x = a * dequantised(levels, u, count)
-    return log_prob(predictor, x, log_snr_max, log_snr_min, steps, trace) + dims * math.log(a * 2.0 / count)
+    return log_prob(predictor, x, log_snr_max, log_snr_min, steps, trace) + dims * math.log(
+        a * 2.0 / count
+    )
 
 
 def decoded_log_prob(
@@ -136,9 +148,9 @@ def decoded_log_prob(
 ) -> Tensor:
     """A lower bound on log P(levels), nats per example, for one draw x_1 = a_1 x_0 + s_1 eps.
 
-    log p(x_1) - log q(x_1 | x_0) + log P(x_0 | x_1): the flow's density at the cleanest level that the network was
-    trained on, with the decoder of the discrete bound, whose denoising terms it replaces. In expectation over eps a
-    bound, as importance weighting by q(x_1 | x_0).
+    log p(x_1) - log q(x_1 | x_0) + log P(x_0 | x_1): the flow's density at the cleanest level that
+    the network was trained on, with the decoder of the discrete bound, whose denoising terms it
+    replaces. In expectation over eps a bound, as importance weighting by q(x_1 | x_0).
     """
     level = table.log_snr[1]
     x0 = centres(levels, count).double()
@@ -147,5 +159,7 @@ def decoded_log_prob(
     with torch.no_grad():
         decoder = -decoder_term(levels, predictor(x1, level).x0, table, variance, count, mse)
     density = log_prob(predictor, x1, float(level), float(table.log_snr[-1]), steps, trace)
-    given = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0)) - x0[0].numel() * torch.log(s)
+    given = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0)) - x0[
+        0
+    ].numel() * torch.log(s)
     return density - given.to(density) + decoder

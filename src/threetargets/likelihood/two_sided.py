@@ -1,12 +1,14 @@
-"""The bound's other form, which compares q(x_i | x_{i-1}) with p(x_i | x_{i+1}): right on average, and noisier.
+"""The bound's other form, which compares q(x_i | x_{i-1}) with p(x_i | x_{i+1}): right on average,
+and noisier.
 
--log p(x_0) <= E[KL(q(x_T | x_{T-1}) || N(0, I))] + sum_{i=1..T-1} E[log q(x_i | x_{i-1}) - log p(x_i | x_{i+1})] + L_0,
-over q(x_{i-1}, x_i, x_{i+1} | x_0) (Luo 2022, arXiv:2208.11970, on variational diffusion models). Its terms take
-draws of (x_{i-1}, x_{i+1}), where L_{i-1} of likelihood.bound takes one of x_i: between the two x_i is Gaussian, and
-the log ratio is averaged over it in closed form. Writing the middle terms as
-E KL(q(x_i | x_{i-1}) || p(x_i | x_{i+1})) over q(x_{i-1}, x_{i+1} | x_0), as the source goes on to do, changes the
-number: x_{i+1} is drawn given x_i, so that q(x_i | x_{i-1}) is not the law of x_i once x_{i+1} is known. `divergences`
-computes that form, for the difference to be seen.
+-log p(x_0) <= E[KL(q(x_T | x_{T-1}) || N(0, I))] + sum_{i=1..T-1} E[log q(x_i | x_{i-1}) - log
+p(x_i | x_{i+1})] + L_0, over q(x_{i-1}, x_i, x_{i+1} | x_0) (Luo 2022, arXiv:2208.11970, on
+variational diffusion models). Its terms take draws of (x_{i-1}, x_{i+1}), where L_{i-1} of
+likelihood.bound takes one of x_i: between the two x_i is Gaussian, and the log ratio is averaged
+over it in closed form. Writing the middle terms as E KL(q(x_i | x_{i-1}) || p(x_i | x_{i+1})) over
+q(x_{i-1}, x_{i+1} | x_0), as the source goes on to do, changes the
+number: x_{i+1} is drawn given x_i, so that q(x_i | x_{i-1}) is not the law of x_i once x_{i+1} is
+known. `divergences` computes that form, for the difference to be seen.
 """
 
 from __future__ import annotations
@@ -27,16 +29,19 @@ from threetargets.streams import generator
 
 @dataclass(frozen=True)
 class TwoSided:
-    """Nats for N examples: the last step's KL (N,), and for i = 1..T-1 the log ratios, averaged over x_i given both its
-    neighbours, and the divergences (N, T-1)."""
+    """Nats for N examples: the last step's KL (N,), and for i = 1..T-1 the log ratios, averaged
+    over x_i given both its neighbours, and the divergences (N, T-1)."""
 
     last: Tensor
     ratios: Tensor
     divergences: Tensor
 
 
-def two_sided_terms(predictor: Predictor, table: Table, x0: Tensor, variance: str, *, seed: int) -> TwoSided:
-    """One draw of the terms for x0 (N, ...) in [-1, 1], float64. The decoder's term L_0 is that of likelihood.bound."""
+def two_sided_terms(
+    predictor: Predictor, table: Table, x0: Tensor, variance: str, *, seed: int
+) -> TwoSided:
+    """One draw of the terms for x0 (N, ...) in [-1, 1], float64. The decoder's term L_0 is that of
+    likelihood.bound."""
     x0 = x0.double()
     dims, steps = x0[0].numel(), table.steps
     found: dict[str, list[Tensor]] = {"ratios": [], "divergences": []}
@@ -50,10 +55,16 @@ def two_sided_terms(predictor: Predictor, table: Table, x0: Tensor, variance: st
             guess = q.A * predictor(after, table.log_snr[i + 1]).x0 + q.B * after
             sigma2 = reverse_variance(table, index, variance)
             here, spread = _between(table, mean, std**2, after, i)
-            log_q = -0.5 * (dims * (std**2).log() + (total((here - mean) ** 2) + dims * spread) / std**2)
-            log_p = -0.5 * (dims * sigma2.log() + (total((here - guess) ** 2) + dims * spread) / sigma2)
+            log_q = -0.5 * (
+                dims * (std**2).log() + (total((here - mean) ** 2) + dims * spread) / std**2
+            )
+            log_p = -0.5 * (
+                dims * sigma2.log() + (total((here - guess) ** 2) + dims * spread) / sigma2
+            )
             found["ratios"].append(log_q - log_p)
-            found["divergences"].append(kl_isotropic(total((mean - guess) ** 2), std**2, sigma2, dims))
+            found["divergences"].append(
+                kl_isotropic(total((mean - guess) ** 2), std**2, sigma2, dims)
+            )
         before = _noisy(table, x0, steps - 1, generator(seed, "two-sided", steps))
         mean, std = _forward(table, before, steps)
         last = 0.5 * (dims * (std**2 - 1 - 2 * std.log()) + total(mean**2))
@@ -72,8 +83,11 @@ def _forward(table: Table, x: Tensor, i: int) -> tuple[Tensor, Tensor]:
     return math.sqrt(1.0 - float(variance)) * x, variance.sqrt()
 
 
-def _between(table: Table, mean: Tensor, variance: Tensor, after: Tensor, i: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of x_i given both neighbours: N(mean, variance) by the one before, and the step to x_{i+1}."""
+def _between(
+    table: Table, mean: Tensor, variance: Tensor, after: Tensor, i: int
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of x_i given both neighbours: N(mean, variance) by the one before, and the
+    step to x_{i+1}."""
     step = transition_variance(table.log_snr[i], table.log_snr[i + 1])
     spread = 1.0 / (1.0 / variance + (1.0 - step) / step)
     return spread * (mean / variance + (1.0 - step).sqrt() * after / step), spread
@@ -84,5 +98,7 @@ def _neighbours(table: Table, x0: Tensor, i: int, source: torch.Generator) -> tu
     chain = [_noisy(table, x0, i - 1, source)]
     for j in (i, i + 1):
         mean, std = _forward(table, chain[-1], j)
-        chain.append(mean + std * torch.randn(x0.shape, generator=source, dtype=torch.float64).to(x0))
+        chain.append(
+            mean + std * torch.randn(x0.shape, generator=source, dtype=torch.float64).to(x0)
+        )
     return chain[0], chain[2]

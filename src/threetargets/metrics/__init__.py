@@ -1,1 +1,2 @@
-"""Figures of merit: fidelity through torch-fidelity, accuracy by the judge, and the statistics of comparisons."""
+"""Figures of merit: fidelity through torch-fidelity, accuracy by the judge, and the statistics of
+comparisons."""

@@ -1,5 +1,5 @@
-"""Conditional fidelity: do the images show the class that was asked for, and how clear-cut are they to an
-independent classifier?"""
+"""Conditional fidelity: do the images show the class that was asked for, and how clear-cut are they
+to an independent classifier?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from threetargets.records import Figure
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Figure:
-    """Fraction of images whose most probable class is the one asked for; logits (N, classes), labels int64 (N,).
+    """Fraction of images whose most probable class is the one asked for; logits (N, classes),
+    labels int64 (N,).
 
     Its standard error is binomial, sqrt(p (1 - p) / N).
     """
@@ -24,9 +25,11 @@ def accuracy(logits: Tensor, labels: Tensor) -> Figure:
 
 
 def entropy(logits: Tensor) -> Figure:
-    """Mean over images of -sum_c p_c log p_c, nats, of the classifier's probabilities; logits (N, classes).
+    """Mean over images of -sum_c p_c log p_c, nats, of the classifier's probabilities; logits (N,
+    classes).
 
-    0 where every image is clear-cut, log(classes) where none says anything. Its standard error is over images.
+    0 where every image is clear-cut, log(classes) where none says anything. Its standard error is
+    over images.
     """
     n = len(logits)
     if n == 0:

@@ -1,8 +1,8 @@
 """The judge, an in-domain classifier, as a feature extractor of torch-fidelity.
 
-FID and its kin mean nothing without the features that they are measured on: the extractor's name holds the digest of
-its weights and stands beside every figure. It always has to be named in a call of torch-fidelity, which otherwise
-takes (and downloads) Inception or VGG.
+FID and its kin mean nothing without the features that they are measured on: the extractor's name
+holds the digest of its weights and stands beside every figure. It always has to be named in a call
+of torch-fidelity, which otherwise takes (and downloads) Inception or VGG.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ BATCH = 512  # images at a time; the judge is small
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judge sees in N images, on the CPU: features float64 (N, F) and logits float64 (N, classes)."""
+    """What the judge sees in N images, on the CPU: features float64 (N, F) and logits float64 (N,
+    classes)."""
 
     features: Tensor
     logits: Tensor
@@ -39,8 +40,8 @@ class Seen:
 
 
 class LevelImages(Dataset[Tensor]):
-    """Grey levels uint8 (N, C, H, W) as the items that torch-fidelity takes: bare tensors, float32 bin centres in
-    [-1, 1]."""
+    """Grey levels uint8 (N, C, H, W) as the items that torch-fidelity takes: bare tensors, float32
+    bin centres in [-1, 1]."""
 
     def __init__(self, images: Tensor, count: int):
         self.images, self.count = images, count
@@ -53,17 +54,18 @@ class LevelImages(Dataset[Tensor]):
 
 
 def name_of(path: Path) -> str:
-    """`judge-` and the first 16 hexadecimal digits of the SHA-256 of the weights' file. Raises MissingInput."""
+    """`judge-` and the first 16 hexadecimal digits of the SHA-256 of the weights' file. Raises
+    MissingInput."""
     return f"judge-{weights.digest(need(path))}"
 
 
 def register(name: str, judge: nn.Module) -> str:
-    """Register `judge` with torch-fidelity under `name`, once in a process: a second call changes nothing, since the
-    name is the weights'.
+    """Register `judge` with torch-fidelity under `name`, once in a process: a second call changes
+    nothing, since the name is the weights'.
 
-    `judge` has `features(x)` -> (N, F) and `logits(x)` -> logits (N, classes) for float32 x (N, C, H, W) in
-    [-1, 1]. What it returns is widened to float64, the type in which torch-fidelity then computes: the kernel of KID
-    and the covariance of FID lose most of float32's digits.
+    `judge` has `features(x)` -> (N, F) and `logits(x)` -> logits (N, classes) for float32 x (N, C,
+    H, W) in [-1, 1]. What it returns is widened to float64, the type in which torch-fidelity then
+    computes: the kernel of KID and the covariance of FID lose most of float32's digits.
     """
 
     class Judge(FeatureExtractorBase):
@@ -93,8 +95,8 @@ def register(name: str, judge: nn.Module) -> str:
 
 
 def see(name: str, images: Tensor, count: int, device: torch.device | str = "cpu") -> Seen:
-    """Features and logits of N > 0 images of `count` grey levels, uint8 (N, C, H, W), by the extractor registered
-    under `name`."""
+    """Features and logits of N > 0 images of `count` grey levels, uint8 (N, C, H, W), by the
+    extractor registered under `name`."""
     cuda = torch.device(device).type == "cuda"
     module = create_feature_extractor(name, list(LAYERS), cuda=cuda, verbose=False)
     layers = get_featuresdict_from_dataset(

@@ -1,12 +1,13 @@
-"""FID, KID, precision and recall through torch-fidelity, on features that are extracted once, with standard errors.
+"""FID, KID, precision and recall through torch-fidelity, on features that are extracted once, with
+standard errors.
 
-Everywhere the generated images are torch-fidelity's first input and the reference is its second. A figure that a set
-is too small for is None, and its `spread` says why; a collapsed generator (every image the same) has figures like
-any other.
+Everywhere the generated images are torch-fidelity's first input and the reference is its second. A
+figure that a set is too small for is None, and its `spread` says why; a collapsed generator (every
+image the same) has figures like any other.
 
-Sources: FID Heusel et al. 2017, arXiv:1706.08500; KID Binkowski et al. 2018, arXiv:1801.01401; precision and recall
-Kynkaanniemi et al. 2019, arXiv:1904.06991; delete-d jackknife Shao and Wu 1989, Annals of Statistics 17(3); FID at
-infinite N Chong and Forsyth 2020, arXiv:1911.07023.
+Sources: FID Heusel et al. 2017, arXiv:1706.08500; KID Binkowski et al. 2018, arXiv:1801.01401;
+precision and recall Kynkaanniemi et al. 2019, arXiv:1904.06991; delete-d jackknife Shao and Wu
+1989, Annals of Statistics 17(3); FID at infinite N Chong and Forsyth 2020, arXiv:1911.07023.
 """
 
 from __future__ import annotations
@@ -19,9 +20,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
-from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
+from torch_fidelity.metric_kid import (
+    KEY_METRIC_KID_MEAN,
+    KEY_METRIC_KID_STD,
+    kid_features_to_metric,
+)
+from torch_fidelity.metric_prc import (
+    KEY_METRIC_PRECISION,
+    KEY_METRIC_RECALL,
+    prc_features_to_metric,
+)
 
 from threetargets import streams
 from threetargets.metrics import frechet
@@ -33,8 +46,9 @@ PRC_BATCH = 1000  # rows of the distance matrix held at once; does not change a 
 
 @dataclass(frozen=True)
 class Reference:
-    """What generated images are compared with: features float64 (M, F), and the name of the split; their mean `mu` and
-    covariance `sigma`, where they are known already; and where distances to it are computed."""
+    """What generated images are compared with: features float64 (M, F), and the name of the split;
+    their mean `mu` and covariance `sigma`, where they are known already; and where distances to it
+    are computed."""
 
     features: Tensor
     name: str
@@ -58,17 +72,24 @@ class Reference:
         return frechet.root(torch.from_numpy(self.moments["sigma"]).to(self.device))
 
     def distances(self, generated: Tensor) -> frechet.Distances:
-        mean, covariance = (torch.from_numpy(self.moments[key]).to(self.device) for key in ("mu", "sigma"))
+        mean, covariance = (
+            torch.from_numpy(self.moments[key]).to(self.device) for key in ("mu", "sigma")
+        )
         return frechet.Distances(generated.to(self.device), mean, covariance, self.root)
 
 
 def fidelity(
-    generated: Tensor, reference: Reference, evaluation: Evaluation, seed: int, asked: Tensor | None = None
+    generated: Tensor,
+    reference: Reference,
+    evaluation: Evaluation,
+    seed: int,
+    asked: Tensor | None = None,
 ) -> list[Figure]:
-    """The figures fid, fid_infinity (where the evaluation has `fid_parts`), kid, precision and recall of features
-    float64 (N, F) against the reference.
+    """The figures fid, fid_infinity (where the evaluation has `fid_parts`), kid, precision and
+    recall of features float64 (N, F) against the reference.
 
-    `seed` is that of the bootstrap; `asked` int64 (N,) are the classes that were asked for, where that was by design.
+    `seed` is that of the bootstrap; `asked` int64 (N,) are the classes that were asked for, where
+    that was by design.
     """
     return [
         *_fid(generated, reference, evaluation, seed, asked),
@@ -78,14 +99,16 @@ def fidelity(
 
 
 def frechet_distance(generated: Tensor, reference: Reference) -> float:
-    """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)) of the features' means and covariances."""
+    """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)) of the features' means and
+    covariances."""
     moments = fid_features_to_statistics(generated)
     return fid_statistics_to_metric(moments, reference.moments, verbose=False)[KEY_METRIC_FID]
 
 
 def resample(n: int, asked: Tensor | None, generator: torch.Generator) -> Tensor:
-    """Indices (n,) of a bootstrap resample, drawn with replacement: each from the images of its own class, where
-    classes were asked for. Their numbers are then fixed by design and add nothing to a figure's error."""
+    """Indices (n,) of a bootstrap resample, drawn with replacement: each from the images of its own
+    class, where classes were asked for. Their numbers are then fixed by design and add nothing to a
+    figure's error."""
     if asked is None:
         return torch.randint(n, (n,), generator=generator)
     drawn = torch.empty(n, dtype=torch.int64)
@@ -98,15 +121,19 @@ def resample(n: int, asked: Tensor | None, generator: torch.Generator) -> Tensor
 def _fid(
     generated: Tensor, reference: Reference, evaluation: Evaluation, seed: int, asked: Tensor | None
 ) -> list[Figure]:
-    """FID; its standard error is the standard deviation over resamples of the generated images, the reference held
-    fixed. And its limit, see below.
+    """FID; its standard error is the standard deviation over resamples of the generated images, the
+    reference held fixed. And its limit, see below.
 
-    The value is that of the whole set, not the mean of the resamples: drawing with replacement adds to FID's bias.
+    The value is that of the whole set, not the mean of the resamples: drawing with replacement adds
+    to FID's bias.
     """
     n, resamples = len(generated), evaluation.bootstrap
     if min(n, len(reference)) < 2:
         why = "too few images: a covariance takes 2"
-        return [Figure(m, None, n=n, spread=why) for m in ("fid", "fid_infinity")[: 1 + bool(evaluation.fid_parts)]]
+        return [
+            Figure(m, None, n=n, spread=why)
+            for m in ("fid", "fid_infinity")[: 1 + bool(evaluation.fid_parts)]
+        ]
     distances = reference.distances(generated)
     streams_of = (streams.generator(seed, "evaluate/bootstrap", b) for b in range(resamples))
     stderr = statistics.stdev(distances.of(resample(n, asked, g)) for g in streams_of)
@@ -118,30 +145,49 @@ def _fid(
 
 
 def _limit(
-    distances: frechet.Distances, evaluation: Evaluation, stderr: float, seed: int, asked: Tensor | None, n: int
+    distances: frechet.Distances,
+    evaluation: Evaluation,
+    stderr: float,
+    seed: int,
+    asked: Tensor | None,
+    n: int,
 ) -> Figure:
-    """FID at infinite N against the same reference, which is held fixed with the bias that its own size leaves.
+    """FID at infinite N against the same reference, which is held fixed with the bias that its own
+    size leaves.
 
-    Its standard error is that of FID at N, whose sampling error it shares (frechet.limit), and of the partitions.
+    Its standard error is that of FID at N, whose sampling error it shares (frechet.limit), and of
+    the partitions.
     """
     parts, features = evaluation.fid_parts, distances.shifted.shape[1]
     smallest = n // max(parts)
     if smallest < 2:
-        return Figure("fid_infinity", None, n=n, spread=f"too few images: {max(parts)} parts take {2 * max(parts)}")
+        return Figure(
+            "fid_infinity",
+            None,
+            n=n,
+            spread=f"too few images: {max(parts)} parts take {2 * max(parts)}",
+        )
     found = frechet.limit(distances, parts, evaluation.fid_partitions, n, asked, seed)
-    said = f"line in 1/n through parts of {n}/{', /'.join(map(str, parts))} images, {evaluation.fid_partitions} "
+    said = (
+        f"line in 1/n through parts of {n}/{', /'.join(map(str, parts))} images, "
+        f"{evaluation.fid_partitions} "
+    )
     said += "partitions; the bootstrap's and the partitions' errors"
     if smallest <= features:
-        said += f"; an indication: parts of {smallest} images have singular covariances of {features} features"
+        said += (
+            f"; an indication: parts of {smallest} images have singular covariances of "
+            f"{features} features"
+        )
     return Figure("fid_infinity", found.value, math.hypot(stderr, found.stderr), n, spread=said)
 
 
 def _kid(generated: Tensor, reference: Reference, subsets: int, size: int) -> Figure:
     """KID: the mean over subsets of m images of the unbiased MMD^2 with the kernel (x.y / F + 1)^3.
 
-    torch-fidelity's std over S subsets says how much KID of m images varies, not how far its mean may be off.
-    Subsets of m out of n images are a delete-d jackknife, whose variance is var m / (n - m), over generated and
-    reference images both; var / S more for having drawn S of them only. Near KID = 0 this errs on the large side.
+    torch-fidelity's std over S subsets says how much KID of m images varies, not how far its mean
+    may be off. Subsets of m out of n images are a delete-d jackknife, whose variance is var m / (n
+    - m), over generated and reference images both; var / S more for having drawn S of them only.
+    Near KID = 0 this errs on the large side.
     """
     n = min(len(generated), len(reference))
     if size > n:
@@ -153,14 +199,17 @@ def _kid(generated: Tensor, reference: Reference, subsets: int, size: int) -> Fi
     if size < n and subsets > 1:
         stderr = values[KEY_METRIC_KID_STD] * math.sqrt(size / (n - size) + 1 / subsets)
         factor = f"sqrt({size}/({n}-{size}) + 1/{subsets})"
-        spread = f"torch-fidelity's std over {subsets} subsets of {size}, times {factor}: delete-d jackknife"
+        spread = (
+            f"torch-fidelity's std over {subsets} subsets of {size}, times {factor}: "
+            "delete-d jackknife"
+        )
     return Figure("kid", values[KEY_METRIC_KID_MEAN], stderr, len(generated), spread=spread)
 
 
 def _precision_recall(generated: Tensor, reference: Reference, neighbours: int) -> list[Figure]:
-    """Precision: the fraction of generated images that lie within the k-th neighbour's distance of some reference
-    image; recall: the fraction of reference images that lie so to some generated one. Their standard errors are
-    binomial, the balls held fixed."""
+    """Precision: the fraction of generated images that lie within the k-th neighbour's distance of
+    some reference image; recall: the fraction of reference images that lie so to some generated
+    one. Their standard errors are binomial, the balls held fixed."""
     n, m = len(generated), len(reference)
     if min(n, m) <= neighbours:
         why = f"too few images: {neighbours} neighbours take {neighbours + 1}"
@@ -175,8 +224,16 @@ def _precision_recall(generated: Tensor, reference: Reference, neighbours: int) 
     )
     precision, recall = values[KEY_METRIC_PRECISION], values[KEY_METRIC_RECALL]
     return [
-        Figure("precision", precision, _binomial(precision, n), n, spread=f"binomial over {n} generated images"),
-        Figure("recall", recall, _binomial(recall, m), n, spread=f"binomial over {m} reference images"),
+        Figure(
+            "precision",
+            precision,
+            _binomial(precision, n),
+            n,
+            spread=f"binomial over {n} generated images",
+        ),
+        Figure(
+            "recall", recall, _binomial(recall, m), n, spread=f"binomial over {m} reference images"
+        ),
     ]
 
 

@@ -1,11 +1,14 @@
-"""The Frechet distance of many subsets of one set of images to a reference: its bootstrap, and its limit at infinite N.
+"""The Frechet distance of many subsets of one set of images to a reference: its bootstrap, and its
+limit at infinite N.
 
-|mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2), the last trace as the sum of the singular values of
-X S_2^(1/2) / sqrt(n - 1), X the centred features: one product for the whole set, then one symmetric eigenvalue problem
-of size min(n, F) for each subset, where torch-fidelity solves an unsymmetric one of size F for each.
+|mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2), the last trace as the sum of the singular
+values of X S_2^(1/2) / sqrt(n - 1), X the centred features: one product for the whole set, then one
+symmetric eigenvalue problem of size min(n, F) for each subset, where torch-fidelity solves an
+unsymmetric one of size F for each.
 
-FID of N images is too large by b / N + O(1 / N^2), b unknown and different for each model (Chong and Forsyth 2020,
-arXiv:1911.07023): figures at different N do not compare, and at the same N b may decide.
+FID of N images is too large by b / N + O(1 / N^2), b unknown and different for each model (Chong
+and Forsyth 2020, arXiv:1911.07023): figures at different N do not compare, and at the same N b may
+decide.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from threetargets import streams
 
 
 class Limit(NamedTuple):
-    """An extrapolation: its value, and the standard error that the random partitions leave in it."""
+    """An extrapolation: its value, and the standard error that the random partitions leave in
+    it."""
 
     value: float
     stderr: float
@@ -36,7 +40,8 @@ def root(covariance: Tensor) -> Tensor:
 
 
 class Distances:
-    """Distances of subsets of `features` float64 (N, F) to a reference's mean (F,) and covariance (F, F)."""
+    """Distances of subsets of `features` float64 (N, F) to a reference's mean (F,) and covariance
+    (F, F)."""
 
     def __init__(self, features: Tensor, mean: Tensor, covariance: Tensor, covariance_root: Tensor):
         self.shifted = features - mean
@@ -44,7 +49,8 @@ class Distances:
         self.trace = float(covariance.trace())
 
     def of(self, rows: Tensor) -> float:
-        """The distance of the images `rows` int64 (n,), n > 1, where an image may stand more than once."""
+        """The distance of the images `rows` int64 (n,), n > 1, where an image may stand more than
+        once."""
         rows = rows.to(self.shifted.device)
         x, y = self.shifted[rows], self.turned[rows]
         n, mean = len(x), x.mean(0)
@@ -56,8 +62,8 @@ class Distances:
 
 
 def partition(parts: int, asked: Tensor | None, n: int, generator: torch.Generator) -> list[Tensor]:
-    """The indices 0..n-1 dealt at random into `parts` subsets, evenly over the classes where classes were asked for:
-    as in the whole set, chance then has no hand in their proportions."""
+    """The indices 0..n-1 dealt at random into `parts` subsets, evenly over the classes where
+    classes were asked for: as in the whole set, chance then has no hand in their proportions."""
     order = torch.randperm(n, generator=generator)
     if asked is not None:
         order = order[asked[order].argsort(stable=True)]
@@ -65,13 +71,21 @@ def partition(parts: int, asked: Tensor | None, n: int, generator: torch.Generat
 
 
 def limit(
-    distances: Distances, parts: Sequence[int], partitions: int, n: int, asked: Tensor | None, seed: int
+    distances: Distances,
+    parts: Sequence[int],
+    partitions: int,
+    n: int,
+    asked: Tensor | None,
+    seed: int,
 ) -> Limit:
-    """FID at N = infinity: the intercept of a line through (1/n, FID_n), least squares, n = N / k for k in `parts`.
+    """FID at N = infinity: the intercept of a line through (1/n, FID_n), least squares, n = N / k
+    for k in `parts`.
 
-    FID_n is the mean over the k subsets of a random partition of the N images, so that every image counts once at every
-    n: what sampling N images does to FID is the same at all n and passes to the intercept unenlarged. The partitions
-    themselves are drawn `partitions` times; their part in the error is `stderr`.
+    FID_n is the mean over the k subsets of a random partition of the N images, so that every image
+    counts once at every
+    n: what sampling N images does to FID is the same at all n and passes to the intercept
+    unenlarged. The partitions themselves are drawn `partitions` times; their part in the error is
+    `stderr`.
     """
     intercepts = []
     for repeat in range(partitions):

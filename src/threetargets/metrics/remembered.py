@@ -1,8 +1,8 @@
-"""Features and moments of a reference split, kept in the cache: made once for every run, study and copy of the project
-that measures against the same images with the same extractor.
+"""Features and moments of a reference split, kept in the cache: made once for every run, study and
+copy of the project that measures against the same images with the same extractor.
 
-The file's name is the digest of what it depends on; what it holds is checked each time it is read, and a damaged or
-foreign file is made again.
+The file's name is the digest of what it depends on; what it holds is checked each time it is read,
+and a damaged or foreign file is made again.
 """
 
 from __future__ import annotations
@@ -28,16 +28,32 @@ FOLDER = "features"
 
 
 def path_of(data: str, extractor: str, split: str, n: int) -> Path:
-    """Where the statistics of N images of a split lie; `data` is the digest of the split's images."""
-    key = {"data": data, "extractor": extractor, "split": split, "n": n, "torch-fidelity": version("torch-fidelity")}
-    return fetch.cache() / FOLDER / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.npz"
+    """Where the statistics of N images of a split lie; `data` is the digest of the split's
+    images."""
+    key = {
+        "data": data,
+        "extractor": extractor,
+        "split": split,
+        "n": n,
+        "torch-fidelity": version("torch-fidelity"),
+    }
+    return (
+        fetch.cache()
+        / FOLDER
+        / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.npz"
+    )
 
 
 def reference(
-    data: str, extractor: str, split: str, n: int, see: Callable[[], Tensor], device: torch.device | str = "cpu"
+    data: str,
+    extractor: str,
+    split: str,
+    n: int,
+    see: Callable[[], Tensor],
+    device: torch.device | str = "cpu",
 ) -> Reference:
-    """The reference from the cache, or else from `see()`, features (N, F). A cache that cannot be written is done
-    without, and said so."""
+    """The reference from the cache, or else from `see()`, features (N, F). A cache that cannot be
+    written is done without, and said so."""
     path = path_of(data, extractor, split, n)
     arrays = _read(path, n)
     if arrays is None:

@@ -1,8 +1,9 @@
-"""How sure a figure is: intervals over seeds, paired comparisons, equivalence, trends, and Holm's correction.
+"""How sure a figure is: intervals over seeds, paired comparisons, equivalence, trends, and Holm's
+correction.
 
-Nothing here invents an uncertainty: with fewer than two values there is no interval and no p value, and the fields
-are None. Standard forms after Casella and Berger, Statistical Inference (2002); equivalence after Schuirmann,
-J. Pharmacokin. Biopharm. 15 (1987).
+Nothing here invents an uncertainty: with fewer than two values there is no interval and no p value,
+and the fields are None. Standard forms after Casella and Berger, Statistical Inference (2002);
+equivalence after Schuirmann, J. Pharmacokin. Biopharm. 15 (1987).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean (or other statistic) with its two-sided interval; all but `mean`, `n` and `level` are None when n < 2."""
+    """A mean (or other statistic) with its two-sided interval; all but `mean`, `n` and `level` are
+    None when n < 2."""
 
     mean: float | None
     low: float | None
@@ -33,7 +35,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of a - b with its interval, Student's t and the p values of "no difference" (None when n < 2).
+    """Mean of a - b with its interval, Student's t and the p values of "no difference" (None when n
+    < 2).
 
     `p_less` and `p_greater` are one-sided: small when a is convincingly below, or above, b.
     """
@@ -47,7 +50,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided tests of |mean| < margin: p is the larger of the two; None, and not `equivalent`, when n < 2."""
+    """Two one-sided tests of |mean| < margin: p is the larger of the two; None, and not
+    `equivalent`, when n < 2."""
 
     interval: Interval
     margin: float
@@ -57,7 +61,8 @@ class Equivalence:
 
 @dataclass(frozen=True)
 class Trend:
-    """Page's L over blocks (seeds) in the order of the columns, with Spearman's rho of each block averaged."""
+    """Page's L over blocks (seeds) in the order of the columns, with Spearman's rho of each block
+    averaged."""
 
     statistic: float | None
     p: float | None
@@ -76,7 +81,9 @@ def _values(values: ArrayLike) -> np.ndarray:
 def _pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     first, second = _values(a), _values(b)
     if first.shape != second.shape:
-        raise ValueError(f"paired values must be as many on both sides, found {first.size} and {second.size}")
+        raise ValueError(
+            f"paired values must be as many on both sides, found {first.size} and {second.size}"
+        )
     return first - second
 
 
@@ -99,7 +106,8 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap interval of `statistic` of n values, shape (n,); `seed` fixes the resamples."""
+    """Percentile bootstrap interval of `statistic` of n values, shape (n,); `seed` fixes the
+    resamples."""
     from scipy import stats
 
     x = _values(values)
@@ -115,7 +123,12 @@ def bootstrap_interval(
     )
     bounds = result.confidence_interval
     return Interval(
-        float(statistic(x)), float(bounds.low), float(bounds.high), int(x.size), level, float(x.std(ddof=1))
+        float(statistic(x)),
+        float(bounds.low),
+        float(bounds.high),
+        int(x.size),
+        level,
+        float(x.std(ddof=1)),
     )
 
 
@@ -129,7 +142,8 @@ def _one_sided(mean: float, sd: float, n: int, above: float) -> float:
 
 
 def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
-    """Student's t of a - b over pairs, both of shape (n,). Differences that are all exactly 0 have t = 0 and p = 1."""
+    """Student's t of a - b over pairs, both of shape (n,). Differences that are all exactly 0 have
+    t = 0 and p = 1."""
     from scipy import stats
 
     interval = t_interval(_pairs(a, b), level)
@@ -145,11 +159,15 @@ def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
     return Difference(interval, t, p, _one_sided(-mean, sd, n, 0.0), _one_sided(mean, sd, n, 0.0))
 
 
-def welch_reference(values: ArrayLike, reference: float, stderr: float, n: int, level: float = 0.95) -> Difference:
-    """`reference` minus the mean of `values`, shape (k,), where the reference is itself an estimate from n others.
+def welch_reference(
+    values: ArrayLike, reference: float, stderr: float, n: int, level: float = 0.95
+) -> Difference:
+    """`reference` minus the mean of `values`, shape (k,), where the reference is itself an estimate
+    from n others.
 
-    Variance sd^2/k + stderr^2, degrees of freedom (sd^2/k + stderr^2)^2 / ((sd^2/k)^2/(k-1) + stderr^4/(n-1)): Welch,
-    Biometrika 34 (1947). With stderr = 0 it is Student's t of one sample. None throughout with fewer than two values.
+    Variance sd^2/k + stderr^2, degrees of freedom (sd^2/k + stderr^2)^2 / ((sd^2/k)^2/(k-1) +
+    stderr^4/(n-1)): Welch, Biometrika 34 (1947). With stderr = 0 it is Student's t of one sample.
+    None throughout with fewer than two values.
     """
     from scipy import stats
 
@@ -161,7 +179,9 @@ def welch_reference(values: ArrayLike, reference: float, stderr: float, n: int, 
     if error == 0.0:
         t = 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
         return Difference(own, t, float(mean == 0.0), float(mean >= 0.0), float(mean <= 0.0))
-    freedom = (seeds + other) ** 2 / (seeds**2 / (own.n - 1) + (other**2 / (n - 1) if other else 0.0))
+    freedom = (seeds + other) ** 2 / (
+        seeds**2 / (own.n - 1) + (other**2 / (n - 1) if other else 0.0)
+    )
     half, t = float(stats.t.ppf((1 + level) / 2, freedom)) * error, mean / error
     interval = Interval(mean, mean - half, mean + half, own.n, level, own.sd)
     less, more = float(stats.t.cdf(t, freedom)), float(stats.t.sf(t, freedom))
@@ -169,11 +189,12 @@ def welch_reference(values: ArrayLike, reference: float, stderr: float, n: int, 
 
 
 def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Is the mean of `values`, shape (n,), within `margin` of `reference`? Two one-sided t tests at `alpha` each.
+    """Is the mean of `values`, shape (n,), within `margin` of `reference`? Two one-sided t tests at
+    `alpha` each.
 
-    The interval has level 1 - 2 alpha: equivalence at alpha is that interval lying inside (-margin, margin).
-    Values that do not vary are equivalent exactly when their distance is below the margin. Raises ValueError if
-    margin <= 0.
+    The interval has level 1 - 2 alpha: equivalence at alpha is that interval lying inside (-margin,
+    margin). Values that do not vary are equivalent exactly when their distance is below the margin.
+    Raises ValueError if margin <= 0.
     """
     if not margin > 0:
         raise ValueError(f"the margin of an equivalence test must be positive, found {margin}")
@@ -191,7 +212,8 @@ def tost_paired(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) 
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjusted p values, p_(i) times (m - i + 1), monotone, at most 1 (Scand. J. Statist. 6, 1979).
+    """Holm's step-down adjusted p values, p_(i) times (m - i + 1), monotone, at most 1 (Scand. J.
+    Statist. 6, 1979).
 
     None (a comparison without data) stays None and does not count towards m.
     """
@@ -205,9 +227,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def page_trend(blocks: ArrayLike, increasing: bool = True) -> Trend:
-    """Page's test that columns increase (or decrease) from left to right; `blocks` is (seeds, columns).
+    """Page's test that columns increase (or decrease) from left to right; `blocks` is (seeds,
+    columns).
 
-    No p with fewer than two blocks or three columns. Source: Page, J. Amer. Statist. Assoc. 58 (1963).
+    No p with fewer than two blocks or three columns. Source: Page, J. Amer. Statist. Assoc. 58
+    (1963).
     """
     from scipy import stats
 
@@ -220,7 +244,11 @@ def page_trend(blocks: ArrayLike, increasing: bool = True) -> Trend:
     signed = x if increasing else -x
     order = np.arange(k)
     # A block whose values are all equal shows no trend: rho = 0, not the NaN of 0/0.
-    rhos = [float(stats.spearmanr(order, row).statistic) if np.ptp(row) > 0 else 0.0 for row in x] if k >= 2 else []
+    rhos = (
+        [float(stats.spearmanr(order, row).statistic) if np.ptp(row) > 0 else 0.0 for row in x]
+        if k >= 2
+        else []
+    )
     rho = float(np.mean(rhos)) if rhos else None
     if n < 2 or k < 3:
         return Trend(None, None, rho, n, k)

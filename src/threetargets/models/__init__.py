@@ -1,7 +1,7 @@
 """Every model of the study behind one protocol, built and loaded by the name of its cell.
 
-Adding a family takes a builder here, its parameters in study.py, what changes its numbers in grid.py, and how it is
-sampled and scored in stages/sample.py and stages/likelihood/.
+Adding a family takes a builder here, its parameters in study.py, what changes its numbers in
+grid.py, and how it is sampled and scored in stages/sample.py and stages/likelihood/.
 """
 
 from __future__ import annotations
@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 class Trainable(Protocol):
     """What the training loop knows of a model."""
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice) -> Tensor:
-        """A scalar. images: levels, uint8 (B, C, H, W); labels (B,). All randomness comes from `generator`, drawn for
-        the whole batch; the mean is over images[share], so that processes with a share each make one batch."""
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice
+    ) -> Tensor:
+        """A scalar. images: levels, uint8 (B, C, H, W); labels (B,). All randomness comes from
+        `generator`, drawn for the whole batch; the mean is over images[share], so that processes
+        with a share each make one batch."""
         ...
 
 
@@ -48,8 +51,9 @@ def process(study: Study, steps: int | None = None) -> Table:
 
 
 def refined(study: Study, steps: int) -> Table:
-    """The same process cut into T = `steps` between the study's own first and last noisy level, so that the decoder
-    and the prior stay what they are and the number of reverse steps alone changes."""
+    """The same process cut into T = `steps` between the study's own first and last noisy level, so
+    that the decoder and the prior stay what they are and the number of reverse steps alone
+    changes."""
     chosen = study.diffusion.schedule
     t = torch.linspace(1.0 / study.diffusion.steps, 1.0, steps, dtype=torch.float64)
     levels = SCHEDULES[chosen.name](chosen.log_snr_max, chosen.log_snr_min).log_snr(t)
@@ -96,7 +100,11 @@ def _classifier(study: Study, data: Manifest, run: Run) -> nn.Module:
     _, trunk = _networks(study)
     width = study.classifiers.width
     return Classifier(
-        trunk(data.shape, width), width, data.classes, data.levels, process(study) if run.model == "guide" else None
+        trunk(data.shape, width),
+        width,
+        data.classes,
+        data.levels,
+        process(study) if run.model == "guide" else None,
     )
 
 
@@ -117,7 +125,8 @@ def build(study: Study, data: Manifest, run: Run) -> nn.Module:
 
 
 def load(study: Study, data: Manifest, run: Run, device: torch.device | str = "cpu") -> nn.Module:
-    """The trained model of a run, in evaluation mode. Raises MissingInput, DataError, or Diverged for a failed cell."""
+    """The trained model of a run, in evaluation mode. Raises MissingInput, DataError, or Diverged
+    for a failed cell."""
     folder = run_dir(study, run)
     record = read_json(folder / "train.json")
     if record["status"] != "ok":

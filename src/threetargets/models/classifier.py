@@ -1,4 +1,5 @@
-"""The two classifiers: the guide p(y | x_i, i), trained on noisy images, and the independent judge, on clean ones."""
+"""The two classifiers: the guide p(y | x_i, i), trained on noisy images, and the independent judge,
+on clean ones."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ class Classifier(nn.Module):
     def features(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
         """The trunk's output, (B, width), of images in [-1, 1].
 
-        FID is measured here and not after the head's normalisation: nearer to the classes, features stop seeing blur
-        and noise.
+        FID is measured here and not after the head's normalisation: nearer to the classes, features
+        stop seeing blur and noise.
         """
         return self.trunk(x, log_snr)
 
@@ -37,11 +38,16 @@ class Classifier(nn.Module):
         level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
         return torch.log_softmax(self.logits(x_t.to(torch.float32), level), 1).to(x_t.dtype)
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+    def forward(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
         return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
-        """Mean cross-entropy in nats over the share; the guide sees x_i at levels drawn uniformly from 1..T."""
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        """Mean cross-entropy in nats over the share; the guide sees x_i at levels drawn uniformly
+        from 1..T."""
         x, log_snr = centres(images, self.count), None
         if self.noisy is not None:
             i, _ = draw(self.noisy, "uniform", stratified(len(images), generator))

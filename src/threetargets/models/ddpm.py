@@ -20,8 +20,8 @@ from threetargets.streams import ALL
 
 
 class Ddpm(nn.Module):
-    """p(x_{i-1} | x_i) from a predicted target (Ho et al. 2020, arXiv:2006.11239), conditional on a label that may be
-    null."""
+    """p(x_{i-1} | x_i) from a predicted target (Ho et al. 2020, arXiv:2006.11239), conditional on a
+    label that may be null."""
 
     def __init__(
         self,
@@ -47,29 +47,37 @@ class Ddpm(nn.Module):
         """The label that says nothing."""
         return self.classes
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+    def forward(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
         return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
         """The weighted squared error per dimension, averaged over i = 1..T.
 
-        Noise is drawn for the whole batch, whatever the share of it that this process computes.
-        For `elbo`: the bound with the fixed-small variance for i >= 2, less L_T, in nats per dimension.
+        Noise is drawn for the whole batch, whatever the share of it that this process computes. For
+        `elbo`: the bound with the fixed-small variance for i >= 2, less L_T, in nats per dimension.
         """
         u = stratified(len(images), generator)
         i, importance = draw(self.table, self.proposal, u)
         eps = torch.randn(images.shape, generator=generator, device=images.device)
         if self.training and self.label_dropout > 0:
-            drop = torch.rand(len(labels), generator=generator, device=images.device) < self.label_dropout
+            drop = (
+                torch.rand(len(labels), generator=generator, device=images.device)
+                < self.label_dropout
+            )
             labels = torch.where(drop, self.null, labels)
         losses = self.example_loss(images[share], labels[share], i[share], eps[share])
         return (importance[share].to(eps) * losses).mean()
 
     def example_loss(self, images: Tensor, labels: Tensor, i: Tensor, eps: Tensor) -> Tensor:
-        """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps - eps^|^2 / D.
+        """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps -
+        eps^|^2 / D.
 
-        Computed on the network's raw output, where the numbers are of order 1; `elbo` is scaled by T, and its term at
-        i = 1 is the decoder's -log p(x_0 | x_1).
+        Computed on the network's raw output, where the numbers are of order 1; `elbo` is scaled by
+        T, and its term at i = 1 is the decoder's -log p(x_0 | x_1).
         """
         x0, dims = centres(images, self.count), images[0].numel()
         log_snr = self.table.log_snr.to(i.device)[i]
@@ -83,7 +91,8 @@ class Ddpm(nn.Module):
         ):
             out = self.net(x_t, log_snr.to(torch.float32), labels)
         out = out.to(torch.float32)
-        # In float64, where scaling by 1/s and back by s rounds away: `score` then regresses exactly -eps.
+        # In float64, where scaling by 1/s and back by s rounds away: `score` then regresses exactly
+        # -eps.
         x0_, eps_ = x0.double(), eps.double()
         wanted = self.target.encode(x0_, eps_, like(a, x0_), like(s, x0_)) / like(scale, x0_)
         squared = total((out - wanted.to(out)) ** 2) / dims
@@ -95,9 +104,14 @@ class Ddpm(nn.Module):
         first = i == 1
         if bool(first.any()):
             guess = self.target.decode(
-                like(scale, x0)[first] * out[first], x_t[first], like(a, x0)[first], like(s, x0)[first]
+                like(scale, x0)[first] * out[first],
+                x_t[first],
+                like(a, x0)[first],
+                like(s, x0)[first],
             )
-            decoded = decoder_term(images[first], guess.x0, self.table, self.variance, self.count) / dims
+            decoded = (
+                decoder_term(images[first], guess.x0, self.table, self.variance, self.count) / dims
+            )
             loss = loss.masked_scatter(first, decoded.to(loss))
         return self.table.steps * loss
 

@@ -1,8 +1,9 @@
-"""The variational autoencoder with L >= 1 levels of latents; L = 1 is the VAE, L >= 2 the Markovian hierarchical VAE.
+"""The variational autoencoder with L >= 1 levels of latents; L = 1 is the VAE, L >= 2 the Markovian
+hierarchical VAE.
 
-p(z_L) = N(0, I), p(z_l | z_{l+1}) and p(x | z_1) learned; q(z_1 | x) and q(z_l | z_{l-1}) learned, all diagonal
-Gaussians but the decoder, which is a distribution over the K grey levels.
-(Kingma & Welling 2014, arXiv:1312.6114; Luo 2022, arXiv:2208.11970, section 3.)
+p(z_L) = N(0, I), p(z_l | z_{l+1}) and p(x | z_1) learned; q(z_1 | x) and q(z_l | z_{l-1}) learned,
+all diagonal Gaussians but the decoder, which is a distribution over the K grey levels. (Kingma &
+Welling 2014, arXiv:1312.6114; Luo 2022, arXiv:2208.11970, section 3.)
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Vae(nn.Module):
         super().__init__()
         if closed_form and samples > 1:
             raise ValueError(
-                "the importance-weighted bound takes sampled log ratios: no closed-form KL with samples > 1"
+                "the importance-weighted bound takes sampled log ratios: no closed-form KL "
+                "with samples > 1"
             )
         self.samples = samples
         self.shape, self.latents, self.decoder = tuple(shape), tuple(latents), decoder
@@ -55,22 +57,38 @@ class Vae(nn.Module):
         def perceptron(inputs: int, outputs: int) -> Perceptron:
             return Perceptron(inputs, outputs, width, depth, activation)
 
-        self.encoders = nn.ModuleList(perceptron(b, 2 * z) for b, z in zip(below, latents, strict=True))
-        self.priors = nn.ModuleList(perceptron(above, 2 * z) for z, above in itertools.pairwise(latents))
+        self.encoders = nn.ModuleList(
+            perceptron(b, 2 * z) for b, z in zip(below, latents, strict=True)
+        )
+        self.priors = nn.ModuleList(
+            perceptron(above, 2 * z) for z, above in itertools.pairwise(latents)
+        )
         self.decode_net = perceptron(latents[0], decoder.channels(count) * dims)
 
-    def forward(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
+    def forward(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
         return self.loss(images, labels, generator, share)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL) -> Tensor:
-        """The negative bound in nats per dimension: the ELBO with one draw of z for each image, or for samples = k > 1
-        -log of the mean of k importance weights (Burda et al. 2016, arXiv:1509.00519, eq. 8)."""
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        """The negative bound in nats per dimension: the ELBO with one draw of z for each image, or
+        for samples = k > 1 -log of the mean of k importance weights (Burda et al. 2016,
+        arXiv:1509.00519, eq. 8)."""
         if self.samples > 1:
             weights = self.log_weights(images, self.samples, generator, share)
-            return -(torch.logsumexp(weights, 0) - math.log(self.samples)).mean() / math.prod(self.shape)
-        noise = [torch.randn(len(images), z, generator=generator, device=images.device) for z in self.latents]
+            return -(torch.logsumexp(weights, 0) - math.log(self.samples)).mean() / math.prod(
+                self.shape
+            )
+        noise = [
+            torch.randn(len(images), z, generator=generator, device=images.device)
+            for z in self.latents
+        ]
         terms = self.elbo_terms(images[share], [eps[share] for eps in noise])
-        return sum(terms.values(), torch.zeros((), device=images.device)).mean() / math.prod(self.shape)
+        return sum(terms.values(), torch.zeros((), device=images.device)).mean() / math.prod(
+            self.shape
+        )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z_1 | x), each (B, d_1)."""
@@ -79,13 +97,16 @@ class Vae(nn.Module):
     def posterior(
         self, images: Tensor, noise: Sequence[Tensor], bottom: tuple[Tensor, Tensor] | None = None
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) * noise_l.
+        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) *
+        noise_l.
 
         bottom: `encode(images)`, where it is known already.
         """
         levels: list[tuple[Tensor, Tensor, Tensor]] = []
         for encoder, eps in zip(self.encoders, noise, strict=True):
-            mean, log_std = mean_log_std(encoder(levels[-1][0])) if levels else bottom or self.encode(images)
+            mean, log_std = (
+                mean_log_std(encoder(levels[-1][0])) if levels else bottom or self.encode(images)
+            )
             levels.append((mean + torch.exp(log_std) * eps, mean, log_std))
         return levels
 
@@ -111,9 +132,9 @@ class Vae(nn.Module):
     ) -> dict[str, Tensor]:
         """The parts of the negative ELBO, nats, each of shape (B,): reconstruction, kl_1 .. kl_L.
 
-        kl_l = log q(z_l | z_{l-1}) - log p(z_l | z_{l+1}) at the drawn z; the top one in closed form where asked for.
-        Below the top there is none: z_{l+1} is drawn given z_l, so it depends on the variable that a closed
-        form would integrate.
+        kl_l = log q(z_l | z_{l-1}) - log p(z_l | z_{l+1}) at the drawn z; the top one in closed
+        form where asked for. Below the top there is none: z_{l+1} is drawn given z_l, so it depends
+        on the variable that a closed form would integrate.
         """
         closed_form = self.closed_form if closed_form is None else closed_form
         levels = self.posterior(images, noise, bottom)
@@ -124,14 +145,21 @@ class Vae(nn.Module):
                 terms[f"kl_{index + 1}"] = kl_to_standard(mean, log_std)
             else:
                 above = None if top else levels[index + 1][0]
-                terms[f"kl_{index + 1}"] = log_density(z, mean, log_std) - self.log_prior(index, z, above)
+                terms[f"kl_{index + 1}"] = log_density(z, mean, log_std) - self.log_prior(
+                    index, z, above
+                )
         return terms
 
-    def log_weights(self, images: Tensor, samples: int, generator: torch.Generator, share: slice = ALL) -> Tensor:
-        """log p(x, z) - log q(z | x) of `samples` draws of z for each image of the share, nats, shape (samples, B):
-        always sampled log ratios."""
+    def log_weights(
+        self, images: Tensor, samples: int, generator: torch.Generator, share: slice = ALL
+    ) -> Tensor:
+        """log p(x, z) - log q(z | x) of `samples` draws of z for each image of the share, nats,
+        shape (samples, B): always sampled log ratios."""
         part, device = images[share], images.device
-        noise = [torch.randn(samples, len(images), z, generator=generator, device=device) for z in self.latents]
+        noise = [
+            torch.randn(samples, len(images), z, generator=generator, device=device)
+            for z in self.latents
+        ]
         repeated = part.repeat(samples, *[1] * (images.ndim - 1))
         bottom = [one.repeat(samples, 1) for one in self.encode(part)]  # the same for every draw
         each = [eps[:, share].flatten(0, 1) for eps in noise]
@@ -139,8 +167,8 @@ class Vae(nn.Module):
         return -torch.stack(list(terms.values())).sum(0).view(samples, len(part))
 
     def sample(self, streams: PerSample) -> Tensor:
-        """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the levels, and a draw from the
-        decoder."""
+        """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the levels, and
+        a draw from the decoder."""
         with torch.no_grad():
             z = streams.normal(self.latents[-1])
             for level in reversed(range(len(self.latents) - 1)):

@@ -1,4 +1,5 @@
-"""Multi-layer perceptrons: the denoiser and classifier of very small images, and the two halves of the autoencoders."""
+"""Multi-layer perceptrons: the denoiser and classifier of very small images, and the two halves of
+the autoencoders."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class ResidualBlock(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W). The last layer starts at zero."""
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W). The last layer starts at
+    zero."""
 
     def __init__(self, shape: tuple[int, ...], classes: int, width: int, depth: int):
         super().__init__()
@@ -57,7 +59,11 @@ class Perceptron(nn.Module):
     def __init__(self, inputs: int, outputs: int, width: int, depth: int, activation: str = "silu"):
         super().__init__()
         sizes = [inputs, *[width] * depth]
-        layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), ACTIVATIONS[activation]())]
+        layers = [
+            m
+            for a, b in itertools.pairwise(sizes)
+            for m in (nn.Linear(a, b), ACTIVATIONS[activation]())
+        ]
         self.net = nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +71,8 @@ class Perceptron(nn.Module):
 
 
 class Trunk(nn.Module):
-    """The body of a classifier: (x (B, C, H, W), log_snr (B,) or None for clean images) -> (B, `width`)."""
+    """The body of a classifier: (x (B, C, H, W), log_snr (B,) or None for clean images) -> (B,
+    `width`)."""
 
     def __init__(self, shape: tuple[int, ...], width: int):
         super().__init__()
@@ -77,7 +84,11 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor | None) -> Tensor:
         h = self.first(x.flatten(1))
-        condition = torch.zeros_like(h) if log_snr is None else nn.functional.silu(self.level(self.levels(log_snr)))
+        condition = (
+            torch.zeros_like(h)
+            if log_snr is None
+            else nn.functional.silu(self.level(self.levels(log_snr)))
+        )
         for block in self.blocks:
             h = block(h, condition)
         return h

@@ -1,4 +1,5 @@
-"""A small U-Net, and the convolutional body of a classifier, for images whose sides are multiples of 4."""
+"""A small U-Net, and the convolutional body of a classifier, for images whose sides are multiples
+of 4."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ def _norm(channels: int) -> nn.GroupNorm:
 
 
 class ConvBlock(nn.Module):
-    """Two 3x3 convolutions with group normalisation, scaled and shifted by the condition, and a skip."""
+    """Two 3x3 convolutions with group normalisation, scaled and shifted by the condition, and a
+    skip."""
 
     def __init__(self, inputs: int, outputs: int, condition: int):
         super().__init__()
@@ -32,7 +34,8 @@ class ConvBlock(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W): three resolutions, `depth` blocks at each."""
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W): three resolutions, `depth`
+    blocks at each."""
 
     def __init__(self, shape: tuple[int, ...], classes: int, width: int, depth: int):
         super().__init__()
@@ -45,13 +48,18 @@ class Denoiser(nn.Module):
             if level:
                 self.pool.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
             self.down.append(
-                nn.ModuleList(ConvBlock(now if b == 0 else outputs, outputs, embedding) for b in range(depth))
+                nn.ModuleList(
+                    ConvBlock(now if b == 0 else outputs, outputs, embedding) for b in range(depth)
+                )
             )
             now = outputs
         self.middle = ConvBlock(now, now, embedding)
         for outputs in reversed(channels):
             self.up.append(
-                nn.ModuleList(ConvBlock(now + outputs if b == 0 else outputs, outputs, embedding) for b in range(depth))
+                nn.ModuleList(
+                    ConvBlock(now + outputs if b == 0 else outputs, outputs, embedding)
+                    for b in range(depth)
+                )
             )
             now = outputs
         self.norm, self.last = _norm(now), nn.Conv2d(now, shape[0], 3, padding=1)
@@ -76,14 +84,15 @@ class Denoiser(nn.Module):
             h = torch.cat([h, skip], 1)
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, condition)
-        # In float32 whatever the rest is in: eight bits would round an image that is nearly clean to half a grey level.
+        # In float32 whatever the rest is in: eight bits would round an image that is nearly clean
+        # to half a grey level.
         with torch.autocast(h.device.type, enabled=False):
             return self.last(silu(self.norm(h.float())))
 
 
 class Trunk(nn.Module):
-    """The body of a classifier: (x (B, C, H, W), log_snr (B,) or None for clean images) -> (B, `width`), pooled over
-    pixels."""
+    """The body of a classifier: (x (B, C, H, W), log_snr (B,) or None for clean images) -> (B,
+    `width`), pooled over pixels."""
 
     def __init__(self, shape: tuple[int, ...], width: int):
         super().__init__()
@@ -92,9 +101,15 @@ class Trunk(nn.Module):
         self.level = nn.Linear(self.levels.width, width)
         self.first = nn.Conv2d(shape[0], width // 2, 3, padding=1)
         self.pool = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
-        self.blocks = nn.ModuleList([ConvBlock(width // 2, width // 2, width), ConvBlock(width, width, width)])
+        self.blocks = nn.ModuleList(
+            [ConvBlock(width // 2, width // 2, width), ConvBlock(width, width, width)]
+        )
 
     def forward(self, x: Tensor, log_snr: Tensor | None) -> Tensor:
-        condition = x.new_zeros(len(x), self.width) if log_snr is None else silu(self.level(self.levels(log_snr)))
+        condition = (
+            x.new_zeros(len(x), self.width)
+            if log_snr is None
+            else silu(self.level(self.levels(log_snr)))
+        )
         h = self.blocks[0](self.first(x), condition)
         return self.blocks[1](self.pool(h), condition).mean((2, 3))

@@ -1,11 +1,14 @@
-"""Models whose every quantity is known in closed form, to calibrate estimators, samplers and guidance with.
+"""Models whose every quantity is known in closed form, to calibrate estimators, samplers and
+guidance with.
 
     Gaussian   N(mean, covariance): log p_t, score, denoiser, posterior, probability flow
     Mixture    of Gaussians, one class each: the same, and the exact noisy classifier p(y | x_t)
-    Hierarchy  linear-Gaussian latent variables, one level (a VAE) or more (an HVAE): log p, ELBO, their gap
+    Hierarchy  linear-Gaussian latent variables, one level (a VAE) or more (an HVAE): log p, ELBO,
+    their gap
 
-`Gaussian.predict` and `Mixture.predict` are Predictors, `Mixture.conditional` is a Conditional and `Mixture.classify` a
-LogProbability, so that they stand wherever a trained network does. Everything is computed in float64.
+`Gaussian.predict` and `Mixture.predict` are Predictors, `Mixture.conditional` is a Conditional and
+`Mixture.classify` a LogProbability, so that they stand wherever a trained network does. Everything
+is computed in float64.
 """
 
 from threetargets.oracles.gaussian import CLEAN, Gaussian

@@ -1,7 +1,9 @@
-"""Linear-Gaussian latent variable models: log p, the ELBO and the gap between them are closed forms.
+"""Linear-Gaussian latent variable models: log p, the ELBO and the gap between them are closed
+forms.
 
-p(z_L) = N(0, I), p(z_{l-1} | z_l) and p(x | z_1) linear-Gaussian; q(z_1 | x) and q(z_l | z_{l-1}) likewise, and not
-necessarily the true posterior. One level is a VAE (probabilistic PCA, Tipping & Bishop 1999), more a Markovian HVAE.
+p(z_L) = N(0, I), p(z_{l-1} | z_l) and p(x | z_1) linear-Gaussian; q(z_1 | x) and q(z_l | z_{l-1})
+likewise, and not necessarily the true posterior. One level is a VAE (probabilistic PCA, Tipping &
+Bishop 1999), more a Markovian HVAE.
 """
 
 from __future__ import annotations
@@ -29,15 +31,21 @@ class Layer(NamedTuple):
 
 
 class Hierarchy:
-    """L layers each way. generative: p(x | z_1), p(z_1 | z_2), ..; inference: q(z_1 | x), q(z_2 | z_1), ..
+    """L layers each way. generative: p(x | z_1), p(z_1 | z_2), ..; inference: q(z_1 | x), q(z_2 |
+    z_1), ..
 
     x has shape (B, D) throughout. Raises ValueError where the layers do not fit together.
     """
 
     def __init__(self, generative: Sequence[Layer], inference: Sequence[Layer]):
         if len(generative) != len(inference):
-            raise ValueError(f"as many generative as inference layers; found {len(generative)} and {len(inference)}")
-        if any(p.weight.shape != q.weight.T.shape for p, q in zip(generative, inference, strict=True)):
+            raise ValueError(
+                f"as many generative as inference layers; found {len(generative)} and "
+                f"{len(inference)}"
+            )
+        if any(
+            p.weight.shape != q.weight.T.shape for p, q in zip(generative, inference, strict=True)
+        ):
             raise ValueError("each inference layer goes back where its generative layer came from")
         self.generative = [Layer(*(v.double() for v in layer)) for layer in generative]
         self.inference = [Layer(*(v.double() for v in layer)) for layer in inference]
@@ -45,7 +53,10 @@ class Hierarchy:
     def joint(self) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Means and covariance blocks of (x, z_1, .., z_L) under p."""
         top = self.generative[-1].weight.shape[1]
-        means, blocks = [torch.zeros(top, dtype=torch.float64)], [[torch.eye(top, dtype=torch.float64)]]
+        means, blocks = (
+            [torch.zeros(top, dtype=torch.float64)],
+            [[torch.eye(top, dtype=torch.float64)]],
+        )
         for layer in reversed(self.generative):
             mean = layer.weight @ means[0] + layer.bias
             cross = [layer.weight @ block for block in blocks[0]]
@@ -73,7 +84,9 @@ class Hierarchy:
     def approximate(self, x: Tensor) -> MultivariateNormal:
         """q(z_1, .., z_L | x), as a Gaussian like `posterior`."""
         means, blocks = self._inferred(x)
-        return MultivariateNormal(torch.cat(means, 1), torch.cat([torch.cat(row, 1) for row in blocks]))
+        return MultivariateNormal(
+            torch.cat(means, 1), torch.cat([torch.cat(row, 1) for row in blocks])
+        )
 
     def _inferred(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Means (B, d_l) and covariance blocks of z_1 .. z_L under q given x."""
@@ -88,8 +101,8 @@ class Hierarchy:
         return means, blocks
 
     def elbo_terms(self, x: Tensor) -> dict[str, Tensor]:
-        """The parts of the negative ELBO, nats, each (B,): reconstruction -E_q log p(x | z_1), and for each level
-        kl_l = E_q [log q(z_l | z_{l-1}) - log p(z_l | z_{l+1})]."""
+        """The parts of the negative ELBO, nats, each (B,): reconstruction -E_q log p(x | z_1), and
+        for each level kl_l = E_q [log q(z_l | z_{l-1}) - log p(z_l | z_{l+1})]."""
         means, blocks = self._inferred(x)
         layer = self.generative[0]
         spread = (layer.weight @ blocks[0][0] @ layer.weight.T).diagonal()
@@ -114,7 +127,8 @@ class Hierarchy:
         return -torch.stack(list(self.elbo_terms(x).values())).sum(0)
 
     def gap(self, x: Tensor) -> Tensor:
-        """KL(q(z | x) || p(z | x)) = log p(x) - ELBO, nats, shape (B,); from the two posteriors alone."""
+        """KL(q(z | x) || p(z | x)) = log p(x) - ELBO, nats, shape (B,); from the two posteriors
+        alone."""
         return kl_divergence(self.approximate(x), self.posterior(x))
 
     def log_weights(self, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
@@ -122,7 +136,9 @@ class Hierarchy:
         x = x.double().expand(samples, *x.shape)
         below, log_q, drawn = x, torch.zeros(x.shape[:2], dtype=torch.float64), [x]
         for layer in self.inference:
-            noise = torch.randn(*x.shape[:2], len(layer.bias), generator=generator, dtype=torch.float64)
+            noise = torch.randn(
+                *x.shape[:2], len(layer.bias), generator=generator, dtype=torch.float64
+            )
             z = below @ layer.weight.T + layer.bias + layer.std * noise
             log_q, below = log_q + layer.log_density(z, below), z
             drawn.append(z)
@@ -133,4 +149,6 @@ class Hierarchy:
 
 def _expected(miss: Tensor, spread: Tensor, std: Tensor) -> Tensor:
     """-E log N(r; 0, diag(std^2)) of a residual r with mean `miss` and variances `spread`."""
-    return (0.5 * (miss**2 + spread) / std**2 + torch.log(std) + 0.5 * math.log(2 * math.pi)).sum(-1)
+    return (0.5 * (miss**2 + spread) / std**2 + torch.log(std) + 0.5 * math.log(2 * math.pi)).sum(
+        -1
+    )

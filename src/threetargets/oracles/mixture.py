@@ -1,4 +1,5 @@
-"""A mixture of Gaussians, one class a component: a density with many modes whose noisy classifier is known."""
+"""A mixture of Gaussians, one class a component: a density with many modes whose noisy classifier
+is known."""
 
 from __future__ import annotations
 
@@ -14,14 +15,20 @@ from threetargets.oracles.gaussian import CLEAN, Gaussian
 class Mixture:
     """sum_k weight_k N(mean_k, covariance_k). Label k is component k, label K says nothing.
 
-    weights: (K,), positive, of sum 1, or ValueError; components: K Gaussians of one dimension. Shapes as in `Gaussian`.
+    weights: (K,), positive, of sum 1, or ValueError; components: K Gaussians of one dimension.
+    Shapes as in `Gaussian`.
     """
 
     def __init__(self, weights: Tensor, components: Sequence[Gaussian]):
         weights = weights.double()
-        if len(weights) != len(components) or not bool((weights > 0).all()) or abs(float(weights.sum()) - 1) > 1e-6:
+        if (
+            len(weights) != len(components)
+            or not bool((weights > 0).all())
+            or abs(float(weights.sum()) - 1) > 1e-6
+        ):
             raise ValueError(
-                f"{len(components)} components need as many positive weights of sum 1; found {weights.tolist()}"
+                f"{len(components)} components need as many positive weights of sum 1; found "
+                f"{weights.tolist()}"
             )
         self.weights, self.components = weights / weights.sum(), tuple(components)
 
@@ -32,14 +39,17 @@ class Mixture:
 
     def log_joint(self, x_t: Tensor, log_snr: Tensor = CLEAN) -> Tensor:
         """log p_t(x_t, y), nats, shape (B, K)."""
-        return torch.log(self.weights) + torch.stack([c.log_density(x_t, log_snr) for c in self.components], 1)
+        return torch.log(self.weights) + torch.stack(
+            [c.log_density(x_t, log_snr) for c in self.components], 1
+        )
 
     def log_density(self, x_t: Tensor, log_snr: Tensor = CLEAN) -> Tensor:
         """log p_t(x_t), nats, shape (B,)."""
         return torch.logsumexp(self.log_joint(x_t, log_snr), 1)
 
     def classify(self, x_t: Tensor, log_snr: Tensor = CLEAN) -> Tensor:
-        """log p(y | x_t), shape (B, K): the classifier that guidance would like to have. Differentiable in x_t."""
+        """log p(y | x_t), shape (B, K): the classifier that guidance would like to have.
+        Differentiable in x_t."""
         return torch.log_softmax(self.log_joint(x_t, log_snr), 1)
 
     def classify_gradient(self, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
@@ -55,7 +65,8 @@ class Mixture:
         return (self.classify(x_t, log_snr).exp()[:, :, None] * each).sum(1).view(x_t.shape)
 
     def posterior(self, x_t: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """p(x_0 | x_t), again a mixture: weights (B, K), means (B, K, D), covariances (B or 1, K, D, D)."""
+        """p(x_0 | x_t), again a mixture: weights (B, K), means (B, K, D), covariances (B or 1, K,
+        D, D)."""
         means, covariances = zip(*(c.posterior(x_t, log_snr) for c in self.components), strict=True)
         flat = torch.stack([m.flatten(1) for m in means], 1)
         return self.classify(x_t, log_snr).exp(), flat, torch.stack(covariances, 1)
@@ -68,12 +79,16 @@ class Mixture:
         """E[x_0 | x_t, y] and E[eps | x_t, y]; for the null label those of `predict`."""
         known = (labels != self.null)[:, None]
         own = torch.nn.functional.one_hot(labels, self.null + 1)[:, :-1].double()
-        return self._weighted(x_t, log_snr, torch.where(known, own, self.classify(x_t, log_snr).exp()))
+        return self._weighted(
+            x_t, log_snr, torch.where(known, own, self.classify(x_t, log_snr).exp())
+        )
 
     def _weighted(self, x_t: Tensor, log_snr: Tensor, shares: Tensor) -> Prediction:
         each = [c.predict(x_t.flatten(1), log_snr) for c in self.components]
         x0, eps = (torch.stack(parts, 1) for parts in zip(*each, strict=True))
-        return Prediction(*((shares[:, :, None] * part).sum(1).view(x_t.shape) for part in (x0, eps)))
+        return Prediction(
+            *((shares[:, :, None] * part).sum(1).view(x_t.shape) for part in (x0, eps))
+        )
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """`count` vectors x_0, (count, D), and the labels of their components, (count,)."""

@@ -1,5 +1,5 @@
-"""The autoencoders by what they are made of: latent widths, importance weighting, and training images beside test
-images."""
+"""The autoencoders by what they are made of: latent widths, importance weighting, and training
+images beside test images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND
 from threetargets.report.drawing import INK, SERIES, Plot, band, canvas, legend, svg
 from threetargets.report.tables import measured, parameters
-from threetargets.report.verdicts import NOTHING, Finding, greater, incomplete, paired, runs, written
+from threetargets.report.verdicts import (
+    NOTHING,
+    Finding,
+    greater,
+    incomplete,
+    paired,
+    runs,
+    written,
+)
 from threetargets.report.wording import Table, Text, cell, interval, listing, number, observed
 
 TRAIN = "train_bound"
@@ -27,13 +35,15 @@ MADE = ("train", "likelihood")
 def tightest(results: Results) -> str:
     """The metric that estimates -log p best."""
     chosen = results.study.likelihood
-    subset = chosen.iwae_images and chosen.iwae_images < (chosen.images or results.study.data.split.test)
+    subset = chosen.iwae_images and chosen.iwae_images < (
+        chosen.images or results.study.data.split.test
+    )
     return "nll" if subset else f"iwae_{max(chosen.iwae)}"
 
 
 def widths(results: Results) -> dict[int, str]:
-    """Cells by the width of their one level of latents, narrowest first: the largest set of at least three that differ
-    in nothing else."""
+    """Cells by the width of their one level of latents, narrowest first: the largest set of at
+    least three that differ in nothing else."""
     families: dict[str, dict[int, str]] = defaultdict(dict)
     for name in results.study.autoencoders:
         model = results.study.autoencoder(name)
@@ -45,8 +55,8 @@ def widths(results: Results) -> dict[int, str]:
 
 
 def weighted(results: Results) -> dict[int, str]:
-    """Cells by the k of the bound that they were trained on: the largest set of at least two that differ in nothing
-    else (a closed-form KL, which k = 1 may have, is the same bound)."""
+    """Cells by the k of the bound that they were trained on: the largest set of at least two that
+    differ in nothing else (a closed-form KL, which k = 1 may have, is the same bound)."""
     families: dict[str, dict[int, str]] = defaultdict(dict)
     for name in results.study.autoencoders:
         model = results.study.autoencoder(name)
@@ -75,22 +85,26 @@ def gap(results: Results, name: str) -> Interval:
 
 
 def _apart(results: Results) -> str:
-    """What the interval over seeds leaves out of test - training: other seeds would have met the same images."""
+    """What the interval over seeds leaves out of test - training: other seeds would have met the
+    same images."""
     errors = []
-    for run in (Run(name, seed) for name in results.study.autoencoders for seed in results.study.seeds):
+    for run in (
+        Run(name, seed) for name in results.study.autoencoders for seed in results.study.seeds
+    ):
         pair = [results.figure(run, metric) for metric in (BOUND.metric, TRAIN)]
         known = [f.stderr for f in pair if f is not None and f.stderr is not None]
         errors += [math.hypot(*known)] if len(known) == 2 else []
     if not errors:
         return ""
     return (
-        f" Test and training images are different ones: the standard error of test − training over them is "
-        f"{number(min(errors), 2)} to {number(max(errors), 2)}."
+        " Test and training images are different ones: the standard error of test − training "
+        f"over them is {number(min(errors), 2)} to {number(max(errors), 2)}."
     )
 
 
 def table(results: Results) -> Table:
-    """Every autoencoder: what it is, its bound on test and on training images, and how many latents it uses."""
+    """Every autoencoder: what it is, its bound on test and on training images, and how many latents
+    it uses."""
     unit, tight = results.unit.name, tightest(results)
     rows = []
     for name in results.study.autoencoders:
@@ -111,25 +125,42 @@ def table(results: Results) -> Table:
             )
         )
     what = ("model", "latents", "hidden", "k", "epochs")
-    head = (*what, f"bound, {unit}", "on training images", "test − training", "−log p", "active latents", "parameters")
+    head = (
+        *what,
+        f"bound, {unit}",
+        "on training images",
+        "test − training",
+        "−log p",
+        "active latents",
+        "parameters",
+    )
     chosen = results.study.likelihood
     caption = (
-        f"{spread(results)}. k: samples of the bound that was trained; the bound here is the negative ELBO (k = 1) for "
-        f"every model, on as many training images as test images.{over_images(results, BOUND.metric)}{_apart(results)} "
+        f"{spread(results)}. k: samples of the bound that was trained; the bound here is the "
+        "negative ELBO (k = 1) for every model, on as many training images as test "
+        f"images.{over_images(results, BOUND.metric)}{_apart(results)} "
     )
     k = max(chosen.iwae)
     caption += (
         f"−log p: the importance-weighted bound with {k} samples"
         if tight != "nll"
-        else f"−log p: the bound on all test images less its gap to the importance-weighted bound with {k} samples on "
-        f"the first {chosen.iwae_images}"
+        else (
+            "−log p: the bound on all test images less its gap to the importance-weighted "
+            f"bound with {k} samples on the first {chosen.iwae_images}"
+        )
     )
     caption += (
-        ", itself an upper bound. Active: the variance over test images of the posterior's mean is above 0.01 "
-        "(arXiv:1509.00519); the first level's."
+        ", itself an upper bound. Active: the variance over test images of the posterior's "
+        "mean is above 0.01 (arXiv:1509.00519); the first level's."
     )
     return Table(
-        "autoencoders", "Autoencoders", head, tuple(rows), caption, commands(results, *MADE), frozenset(range(3, 11))
+        "autoencoders",
+        "Autoencoders",
+        head,
+        tuple(rows),
+        caption,
+        commands(results, *MADE),
+        frozenset(range(3, 11)),
     )
 
 
@@ -137,11 +168,17 @@ def over_widths(results: Results) -> Plot:
     """The bound over the width of the latent space, on test and on training images."""
     cells = widths(results)
     rows: list[dict[str, Any]] = []
-    kinds = ((BOUND.metric, "test images", SERIES["x0"], "-"), (TRAIN, "training images", SERIES["eps"], (0, (4, 1.5))))
+    kinds = (
+        (BOUND.metric, "test images", SERIES["x0"], "-"),
+        (TRAIN, "training images", SERIES["eps"], (0, (4, 1.5))),
+    )
     with canvas("widths", 1, 1, 6.0, 2.8) as (figure, axes):
         panel = axes[0, 0]
         for metric, label, colour, dash in kinds:
-            found = [t_interval(list(results.observe(name, metric).values.values())) for name in cells.values()]
+            found = [
+                t_interval(list(results.observe(name, metric).values.values()))
+                for name in cells.values()
+            ]
             sides = [
                 np.array([np.nan if v is None else v for v in side])
                 for side in zip(*((f.mean, f.low, f.high) for f in found), strict=True)
@@ -158,7 +195,14 @@ def over_widths(results: Results) -> Plot:
             )
             for (width, name), f in zip(cells.items(), found, strict=True):
                 rows.append(
-                    {"cell": name, "latents": width, "images": label, "mean": f.mean, "low": f.low, "high": f.high}
+                    {
+                        "cell": name,
+                        "latents": width,
+                        "images": label,
+                        "mean": f.mean,
+                        "low": f.low,
+                        "high": f.high,
+                    }
                 )
         panel.set_xscale("log")
         panel.set_xticks(list(cells), [str(w) for w in cells])
@@ -166,12 +210,24 @@ def over_widths(results: Results) -> Plot:
         panel.set_ylabel(f"bound, {results.unit.name}")
         legend(figure, axes)
         drawn = svg(figure)
-    caption = f"{spread(results)}, shown as a band; lower is better.{over_images(results, BOUND.metric, TRAIN)}"
-    return Plot("widths", "Bound over latent width", drawn, rows, caption, commands(results, *MADE), wide=False)
+    caption = (
+        f"{spread(results)}, shown as a band; lower is "
+        f"better.{over_images(results, BOUND.metric, TRAIN)}"
+    )
+    return Plot(
+        "widths",
+        "Bound over latent width",
+        drawn,
+        rows,
+        caption,
+        commands(results, *MADE),
+        wide=False,
+    )
 
 
 def latent_width(results: Results) -> Finding:
-    """The claim: the widest against the next narrower, on test images and in the gap to training images."""
+    """The claim: the widest against the next narrower, on test images and in the gap to training
+    images."""
     cells, margin, unit = widths(results), results.study.comparison.bound_margin, results.unit.name
     if not cells:
         return NOTHING
@@ -181,18 +237,25 @@ def latent_width(results: Results) -> Finding:
     if not seeds:
         return NOTHING
     few, few_train, many, many_train = ([values[s] for s in seeds] for values in seen)
-    gaps = [[a - b for a, b in zip(x, y, strict=True)] for x, y in ((few, few_train), (many, many_train))]
+    gaps = [
+        [a - b for a, b in zip(x, y, strict=True)]
+        for x, y in ((few, few_train), (many, many_train))
+    ]
     less = [_within(a, b, margin) for a, b in ((few, many), (gaps[0], gaps[1]))]
     said = (
-        f"{cell(widest)} − {cell(narrower)}: bound {written(_difference(many, few))} {unit}, gap to training images "
-        f"{written(_difference(gaps[1], gaps[0]))} {unit}; margin {number(margin, 2)}"
+        f"{cell(widest)} − {cell(narrower)}: bound {written(_difference(many, few))} {unit}, "
+        f"gap to training images {written(_difference(gaps[1], gaps[0]))} {unit}; margin "
+        f"{number(margin, 2)}"
     )
     complete = len(seeds) == len(results.study.seeds)
-    return Finding(incomplete(greater(results, less), complete), said, runs(results, [narrower, widest]))
+    return Finding(
+        incomplete(greater(results, less), complete), said, runs(results, [narrower, widest])
+    )
 
 
 def _within(narrow: list[float], wide: list[float], margin: float) -> Difference:
-    """The paired difference (narrow + margin) - wide: above 0 where the wide one is worse by less than the margin."""
+    """The paired difference (narrow + margin) - wide: above 0 where the wide one is worse by less
+    than the margin."""
     return paired_t([n + margin for n in narrow], wide)
 
 
@@ -204,7 +267,10 @@ def sentences(results: Results) -> list[str]:
     """For the first screen: what width and importance weighting do."""
     said, unit = [], results.unit.name
     cells = widths(results)
-    means = {w: t_interval(list(results.observe(c, BOUND.metric).values.values())) for w, c in cells.items()}
+    means = {
+        w: t_interval(list(results.observe(c, BOUND.metric).values.values()))
+        for w, c in cells.items()
+    }
     if cells and all(m.mean is not None for m in means.values()):
         told = [f"{interval(m)} at {w}" for w, m in means.items()]
         said.append(f"Latent width: the bound is {listing(told)}, in {unit}.")
@@ -218,13 +284,13 @@ def sentences(results: Results) -> list[str]:
                 told.append(f"by {written(step.interval)} with k = {k}")
         if told:
             said.append(
-                f"Importance weighting: against training with k = {next(iter(by_k))}, −log p changes {listing(told)} "
-                f"({unit}, negative is better)."
+                f"Importance weighting: against training with k = {next(iter(by_k))}, −log p "
+                f"changes {listing(told)} ({unit}, negative is better)."
             )
     seen = sorted({epochs(results, name) for name in results.study.autoencoders})
     if len(seen) > 1:
         said.append(
-            f"The autoencoders were trained for {seen[0]:.3g} to {seen[-1]:.3g} epochs: only models of one length are "
-            "compared like for like."
+            f"The autoencoders were trained for {seen[0]:.3g} to {seen[-1]:.3g} epochs: only "
+            "models of one length are compared like for like."
         )
     return said

@@ -1,4 +1,5 @@
-"""What `threetargets calibrate` found, read back: the checks with their rows, and the errata with their errors."""
+"""What `threetargets calibrate` found, read back: the checks with their rows, and the errata with
+their errors."""
 
 from __future__ import annotations
 
@@ -76,24 +77,39 @@ class Calibration:
     @property
     def disagreements(self) -> list[str]:
         """The checks and errata that do not come out, by their ids."""
-        return [c.id for c in self.checks if c.verdict != "reproduced"] + [e.id for e in self.errata if not e.agrees]
+        return [c.id for c in self.checks if c.verdict != "reproduced"] + [
+            e.id for e in self.errata if not e.agrees
+        ]
 
 
 def of(values: dict[str, Any]) -> Calibration:
-    """From the JSON values. Raises KeyError, TypeError, ValueError or AttributeError where they are something else."""
+    """From the JSON values. Raises KeyError, TypeError, ValueError or AttributeError where they are
+    something else."""
     checks = tuple(
         Checked(
-            c["id"], c["what"], c["claim"], c["source"], tuple(c["telling"]), tuple(Row.of(row) for row in c["rows"])
+            c["id"],
+            c["what"],
+            c["claim"],
+            c["source"],
+            tuple(c["telling"]),
+            tuple(Row.of(row) for row in c["rows"]),
         )
         for c in values["checks"]
     )
     errata = tuple(
         Corrected(
-            e["id"], e["source"], e["where"], e["printed"], e["corrected"], tuple(Shown.of(s) for s in e["shown"])
+            e["id"],
+            e["source"],
+            e["where"],
+            e["printed"],
+            e["corrected"],
+            tuple(Shown.of(s) for s in e["shown"]),
         )
         for e in values["errata"]
     )
-    return Calibration(values["rule"], checks, errata, values["command"], dict(values["provenance"]))
+    return Calibration(
+        values["rule"], checks, errata, values["command"], dict(values["provenance"])
+    )
 
 
 def load(path: Path) -> Calibration:
@@ -102,4 +118,6 @@ def load(path: Path) -> Calibration:
     try:
         return of(values)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise DataError(f"{path}: not a calibration; delete it and run threetargets calibrate again") from None
+        raise DataError(
+            f"{path}: not a calibration; delete it and run threetargets calibrate again"
+        ) from None

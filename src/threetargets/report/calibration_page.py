@@ -1,4 +1,5 @@
-"""The page of the calibration: small, self-contained, in the look of the report, made of calibration.json alone."""
+"""The page of the calibration: small, self-contained, in the look of the report, made of
+calibration.json alone."""
 
 from __future__ import annotations
 
@@ -11,8 +12,13 @@ from threetargets.report.wording import listing, of
 def headline(calibration: Calibration) -> str:
     """How many rows agree, and which checks or errata do not."""
     agreeing = sum(check.agreeing for check in calibration.checks)
-    said = f"{of(len(calibration.checks), 'check')}, {agreeing} of {of(calibration.rows, 'row')} agree"
-    said += f"; {len([e for e in calibration.errata if e.agrees])} of {len(calibration.errata)} errata shown."
+    said = (
+        f"{of(len(calibration.checks), 'check')}, {agreeing} of {of(calibration.rows, 'row')} agree"
+    )
+    said += (
+        f"; {len([e for e in calibration.errata if e.agrees])} of "
+        f"{len(calibration.errata)} errata shown."
+    )
     bad = calibration.disagreements
     return said + (f" Look at {listing(bad)}." if bad else "")
 

@@ -1,4 +1,5 @@
-"""Calibration as tables: the rows of a check, one line a check, the errata with the errors that they make."""
+"""Calibration as tables: the rows of a check, one line a check, the errata with the errors that
+they make."""
 
 from __future__ import annotations
 
@@ -13,12 +14,20 @@ ROWS = ("quantity", "expected", "measured", "difference", "uncertainty", "N", "a
 def figure(value: float, row: Row) -> str:
     """With the digits that its standard error supports; six where there is none."""
     if value == 0 or not row.drawn or not row.uncertainty > 0:
-        return written(value) if value == round(value) else number(value, 5 if abs(value) > row.uncertainty else 2)
+        return (
+            written(value)
+            if value == round(value)
+            else number(value, 5 if abs(value) > row.uncertainty else 2)
+        )
     return f"{value:.{decimals(row.uncertainty, 8)}f}".replace("-", "−")
 
 
 def uncertainty(row: Row) -> str:
-    return f"± {number(row.uncertainty, 2)}" if row.drawn else f"within {written(float(f'{row.uncertainty:.2g}'))}"
+    return (
+        f"± {number(row.uncertainty, 2)}"
+        if row.drawn
+        else f"within {written(float(f'{row.uncertainty:.2g}'))}"
+    )
 
 
 def difference(row: Row) -> str:
@@ -53,8 +62,13 @@ def said(row: Row) -> str:
     """One row as a phrase."""
     unit = f" {row.unit}" if row.unit else ""
     drawn = f" ± {number(row.uncertainty, 2)}" if row.drawn else ""
-    relation = {"=": "expected", "≥": "expected at least", ">": "expected above", "≠": "and not"}[row.relation]
-    return f"{row.quantity}: {figure(row.measured, row)}{drawn}{unit}, {relation} {figure(row.expected, row)}"
+    relation = {"=": "expected", "≥": "expected at least", ">": "expected above", "≠": "and not"}[
+        row.relation
+    ]
+    return (
+        f"{row.quantity}: {figure(row.measured, row)}{drawn}{unit}, {relation} "
+        f"{figure(row.expected, row)}"
+    )
 
 
 def overview(calibration: Calibration) -> Table:
@@ -64,13 +78,19 @@ def overview(calibration: Calibration) -> Table:
             Text(check.id),
             Text(f"{check.agreeing} of {len(check.rows)} agree", check.verdict.replace(" ", "-")),
             Text(check.what, "", check.source),
-            Text(f"under Claims: {check.claim}" if check.claim else ";\n".join(said(row) for row in check.told)),
+            Text(
+                f"under Claims: {check.claim}"
+                if check.claim
+                else ";\n".join(said(row) for row in check.told)
+            ),
         )
         for check in calibration.checks
     )
     head = ("check", "rows", "what is checked", "measured and expected")
     caption = calibration.rule + " Every row is on the page of the calibration."
-    return Table("calibration", "Estimators on known densities", head, rows, caption, (calibration.command,))
+    return Table(
+        "calibration", "Estimators on known densities", head, rows, caption, (calibration.command,)
+    )
 
 
 def error(shown: Shown) -> str:
@@ -78,8 +98,9 @@ def error(shown: Shown) -> str:
     row = shown.printed
     unit = f" {row.unit}" if row.unit else ""
     return (
-        f"{row.quantity}: {figure(row.measured, row)} in the place of {figure(row.expected, row)}{unit} "
-        f"(corrected: {figure(shown.corrected.measured, shown.corrected)})"
+        f"{row.quantity}: {figure(row.measured, row)} in the place of "
+        f"{figure(row.expected, row)}{unit} (corrected: "
+        f"{figure(shown.corrected.measured, shown.corrected)})"
     )
 
 
@@ -96,14 +117,20 @@ def errata(calibration: Calibration) -> Table:
         for e in calibration.errata
     )
     caption = (
-        "The notes as transcribed. Both forms are computed where the answer is known: the corrected one meets it "
-        "within its tolerance or 4 standard errors, the printed one does not."
+        "The notes as transcribed. Both forms are computed where the answer is known: the "
+        "corrected one meets it within its tolerance or 4 standard errors, the printed one "
+        "does not."
     )
     head = ("erratum", "where", "as printed", "corrected", "error made by the printed form")
-    return Table("errata", "Errata of the lecture notes", head, rows, caption, (calibration.command,))
+    return Table(
+        "errata", "Errata of the lecture notes", head, rows, caption, (calibration.command,)
+    )
 
 
 def missing(name: str, title: str, command: str) -> Table:
     """In the place of a table that has no calibration.json to read."""
-    row = (Text("no data", "no-data"), Text(f"calibration.json is missing; it is written by {command}"))
+    row = (
+        Text("no data", "no-data"),
+        Text(f"calibration.json is missing; it is written by {command}"),
+    )
     return Table(name, title, ("what", "why"), (row,), "")

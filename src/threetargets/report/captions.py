@@ -1,4 +1,5 @@
-"""What stands below tables and figures: spread, N, reference, extractor, set-up, floor, and the commands."""
+"""What stands below tables and figures: spread, N, reference, extractor, set-up, floor, and the
+commands."""
 
 from __future__ import annotations
 
@@ -15,13 +16,18 @@ ON_TEST = ("accuracy", "entropy")
 
 
 def commands(results: Results, *stages: str) -> tuple[str, ...]:
-    """The commands of those stages as the records hold them, with cell, seed and guidance as placeholders."""
+    """The commands of those stages as the records hold them, with cell, seed and guidance as
+    placeholders."""
     found: dict[str, None] = {}
     for place, record in results.records.items():
         if place.stage in stages and record.command:
             text = record.command.replace(f"--cell {place.run.cell}", "--cell CELL")
             text = text.replace(f"--seed {place.run.seed}", "--seed SEED")
-            text = text.replace(f"--guidance {place.guidance}", "--guidance GUIDANCE") if place.guidance else text
+            text = (
+                text.replace(f"--guidance {place.guidance}", "--guidance GUIDANCE")
+                if place.guidance
+                else text
+            )
             found[text] = None
     return tuple(found)
 
@@ -41,7 +47,9 @@ def spread(results: Results) -> str:
     return f"Mean ± half-width of the 95% t interval over {seeds} seeds"
 
 
-def _figures(results: Results, metrics: Sequence[str], guidance: str = "", gamma: str = "") -> list[Figure]:
+def _figures(
+    results: Results, metrics: Sequence[str], guidance: str = "", gamma: str = ""
+) -> list[Figure]:
     return [
         figure
         for metric in metrics
@@ -67,7 +75,8 @@ def context(results: Results, metric: str, guidance: str = "none", gamma: str = 
 
 
 def on_test(results: Results, metric: str) -> Figure | None:
-    """The floor's figure with its own standard error, where it is one number for all seeds; else None."""
+    """The floor's figure with its own standard error, where it is one number for all seeds; else
+    None."""
     seen = results.observe(FLOOR, metric).values
     if metric not in ON_TEST or len(set(seen.values())) != 1:
         return None
@@ -76,32 +85,44 @@ def on_test(results: Results, metric: str) -> Figure | None:
 
 
 def floor(results: Results, metric: str) -> Interval:
-    """Real images in the place of samples: over seeds (draws of training images), or one value of the test split."""
+    """Real images in the place of samples: over seeds (draws of training images), or one value of
+    the test split."""
     found = t_interval(list(results.observe(FLOOR, metric).values.values()))
-    return found if on_test(results, metric) is None else Interval(found.mean, None, None, found.n, found.level)
+    return (
+        found
+        if on_test(results, metric) is None
+        else Interval(found.mean, None, None, found.n, found.level)
+    )
 
 
 def floor_said(results: Results, metric: str) -> str:
-    """The floor with the uncertainty that it has: over seeds, or over the images of the test split."""
+    """The floor with the uncertainty that it has: over seeds, or over the images of the test
+    split."""
     fixed = on_test(results, metric)
     if fixed is None or fixed.value is None or fixed.stderr is None:
         return interval(floor(results, metric))
     if fixed.stderr == 0:
         return f"{number(fixed.value, 4)} (standard error 0 over {fixed.n} test images)"
     places = decimals(fixed.stderr)
-    return f"{fixed.value:.{places}f} ± {fixed.stderr:.{places}f} (standard error over {fixed.n} test images)"
+    return (
+        f"{fixed.value:.{places}f} ± {fixed.stderr:.{places}f} (standard error over "
+        f"{fixed.n} test images)"
+    )
 
 
 def over_images(results: Results, *metrics: str) -> str:
     """The uncertainty that intervals over seeds leave out: of the figures on the test split."""
-    figures = [f for f in _figures(results, metrics) if f.stderr is not None and f.reference != "train"]
+    figures = [
+        f for f in _figures(results, metrics) if f.stderr is not None and f.reference != "train"
+    ]
     errors = [f.stderr for f in figures if f.stderr is not None]
     if not errors:
         return ""
     n = " / ".join(dict.fromkeys(str(f.n) for f in figures))
     return (
-        f" The test split is held fixed; the standard error over its {n} images is {number(min(errors), 2)} to "
-        f"{number(max(errors), 2)} {results.unit.name} (stderr in metrics.csv)."
+        f" The test split is held fixed; the standard error over its {n} images is "
+        f"{number(min(errors), 2)} to {number(max(errors), 2)} {results.unit.name} (stderr in "
+        "metrics.csv)."
     )
 
 
@@ -111,7 +132,10 @@ def asked_for_a_class(results: Results) -> str:
     unlabelled = [cell(c) for c in results.study.autoencoders]
     if not unlabelled or not any(c.startswith("ddpm_") for c in cells):
         return ""
-    said = f" Diffusion models are asked for a class, evenly over the classes; {' and '.join(unlabelled)} "
+    said = (
+        " Diffusion models are asked for a class, evenly over the classes; "
+        f"{' and '.join(unlabelled)} "
+    )
     said += "know no labels" if len(unlabelled) > 1 else "knows no labels"
     like = guidance.cells and guidance.kinds and 0.0 in guidance.gammas
     return said + (": like for like is γ = 0 under Guidance." if like else ".")
@@ -130,8 +154,8 @@ def set_up(results: Results) -> str:
         schedule = diffusion.schedule
         ends = f"{schedule.log_snr_max:g} to {schedule.log_snr_min:g}".replace("-", "−")
         said += (
-            f" Diffusion models: T = {diffusion.steps}, {schedule.name} schedule, log-SNR {ends}, reverse variance "
-            f"{diffusion.variance}; {null_branch(results)}."
+            f" Diffusion models: T = {diffusion.steps}, {schedule.name} schedule, log-SNR "
+            f"{ends}, reverse variance {diffusion.variance}; {null_branch(results)}."
         )
     decoders: dict[str, list[str]] = {}
     for name in study.autoencoders:

@@ -1,4 +1,5 @@
-"""Everything that a study has written, found along the grid that was expected; what is missing or failed stays so."""
+"""Everything that a study has written, found along the grid that was expected; what is missing or
+failed stays so."""
 
 from __future__ import annotations
 
@@ -89,8 +90,9 @@ def calibration_dir(study: Study) -> Path:
 
 
 def by(study: Study, metric: str, extractor: str) -> str:
-    """The name under which the report finds a metric: a likelihood's without its unit, `bound` for bound_bpd; that of a
-    further extractor, of which only the kind counts, with the kind, as fid-inception."""
+    """The name under which the report finds a metric: a likelihood's without its unit, `bound` for
+    bound_bpd; that of a further extractor, of which only the kind counts, with the kind, as
+    fid-inception."""
     kind = kind_of(extractor) or extractor
     if metric in FIDELITY and kind not in ("", study.evaluation.extractors[0]):
         return f"{metric}-{kind}"
@@ -108,7 +110,8 @@ def stage_of(metric: str) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """The records of a study by place, with the data's manifest and what tracking says of itself."""
+    """The records of a study by place, with the data's manifest and what tracking says of
+    itself."""
 
     study: Study
     records: dict[Place, Record]
@@ -116,7 +119,8 @@ class Results:
     tracking: dict[str, Any]
     calibration: Calibration | None = None
     manifolds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
-    """Mean images over the latent space by cell and seed, of autoencoders of two latents: stages/manifold.py."""
+    """Mean images over the latent space by cell and seed, of autoencoders of two latents:
+    stages/manifold.py."""
 
     def status(self, place: Place) -> str:
         """ok, failed or missing. A stage after a failed training has failed with it."""
@@ -127,15 +131,21 @@ class Results:
         return FAILED if train is not None and train.status != OK else MISSING
 
     def status_of(self, place: Place, guidance: str) -> str:
-        """The status of a figure: an evaluation that went well has nothing of a sample set that failed."""
+        """The status of a figure: an evaluation that went well has nothing of a sample set that
+        failed."""
         status = self.status(place)
         if status == OK and guidance and place.stage == "evaluate" and place.run.cell != FLOOR:
             sampled = self.status(Place("sample", place.run, guidance))
-            return FAILED if sampled == FAILED and not self._measured(place.run, guidance) else status
+            return (
+                FAILED if sampled == FAILED and not self._measured(place.run, guidance) else status
+            )
         return status
 
     def _measured(self, run: Run, guidance: str) -> bool:
-        return any(key[0] == run and key[1].split("-")[0] in SAMPLES and key[2] == guidance for key in self._figures)
+        return any(
+            key[0] == run and key[1].split("-")[0] in SAMPLES and key[2] == guidance
+            for key in self._figures
+        )
 
     @cached_property
     def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
@@ -145,7 +155,9 @@ class Results:
                 guidance = figure.guidance or place.guidance
                 metric = by(self.study, figure.metric, figure.extractor)
                 found[place.run, metric, guidance, figure.gamma] = figure
-                if guidance == "none":  # a model without labels has no gamma; it is asked for beside those that have
+                if (
+                    guidance == "none"
+                ):  # a model without labels has no gamma; it is asked for beside those that have
                     found[place.run, metric, guidance, "1"] = figure
                 if place.run.cell == FLOOR:
                     found[place.run, metric, "", ""] = figure
@@ -166,7 +178,9 @@ class Results:
         for seed in self.study.seeds:
             run = Run(cell, seed)
             stage = stage_of(metric)
-            status = self.status_of(Place(stage, run, guidance if stage == "sample" else ""), guidance)
+            status = self.status_of(
+                Place(stage, run, guidance if stage == "sample" else ""), guidance
+            )
             figure = self.figure(run, metric, guidance, gamma)
             if status == OK and figure is not None and figure.value is not None:
                 values[seed] = figure.value
@@ -192,7 +206,9 @@ def _record(path: Path) -> Record:
     try:
         return Record.of(values)
     except (KeyError, TypeError, AttributeError):
-        raise DataError(f"{path}: not a record of a stage; delete it and run its stage again") from None
+        raise DataError(
+            f"{path}: not a record of a stage; delete it and run its stage again"
+        ) from None
 
 
 def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
@@ -203,14 +219,15 @@ def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
             first, where = known.setdefault(kind_of(name), (name, place))
             if first != name:
                 raise Disagreement(
-                    f"{place.path(study)}: measured by {name}, but {where.path(study)} by {first}; different "
-                    "extractors do not compare: run `threetargets evaluate` of the older one again"
+                    f"{place.path(study)}: measured by {name}, but {where.path(study)} by "
+                    f"{first}; different extractors do not compare: run `threetargets "
+                    "evaluate` of the older one again"
                 )
 
 
 def load(study: Study) -> Results:
-    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a damaged file,
-    Disagreement where records were measured by different extractors of one kind."""
+    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a
+    damaged file, Disagreement where records were measured by different extractors of one kind."""
     manifest = read_json(grid.data_dir(study) / "manifest.json")
     found = {place: place.path(study) for place in places(study)}
     records = {place: _record(path) for place, path in found.items() if path.exists()}

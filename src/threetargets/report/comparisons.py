@@ -1,10 +1,12 @@
-"""Cells against each other, paired by seed: differences, equivalence, and Holm's correction within a family.
+"""Cells against each other, paired by seed: differences, equivalence, and Holm's correction within
+a family.
 
-A family is all comparisons of one measure that answer one question: targets at each weighting, weightings for each
-target, or the best cell against every other. The verdict is decided at the corrected p values and the margins of
-`comparison`: equal (the equivalence test rejects a difference of the margin), else different, else inconclusive.
-Two cells that are one model by construction are no evidence: a pair with the same values in every seed is identical
-and stands outside the family, and a pair that repeats another one's values counts once.
+A family is all comparisons of one measure that answer one question: targets at each weighting,
+weightings for each target, or the best cell against every other. The verdict is decided at the
+corrected p values and the margins of `comparison`: equal (the equivalence test rejects a difference
+of the margin), else different, else inconclusive. Two cells that are one model by construction are
+no evidence: a pair with the same values in every seed is identical and stands outside the family,
+and a pair that repeats another one's values counts once.
 """
 
 from __future__ import annotations
@@ -13,19 +15,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from threetargets.grid import Run
-from threetargets.metrics.statistics import Difference, Interval, holm, paired_t, t_interval, tost_paired
+from threetargets.metrics.statistics import (
+    Difference,
+    Interval,
+    holm,
+    paired_t,
+    t_interval,
+    tost_paired,
+)
 from threetargets.report.collect import Results
 from threetargets.values import TARGETS, WEIGHTINGS
 
-# The pairs of targets that the study asks about; score and raw score differ by the scaling of the output.
-TARGET_PAIRS = (("x0", "eps"), ("score", "eps"), ("x0", "score"), ("v", "eps"), ("raw-score", "score"))
+# The pairs of targets that the study asks about; score and raw score differ by the scaling of the
+# output.
+TARGET_PAIRS = (
+    ("x0", "eps"),
+    ("score", "eps"),
+    ("x0", "score"),
+    ("v", "eps"),
+    ("raw-score", "score"),
+)
 WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("native", "elbo"))
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of merit, where it is read, and its unit. Lower is better for both that are compared here."""
+    """A figure of merit, where it is read, and its unit. Lower is better for both that are compared
+    here."""
 
     metric: str
     label: str
@@ -75,7 +92,8 @@ class Comparison:
 
 
 def alike(a: float, b: float) -> bool:
-    """The same to 1e-6 of the larger one's size: what float32 leaves of two models that are one by construction."""
+    """The same to 1e-6 of the larger one's size: what float32 leaves of two models that are one by
+    construction."""
     return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
 
 
@@ -95,7 +113,9 @@ def in_unit(results: Results, measure: Measure) -> Measure:
 
 def summary(results: Results, cell: str, measure: Measure) -> Interval:
     """The 95% t interval over seeds of a cell."""
-    return t_interval(list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values()))
+    return t_interval(
+        list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values())
+    )
 
 
 def _margin(results: Results, measure: Measure, first: list[float], second: list[float]) -> float:
@@ -103,7 +123,9 @@ def _margin(results: Results, measure: Measure, first: list[float], second: list
     comparison = results.study.comparison
     if measure.metric == BOUND.metric:
         return comparison.bound_margin
-    return max(comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12)
+    return max(
+        comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12
+    )
 
 
 def pair(results: Results, measure: Measure, a: str, b: str, where: str) -> Comparison:
@@ -125,14 +147,17 @@ def pair(results: Results, measure: Measure, a: str, b: str, where: str) -> Comp
 def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The comparisons with their verdicts, Holm's correction over the different ones.
 
-    Identical pairs have no p value and are equal (with one seed nothing is); a repeated one has the first one's.
+    Identical pairs have no p value and are equal (with one seed nothing is); a repeated one has the
+    first one's.
     """
     alpha = results.study.comparison.alpha
     first: list[int] = []  # for each comparison the place of the one whose p values it has
     for i, c in enumerate(comparisons):
         same = (j for j in first if c.pairs and not c.identical and _repeats(c, comparisons[j]))
         first.append(next(same, i))
-    counts = [i == j and not c.identical for i, (j, c) in enumerate(zip(first, comparisons, strict=True))]
+    counts = [
+        i == j and not c.identical for i, (j, c) in enumerate(zip(first, comparisons, strict=True))
+    ]
     differ = holm([c.difference.p if n else None for c, n in zip(comparisons, counts, strict=True)])
     equal = holm([c.p_equal if n else None for c, n in zip(comparisons, counts, strict=True)])
     decided = []
@@ -154,10 +179,13 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
 
 def counted(comparisons: Sequence[Comparison]) -> str:
     """How many stand in the family of Holm's correction, and why not all."""
-    identical, repeated = sum(c.identical for c in comparisons), sum(c.repeats is not None for c in comparisons)
+    identical, repeated = (
+        sum(c.identical for c in comparisons),
+        sum(c.repeats is not None for c in comparisons),
+    )
     return (
-        f"{sum(c.evidence for c in comparisons)} of {len(comparisons)} ({identical} identical, {repeated} the "
-        "same as another)"
+        f"{sum(c.evidence for c in comparisons)} of {len(comparisons)} ({identical} identical, "
+        f"{repeated} the same as another)"
     )
 
 
@@ -188,14 +216,20 @@ def weightings(results: Results, measure: Measure) -> list[Comparison]:
 
 
 def lowest(results: Results, measure: Measure, cells: Sequence[str]) -> str:
-    """The cell with the lowest mean among those with every seed, else among those with any. Empty without data."""
+    """The cell with the lowest mean among those with every seed, else among those with any. Empty
+    without data."""
     seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in cells}
-    whole = {c: o for c, o in seen.items() if o.complete} or {c: o for c, o in seen.items() if o.values}
-    return min(whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default="")
+    whole = {c: o for c, o in seen.items() if o.complete} or {
+        c: o for c, o in seen.items() if o.values
+    }
+    return min(
+        whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default=""
+    )
 
 
 def ranked(results: Results, measure: Measure) -> list[str]:
-    """The cells that a measure may rank: for FID those that were asked for a class, where the study has such."""
+    """The cells that a measure may rank: for FID those that were asked for a class, where the study
+    has such."""
     cells = list(results.study.cells)
     return [c for c in cells if is_ddpm(c)] or cells if measure.metric == FID.metric else cells
 
@@ -203,7 +237,8 @@ def ranked(results: Results, measure: Measure) -> list[str]:
 def best(results: Results, measure: Measure) -> tuple[str, list[Comparison]]:
     """The best cell, and it against every other cell of `ranked`.
 
-    It was picked by the same figures that it is compared by: its lead is a little flattered. Empty without data.
+    It was picked by the same figures that it is compared by: its lead is a little flattered. Empty
+    without data.
     """
     cells = ranked(results, measure)
     winner = lowest(results, measure, cells)

@@ -17,7 +17,11 @@ def costs(results: Results) -> Table:
     rows: list[tuple[Text, ...]] = []
     for name in cells:
         sampled = name in results.study.cells
-        rate = measured(results, name, "sample_images_per_second", "none", "1") if sampled else Text("", "weak")
+        rate = (
+            measured(results, name, "sample_images_per_second", "none", "1")
+            if sampled
+            else Text("", "weak")
+        )
         rows.append(
             (
                 Text(cell(name)),
@@ -28,7 +32,10 @@ def costs(results: Results) -> Table:
             )
         )
     for judge in grid.judge_runs(results.study):
-        train = [results.figure(judge, m) for m in ("parameters", "train_seconds", "train_images_per_second")]
+        train = [
+            results.figure(judge, m)
+            for m in ("parameters", "train_seconds", "train_images_per_second")
+        ]
         rows.append(
             (
                 Text(cell("judge")),
@@ -39,12 +46,13 @@ def costs(results: Results) -> Table:
         )
     head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
     sampling = results.study.sampling
-    caption = (
-        f"{spread(results)}{' (the judge is trained once)' if grid.judge_runs(results.study) else ''}. "
-        "Wall-clock times; runs may have shared the machine."
-    )
+    once = " (the judge is trained once)" if grid.judge_runs(results.study) else ""
+    caption = f"{spread(results)}{once}. Wall-clock times; runs may have shared the machine."
     if any(map(is_ddpm, cells)):
-        caption += f" Diffusion models sample in {sampling.steps} steps of {sampling.sampler}, without guidance."
+        caption += (
+            f" Diffusion models sample in {sampling.steps} steps of {sampling.sampler}, "
+            "without guidance."
+        )
     return Table(
         "costs",
         "What each model costs",
@@ -69,19 +77,23 @@ def classifiers(results: Results) -> Table:
     rows = []
     for run in [*grid.guide_runs(results.study), *grid.judge_runs(results.study)]:
         place = Place("train", run)
-        figures = [said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")]
+        figures = [
+            said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")
+        ]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
     caption = (
-        "Accuracy ± binomial standard error over the images of the split. The guide is trained on noisy images, one "
-        "for each seed. The judge sees clean images, never guides, "
+        "Accuracy ± binomial standard error over the images of the split. The guide is trained "
+        "on noisy images, one for each seed. The judge sees clean images, never guides, "
     )
     if "judge" in results.study.evaluation.extractors:
         caption += (
-            "and is the extractor of FID, KID, precision and recall. It was trained on the training split, from which "
-            "the floor of those four is drawn."
+            "and is the extractor of FID, KID, precision and recall. It was trained on the "
+            "training split, from which the floor of those four is drawn."
         )
     else:
         caption += "and measures accuracy and entropy."
     made = commands(results, "train")
     head = ("classifier", "seed", "validation", "test")
-    return Table("classifiers", "The classifiers", head, tuple(rows), caption, made, frozenset({1, 2, 3}))
+    return Table(
+        "classifiers", "The classifiers", head, tuple(rows), caption, made, frozenset({1, 2, 3})
+    )

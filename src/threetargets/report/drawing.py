@@ -1,6 +1,8 @@
-"""One style for every figure: matplotlib's SVG, the same bytes for the same numbers, for light and dark pages.
+"""One style for every figure: matplotlib's SVG, the same bytes for the same numbers, for light and
+dark pages.
 
-Colours are drawn as fixed light-page values; in the page each becomes a CSS variable, so the reader's scheme decides.
+Colours are drawn as fixed light-page values; in the page each becomes a CSS variable, so the
+reader's scheme decides.
 """
 
 from __future__ import annotations
@@ -70,7 +72,8 @@ FONT = "font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans'
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure of the report: the drawing, the numbers behind it, and what a reader has to know to read it."""
+    """A figure of the report: the drawing, the numbers behind it, and what a reader has to know to
+    read it."""
 
     name: str
     title: str
@@ -86,16 +89,28 @@ class Plot:
 
     @property
     def inline(self) -> str:
-        """The drawing for the page: no fixed size, colours from the style sheet, identifiers of its own."""
+        """The drawing for the page: no fixed size, colours from the style sheet, identifiers of its
+        own."""
         svg = self.svg[self.svg.index("<svg") :]
         width = re.search(r'width="([\d.]+)pt"', svg)
         svg = re.sub(r'(<svg[^>]*?) height="[\d.]+pt"', r"\1", svg, count=1)
         size = float(width.group(1)) * 1.45 if width else 0
-        svg = re.sub(r'(<svg[^>]*?) width="[\d.]+pt"', rf'\1 style="max-width: {size:.0f}px" role="img"', svg, count=1)
+        svg = re.sub(
+            r'(<svg[^>]*?) width="[\d.]+pt"',
+            rf'\1 style="max-width: {size:.0f}px" role="img"',
+            svg,
+            count=1,
+        )
         svg = re.sub(r'\bid="', f'id="{self.name}-', svg)
         svg = re.sub(r'href="#', f'href="#{self.name}-', svg)
         svg = re.sub(r"url\(#", f"url(#{self.name}-", svg)
-        for name, colour in {"paper": PAPER, "ink": INK, "rule": RULE, "muted": MUTED, **SERIES}.items():
+        for name, colour in {
+            "paper": PAPER,
+            "ink": INK,
+            "rule": RULE,
+            "muted": MUTED,
+            **SERIES,
+        }.items():
             svg = svg.replace(colour, f"var(--{name})")
         return svg
 
@@ -109,18 +124,26 @@ def colour(cell: str) -> str:
 def dash(cell: str, among: Sequence[str]) -> Any:
     """Weightings differ by dashes where cells of one target share a plot.
 
-    The score's line has gaps, because under one weighting it lies on that of eps, which has to show through.
+    The score's line has gaps, because under one weighting it lies on that of eps, which has to show
+    through.
     """
     run = Run(cell, 0)
     shared = sum(Run(c, 0).target == run.target for c in among) > 1
-    return DASHES.get(run.weighting, "-") if shared else (0, (3.5, 2.5)) if run.target == "score" else "-"
+    return (
+        DASHES.get(run.weighting, "-")
+        if shared
+        else (0, (3.5, 2.5))
+        if run.target == "score"
+        else "-"
+    )
 
 
 @contextmanager
 def canvas(
     name: str, rows: int, columns: int, width: float, height: float, **options: Any
 ) -> Iterator[tuple[Figure, np.ndarray]]:
-    """A figure and its axes, shape (rows, columns), in the report's style; `name` salts the SVG's identifiers."""
+    """A figure and its axes, shape (rows, columns), in the report's style; `name` salts the SVG's
+    identifiers."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -140,17 +163,24 @@ def canvas(
 def svg(figure: Figure) -> str:
     """The drawing as SVG text, without date or version."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.savefig(
+        out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", rf"font-size: \1px; {FONT}", out.getvalue())
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
-def over_seeds(curves: Sequence[Sequence[float | None]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, low and high of the 95% t interval at each place of curves (seeds, places); nan where a seed has none.
+def over_seeds(
+    curves: Sequence[Sequence[float | None]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, low and high of the 95% t interval at each place of curves (seeds, places); nan where a
+    seed has none.
 
     With one seed low and high are nan: no band.
     """
-    array = np.array([[np.nan if v is None else v for v in curve] for curve in curves], dtype=np.float64)
+    array = np.array(
+        [[np.nan if v is None else v for v in curve] for curve in curves], dtype=np.float64
+    )
     bounds = []
     for column in array.T:
         found = t_interval(column) if np.isfinite(column).all() else t_interval([])
@@ -160,7 +190,10 @@ def over_seeds(curves: Sequence[Sequence[float | None]]) -> tuple[np.ndarray, np
 
 
 def band(
-    axes: Axes, x: Sequence[float] | np.ndarray, curves: tuple[np.ndarray, np.ndarray, np.ndarray], **line: Any
+    axes: Axes,
+    x: Sequence[float] | np.ndarray,
+    curves: tuple[np.ndarray, np.ndarray, np.ndarray],
+    **line: Any,
 ) -> None:
     """A line with its band."""
     mean, low, high = curves

@@ -1,4 +1,5 @@
-"""The claims that trained models decide by other estimators: more steps, the bound's other form, gradients."""
+"""The claims that trained models decide by other estimators: more steps, the bound's other form,
+gradients."""
 
 from __future__ import annotations
 
@@ -28,9 +29,11 @@ AT_LEAST = 2.0
 """How many times as much variance counts as "far" more."""
 
 
-def distinct(results: Results, cells: Sequence[str], metrics: Sequence[str]) -> tuple[dict[str, np.ndarray], bool]:
-    """(seeds, metrics) of each cell that has all of them in some seed, leaving out cells that repeat another; and
-    whether every cell has them in every seed."""
+def distinct(
+    results: Results, cells: Sequence[str], metrics: Sequence[str]
+) -> tuple[dict[str, np.ndarray], bool]:
+    """(seeds, metrics) of each cell that has all of them in some seed, leaving out cells that
+    repeat another; and whether every cell has them in every seed."""
     found: dict[str, np.ndarray] = {}
     complete = True
     for c in cells:
@@ -44,20 +47,26 @@ def distinct(results: Results, cells: Sequence[str], metrics: Sequence[str]) -> 
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and all(alike(float(x), float(y)) for x, y in zip(a.flat, b.flat, strict=True))
+    return a.shape == b.shape and all(
+        alike(float(x), float(y)) for x, y in zip(a.flat, b.flat, strict=True)
+    )
 
 
 def schedule(results: Results) -> Finding:
     steps, comparison = sorted(results.study.likelihood.lengths.steps), results.study.comparison
     if len(steps) < 3:
         return NOTHING
-    found, complete = distinct(results, ddpms(results), [length_metric(t, fitted=True) for t in steps])
+    found, complete = distinct(
+        results, ddpms(results), [length_metric(t, fitted=True) for t in steps]
+    )
     if not found:
         return NOTHING
     blocks = list(found.values())
     falls = holm([page_trend(b, increasing=False).p for b in blocks])
     rises = holm([page_trend(b, increasing=True).p for b in blocks])
-    last = [tost_paired(b[:, -2].tolist(), b[:, -1].tolist(), comparison.bound_margin) for b in blocks]
+    last = [
+        tost_paired(b[:, -2].tolist(), b[:, -1].tolist(), comparison.bound_margin) for b in blocks
+    ]
     equal = holm([e.p for e in last])
     if any(p is not None and p < comparison.alpha for p in rises):
         verdict = NOT_REPRODUCED
@@ -67,10 +76,11 @@ def schedule(results: Results) -> Finding:
     first = [float((b[:, 0] - b[:, -1]).mean()) for b in blocks]
     end = [float((b[:, -2] - b[:, -1]).mean()) for b in blocks]
     said = (
-        f"from T = {steps[0]} to {steps[-1]} the bound falls by {number(min(first))} to {number(max(first))} "
-        f"{results.unit.name} over {len(blocks)} different models; from {steps[-2]} to {steps[-1]} by "
-        f"{number(min(end), 2)} to {number(max(end), 2)}; largest p, Holm: falls {p_value(_largest(falls))}, equal at "
-        f"the end {p_value(_largest(equal))}"
+        f"from T = {steps[0]} to {steps[-1]} the bound falls by {number(min(first))} to "
+        f"{number(max(first))} {results.unit.name} over {len(blocks)} different models; from "
+        f"{steps[-2]} to {steps[-1]} by {number(min(end), 2)} to {number(max(end), 2)}; "
+        f"largest p, Holm: falls {p_value(_largest(falls))}, equal at the end "
+        f"{p_value(_largest(equal))}"
     )
     return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
 
@@ -85,7 +95,8 @@ def two_elbos(results: Results) -> Finding:
         return NOTHING
     comparison = results.study.comparison
     more = [paired_t(np.log(b[:, 2]), np.log(b[:, 1])) for b in found.values()]
-    # The models of a seed share their noise, so their mean is one measurement: over seeds it is tested once.
+    # The models of a seed share their noise, so their mean is one measurement: over seeds it is
+    # tested once.
     most = max(len(b) for b in found.values())
     means = np.mean([b[:, 0] for b in found.values() if len(b) == most], axis=0)
     tie = tost_paired(means, np.zeros(most), comparison.bound_margin)
@@ -97,15 +108,17 @@ def two_elbos(results: Results) -> Finding:
         verdict = INCONCLUSIVE
     ratios = [math.exp(d.interval.mean or 0.0) for d in more]
     said = (
-        f"variance two-sided / one-sided {number(min(ratios))} to {number(max(ratios))} over {len(found)} different "
-        f"models; difference of the means, averaged over them, {written(apart.interval)} {results.unit.name}, p equal "
-        f"{p_value(tie.p)}"
+        f"variance two-sided / one-sided {number(min(ratios))} to {number(max(ratios))} over "
+        f"{len(found)} different models; difference of the means, averaged over them, "
+        f"{written(apart.interval)} {results.unit.name}, p equal {p_value(tie.p)}"
     )
     return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
 
 
 def gradient_variance(results: Results) -> Finding:
-    cells = [c for c in results.study.autoencoders if len(results.study.autoencoder(c).latents) == 1]
+    cells = [
+        c for c in results.study.autoencoders if len(results.study.autoencoder(c).latents) == 1
+    ]
     found, complete = distinct(results, cells, list(GRADIENTS))
     if not found:
         return NOTHING

@@ -1,4 +1,5 @@
-"""FID and its kin by each extractor of the study, a table of its own for each: their figures do not compare."""
+"""FID and its kin by each extractor of the study, a table of its own for each: their figures do not
+compare."""
 
 from __future__ import annotations
 
@@ -10,7 +11,13 @@ from threetargets.report.comparisons import FID
 from threetargets.report.tables import along_gamma, measured
 from threetargets.report.wording import Table, Text, cell, number
 
-LABELS = {"fid": "FID", "fid_infinity": "FID∞", "kid": "KID", "precision": "precision", "recall": "recall"}
+LABELS = {
+    "fid": "FID",
+    "fid_infinity": "FID∞",
+    "kid": "KID",
+    "precision": "precision",
+    "recall": "recall",
+}
 KINDS = {"judge": "the judge", "inception": "Inception"}
 
 
@@ -19,7 +26,10 @@ def seen_by_inception(results: Results) -> str:
     channels, levels = results.manifest["shape"][0], results.manifest["levels"]
     grey = "the grey image is put into all three channels, " if channels == 1 else ""
     mapped = f"level k of {levels} becomes round(255 k / {levels - 1}), " if levels != 256 else ""
-    return f" Inception: {mapped}{grey}resized to 299×299 as torch-fidelity does it (bilinear, TensorFlow 1.x)."
+    return (
+        f" Inception: {mapped}{grey}resized to 299×299 as torch-fidelity does it "
+        "(bilinear, TensorFlow 1.x)."
+    )
 
 
 def _errors(results: Results, metric: str) -> list[Figure]:
@@ -39,12 +49,16 @@ def _limit_said(results: Results, metric: str) -> str:
     errors = [f.stderr for f in found if f.stderr is not None]
     parts = ", ".join(map(str, results.study.evaluation.fid_parts))
     said = (
-        f" FID of N images is too large by about b/N, with another b for each model. FID∞ is the end of a line in 1/N "
-        f"through the images in {parts} parts (arXiv:1911.07023), against the same reference, whose own size stays "
-        f"in it; the standard error of one run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
+        " FID of N images is too large by about b/N, with another b for each model. FID∞ is "
+        f"the end of a line in 1/N through the images in {parts} parts (arXiv:1911.07023), "
+        "against the same reference, whose own size stays in it; the standard error of one "
+        f"run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
     )
     if any("an indication" in f.spread for f in found):
-        said += " The smallest parts have fewer images than there are features: an indication, not an estimate."
+        said += (
+            " The smallest parts have fewer images than there are features: an indication, "
+            "not an estimate."
+        )
     return said
 
 
@@ -57,11 +71,13 @@ def table(results: Results, kind: str) -> Table:
         (Text(cell(c)), *(measured(results, c, m, FID.guidance, FID.gamma) for m in metrics))
         for c in results.study.cells
     ]
-    rows.append((Text("real images (floor)", "weak"), *(measured(results, FLOOR, m) for m in metrics)))
+    rows.append(
+        (Text("real images (floor)", "weak"), *(measured(results, FLOOR, m) for m in metrics))
+    )
     fid, limit = by(results.study, "fid", kind), by(results.study, "fid_infinity", kind)
     caption = (
-        f"{spread(results)}; no guidance. {context(results, fid)}. The floor, real training images at the same N: "
-        f"{floor_said(results, fid)}.{_limit_said(results, limit)}"
+        f"{spread(results)}; no guidance. {context(results, fid)}. The floor, real training "
+        f"images at the same N: {floor_said(results, fid)}.{_limit_said(results, limit)}"
     )
     caption += seen_by_inception(results) if kind == "inception" else ""
     head = ("model", *metrics.values())
@@ -78,7 +94,9 @@ def tables(results: Results) -> tuple[Table, ...]:
 def further(results: Results) -> tuple[Table, ...]:
     """Along gamma, by the extractors after the first, which has the figures."""
     return tuple(
-        along_gamma(results, by(results.study, metric, kind), f"{label} by {KINDS[kind]} at every γ")
+        along_gamma(
+            results, by(results.study, metric, kind), f"{label} by {KINDS[kind]} at every γ"
+        )
         for kind in results.study.evaluation.extractors[1:]
         for metric, label in LABELS.items()
         if metric != "fid_infinity"

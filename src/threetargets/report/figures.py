@@ -1,4 +1,5 @@
-"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each noise level."""
+"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
+noise level."""
 
 from __future__ import annotations
 
@@ -10,10 +11,29 @@ import numpy as np
 from threetargets import grid
 from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
-from threetargets.report.captions import asked_for_a_class, commands, context, floor, floor_said, on_test, spread
+from threetargets.report.captions import (
+    asked_for_a_class,
+    commands,
+    context,
+    floor,
+    floor_said,
+    on_test,
+    spread,
+)
 from threetargets.report.collect import Place, Results
 from threetargets.report.comparisons import BOUND, FID, Measure
-from threetargets.report.drawing import MUTED, Plot, band, canvas, colour, dash, legend, over_seeds, plain_log, svg
+from threetargets.report.drawing import (
+    MUTED,
+    Plot,
+    band,
+    canvas,
+    colour,
+    dash,
+    legend,
+    over_seeds,
+    plain_log,
+    svg,
+)
 from threetargets.report.wording import cell, labels, target
 from threetargets.values import WEIGHTINGS
 
@@ -35,7 +55,11 @@ def _dots(axes: Any, results: Results, measure: Measure, cells: list[str]) -> li
         found = t_interval(values)
         if found.half_width is not None:
             axes.plot(
-                [found.low, found.high], [height, height], color=colour(name), linewidth=1.6, solid_capstyle="butt"
+                [found.low, found.high],
+                [height, height],
+                color=colour(name),
+                linewidth=1.6,
+                solid_capstyle="butt",
             )
         axes.plot(
             values,
@@ -58,9 +82,17 @@ def _dots(axes: Any, results: Results, measure: Measure, cells: list[str]) -> li
                 color=MUTED,
             )
         for seed in results.study.seeds:
-            status = "failed" if seed in seen.failed else "missing" if seed in seen.missing else "ok"
+            status = (
+                "failed" if seed in seen.failed else "missing" if seed in seen.missing else "ok"
+            )
             rows.append(
-                {"measure": measure.label, "cell": name, "seed": seed, "value": seen.values.get(seed), "status": status}
+                {
+                    "measure": measure.label,
+                    "cell": name,
+                    "seed": seed,
+                    "value": seen.values.get(seed),
+                    "status": status,
+                }
             )
     axes.set_yticks(range(len(cells)), [cell(c) for c in reversed(cells)])
     axes.set_ylim(-0.7, len(cells) - 0.3)
@@ -75,7 +107,9 @@ def bounds(results: Results) -> Plot:
     height = 0.9 + 0.2 * len(cells)
     seen = bool(results.study.evaluation.extractors)
     with canvas("bounds", 1, 1 + seen, 4.7 * (1 + seen), height, sharey=True) as (figure, axes):
-        rows = _dots(axes[0, 0], results, BOUND, cells) + (_dots(axes[0, 1], results, FID, cells) if seen else [])
+        rows = _dots(axes[0, 0], results, BOUND, cells) + (
+            _dots(axes[0, 1], results, FID, cells) if seen else []
+        )
         axes[0, 0].set_xlabel(f"bound, {results.unit.name} (lower is better)")
         if seen:
             axes[0, 1].set_xlabel("FID (lower is better)")
@@ -89,8 +123,9 @@ def bounds(results: Results) -> Plot:
     caption = "Ticks are seeds, the dot is their mean, the bar its 95% t interval."
     if seen:
         caption += (
-            f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, real training images at "
-            f"the same N: {floor_said(results, 'fid')}.{asked_for_a_class(results)}"
+            f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, "
+            "real training images at the same N: "
+            f"{floor_said(results, 'fid')}.{asked_for_a_class(results)}"
         )
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)
@@ -104,14 +139,21 @@ def along_gamma(results: Results, metric: str) -> Plot:
     rows: list[dict[str, Any]] = []
     real, fixed = floor(results, metric), on_test(results, metric)
     names = labels(study.guidance.cells)
-    with canvas(f"gamma-{metric}", 1, max(1, len(study.guidance.kinds)), 6.0, 2.6, sharey=True) as (figure, axes):
+    with canvas(f"gamma-{metric}", 1, max(1, len(study.guidance.kinds)), 6.0, 2.6, sharey=True) as (
+        figure,
+        axes,
+    ):
         for panel, guidance in zip(axes[0], study.guidance.kinds, strict=False):
             if real.mean is not None:
-                panel.axhline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)), label="real images")
+                panel.axhline(
+                    real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)), label="real images"
+                )
                 if real.half_width is not None:
                     panel.axhspan(real.low, real.high, color=MUTED, alpha=0.14, linewidth=0)
             for name in study.guidance.cells:
-                seen = [results.observe(name, metric, guidance, grid.gamma_label(g)) for g in gammas]
+                seen = [
+                    results.observe(name, metric, guidance, grid.gamma_label(g)) for g in gammas
+                ]
                 found = [t_interval(list(o.values.values())) for o in seen]
                 curve = [
                     np.array([np.nan if v is None else v for v in side])
@@ -150,17 +192,31 @@ def along_gamma(results: Results, metric: str) -> Plot:
     first = study.guidance.kinds[0] if study.guidance.kinds else ""
     caption = (
         f"{spread(results)}, shown as a band. "
-        f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: {floor_said(results, metric)}, "
+        f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: "
+        f"{floor_said(results, metric)}, "
     )
     if metric in ("accuracy", "entropy"):
-        caption += "the judge on the test split, which does not depend on the seed." if fixed else "real images."
+        caption += (
+            "the judge on the test split, which does not depend on the seed."
+            if fixed
+            else "real images."
+        )
     else:
-        caption += f"the same figure of real training images over {real.n} draws of them." if real.n else "no floor."
+        caption += (
+            f"the same figure of real training images over {real.n} draws of them."
+            if real.n
+            else "no floor."
+        )
         if study.evaluation.extractors[0] == "judge":
-            caption += " The judge, whose features these are, was trained on the images that the floor is drawn from."
+            caption += (
+                " The judge, whose features these are, was trained on the images that the "
+                "floor is drawn from."
+            )
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
-    return Plot(f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False)
+    return Plot(
+        f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False
+    )
 
 
 def _floats(values: list[Any]) -> list[float]:
@@ -168,7 +224,8 @@ def _floats(values: list[Any]) -> list[float]:
 
 
 def training(results: Results) -> Plot:
-    """Loss over steps, a panel for each cell: the losses of different cells are in different units."""
+    """Loss over steps, a panel for each cell: the losses of different cells are in different
+    units."""
     cells = list(results.study.cells)
     columns = 4
     lines = math.ceil(len(cells) / columns)
@@ -198,20 +255,31 @@ def training(results: Results) -> Plot:
                         else {"linewidth": 0.9, "linestyle": (0, (3, 2))}
                     )
                     style = {"color": colour(name) if kind == "train" else MUTED, **thin}
-                    panel.plot(steps, values, marker="." if len(values) < 3 else "", label=kind, **style)
+                    panel.plot(
+                        steps, values, marker="." if len(values) < 3 else "", label=kind, **style
+                    )
                 if record is not None and record.status != "ok":
                     panel.text(
-                        0.97, 0.93, f"seed {seed} failed", transform=panel.transAxes, ha="right", va="top", fontsize=7.5
+                        0.97,
+                        0.93,
+                        f"seed {seed} failed",
+                        transform=panel.transAxes,
+                        ha="right",
+                        va="top",
+                        fontsize=7.5,
                     )
             if drawn_values and min(drawn_values) > 0:
                 plain_log(panel)
             elif not drawn_values:
-                panel.text(0.5, 0.5, "no curve", transform=panel.transAxes, ha="center", color=MUTED)
+                panel.text(
+                    0.5, 0.5, "no curve", transform=panel.transAxes, ha="center", color=MUTED
+                )
         legend(figure, axes)
         drawn = svg(figure)
     caption = (
-        "Loss against training step, one line for each seed; solid: training, dashed: validation. Each cell's loss is "
-        "in its own units, so heights do not compare between panels."
+        "Loss against training step, one line for each seed; solid: training, dashed: "
+        "validation. Each cell's loss is in its own units, so heights do not compare between "
+        "panels."
     )
     return Plot("training", "Training curves", drawn, rows, caption, commands(results, "train"))
 
@@ -227,9 +295,14 @@ def levels(results: Results) -> Plot:
             panel.set_title(weighting)
             panel.set_xlabel("log-SNR (noisier to the left)")
             for name in (c for c in cells if Run(c, 0).weighting == weighting):
-                found = [results.records.get(Place("likelihood", Run(name, s))) for s in results.study.seeds]
+                found = [
+                    results.records.get(Place("likelihood", Run(name, s)))
+                    for s in results.study.seeds
+                ]
                 curves = [
-                    r.curves["levels"] for r in found if r is not None and r.status == "ok" and r.curves.get("levels")
+                    r.curves["levels"]
+                    for r in found
+                    if r is not None and r.status == "ok" and r.curves.get("levels")
                 ]
                 if not curves:
                     continue
@@ -247,7 +320,15 @@ def levels(results: Results) -> Plot:
                     label=target(Run(name, 0).target),
                 )
                 rows += [
-                    {"cell": name, "i": i, "log_snr": s, "mean": m, "low": lo, "high": hi, "seeds": len(curves)}
+                    {
+                        "cell": name,
+                        "i": i,
+                        "log_snr": s,
+                        "mean": m,
+                        "low": lo,
+                        "high": hi,
+                        "seeds": len(curves),
+                    }
                     for i, s, m, lo, hi in zip(curves[0]["i"], x, mean, low, high, strict=True)
                 ]
             if lowest > 0 and math.isfinite(lowest):
@@ -256,8 +337,15 @@ def levels(results: Results) -> Plot:
         legend(figure, axes)
         drawn = svg(figure)
     caption = (
-        f"Terms of the bound on the test split at each of the {results.study.diffusion.steps} levels; their sum, "
-        f"with the prior term, is the bound. {spread(results)}, shown as a band. The decoder's term stands at "
-        "the highest log-SNR."
+        f"Terms of the bound on the test split at each of the {results.study.diffusion.steps} "
+        f"levels; their sum, with the prior term, is the bound. {spread(results)}, shown as a "
+        "band. The decoder's term stands at the highest log-SNR."
     )
-    return Plot("levels", "The bound at each noise level", drawn, rows, caption, commands(results, "likelihood"))
+    return Plot(
+        "levels",
+        "The bound at each noise level",
+        drawn,
+        rows,
+        caption,
+        commands(results, "likelihood"),
+    )

@@ -31,7 +31,8 @@ ACCURACY_MARGIN = 0.02
 
 @dataclass(frozen=True)
 class Curve:
-    """Values (seeds, gammas in the order asked for) of the seeds that are whole; cells with the same ones share it."""
+    """Values (seeds, gammas in the order asked for) of the seeds that are whole; cells with the
+    same ones share it."""
 
     cells: tuple[str, ...]
     guidance: str
@@ -45,10 +46,15 @@ class Curve:
     def same(self, other: Curve) -> bool:
         if (self.guidance, self.seeds) != (other.guidance, other.seeds):
             return False
-        return all(alike(float(a), float(b)) for a, b in zip(self.values.flat, other.values.flat, strict=True))
+        return all(
+            alike(float(a), float(b))
+            for a, b in zip(self.values.flat, other.values.flat, strict=True)
+        )
 
 
-def curves(results: Results, metric: str, kinds: Sequence[str], gammas: Sequence[float]) -> tuple[list[Curve], bool]:
+def curves(
+    results: Results, metric: str, kinds: Sequence[str], gammas: Sequence[float]
+) -> tuple[list[Curve], bool]:
     """The different curves, and whether every cell of the study has one."""
     found: list[Curve] = []
     complete = True
@@ -59,7 +65,9 @@ def curves(results: Results, metric: str, kinds: Sequence[str], gammas: Sequence
             complete &= bool(seeds)
             if not seeds:
                 continue
-            one = Curve((c,), guidance, seeds, np.array([[values[s] for values in seen] for s in seeds]))
+            one = Curve(
+                (c,), guidance, seeds, np.array([[values[s] for values in seen] for s in seeds])
+            )
             twin = next((i for i, other in enumerate(found) if one.same(other)), None)
             if twin is None:
                 found.append(one)
@@ -85,7 +93,14 @@ def guidance_clear(results: Results) -> Finding:
         known = [t.rho for t in trends if t.rho is not None]
         if known:
             size = f"from {number(min(known), 2)} to {number(max(known), 2)}"
-            told.append(", ".join([f"{metric}: Spearman's ρ with γ {size} over {len(known)} curves", *_counted(found)]))
+            told.append(
+                ", ".join(
+                    [
+                        f"{metric}: Spearman's ρ with γ {size} over {len(known)} curves",
+                        *_counted(found),
+                    ]
+                )
+            )
     if not along:
         return NOTHING
     held, refuted = holm(along), holm(against)
@@ -112,7 +127,8 @@ def guidance_u(results: Results) -> Finding:
         differences += [outside, differing(c.values[:, -1].tolist(), within)]
         lowest = gamma_label(float(gammas[c.values.mean(axis=0).argmin()]))
         told.append(
-            f"{c.name}, {c.guidance}: lowest mean FID at γ = {lowest}, outside − inside {written(outside.interval)}"
+            f"{c.name}, {c.guidance}: lowest mean FID at γ = {lowest}, outside − inside "
+            f"{written(outside.interval)}"
         )
     if not differences:
         return NOTHING
@@ -129,7 +145,8 @@ def ignore_label(results: Results) -> Finding:
     ceiling, real = on_test(results, "accuracy"), results.observe(FLOOR, "accuracy").values
     if not found or not real:
         return NOTHING
-    # Records in which the ceiling differs between seeds have no single standard error: their mean stands alone.
+    # Records in which the ceiling differs between seeds have no single standard error: their mean
+    # stands alone.
     value = sum(real.values()) / len(real)
     error = (ceiling.stderr or 0.0, ceiling.n or 1) if ceiling is not None else (0.0, 1)
     short, repaired, equal, told = [], [], [], [f"real images {floor_said(results, 'accuracy')}"]
@@ -145,8 +162,9 @@ def ignore_label(results: Results) -> Finding:
         )
         equal.append(all(p is not None and p < results.study.comparison.alpha for p in sides))
         told.append(
-            f"{c.name}: {interval(t_interval(model))} at γ = 1, real images {written(gap.interval)} above it, "
-            f"γ = {gamma_label(above[0])} {written(gain.interval)}"
+            f"{c.name}: {interval(t_interval(model))} at γ = 1, real images "
+            f"{written(gap.interval)} above it, γ = {gamma_label(above[0])} "
+            f"{written(gain.interval)}"
         )
     verdict = greater(results, [*short, *repaired])
     lowered = greater(results, repaired) == NOT_REPRODUCED

@@ -1,4 +1,5 @@
-"""metrics.json: the few figures that one compares between two states of the study, for `dvc metrics`."""
+"""metrics.json: the few figures that one compares between two states of the study, for `dvc
+metrics`."""
 
 from __future__ import annotations
 
@@ -16,13 +17,15 @@ def _mean(results: Results, cell: str, measure: Measure) -> float | None:
 
 
 def headlines(results: Results) -> dict[str, Any]:
-    """Means over seeds by cell: the bound and, where samples are measured, FID, with the floor as cell `data`; and how
-    many records failed or are missing."""
+    """Means over seeds by cell: the bound and, where samples are measured, FID, with the floor as
+    cell `data`; and how many records failed or are missing."""
     cells = results.study.cells
     floor = [results.figure(run, FID.metric) for run in grid.floor_runs(results.study)]
     values = [f.value for f in floor if f is not None and f.value is not None]
     states = [results.status(place) for place in places(results.study)]
-    found: dict[str, Any] = {f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in cells}}
+    found: dict[str, Any] = {
+        f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in cells}
+    }
     if floor:
         found[FID.metric] = {cell: _mean(results, cell, FID) for cell in cells} | {
             grid.FLOOR: sum(values) / len(values) if len(values) == len(floor) else None

@@ -1,4 +1,5 @@
-"""The manifold that a two-dimensional latent space is: the decoder's mean image at the quantiles of the prior."""
+"""The manifold that a two-dimensional latent space is: the decoder's mean image at the quantiles of
+the prior."""
 
 from __future__ import annotations
 
@@ -15,11 +16,23 @@ def plots(results: Results) -> tuple[Plot, ...]:
     for (name, seed), images in results.manifolds.items():
         side = round(len(images) ** 0.5)
         rows = [images[i * side : (i + 1) * side] for i in range(side)]
-        have = [{"cell": name, "seed": seed, "row": i, "images": len(row)} for i, row in enumerate(rows)]
+        have = [
+            {"cell": name, "seed": seed, "row": i, "images": len(row)} for i, row in enumerate(rows)
+        ]
         caption = (
-            f"{cell(name)}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of {side} × {side} even "
-            "places of the unit square (Kingma & Welling 2014, Fig. 4)."
+            f"{cell(name)}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of "
+            f"{side} × {side} even places of the unit square (Kingma & Welling 2014, Fig. 4)."
         )
         made = commands(results, "train")
-        found.append(Plot(f"manifold-{name}", "Manifold", picture(results, rows), have, caption, made, wide=False))
+        found.append(
+            Plot(
+                f"manifold-{name}",
+                "Manifold",
+                picture(results, rows),
+                have,
+                caption,
+                made,
+                wide=False,
+            )
+        )
     return tuple(found)

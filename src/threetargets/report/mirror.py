@@ -1,4 +1,5 @@
-"""The figures in the records against the metrics in MLflow: they are the same numbers, or the report stops."""
+"""The figures in the records against the metrics in MLflow: they are the same numbers, or the
+report stops."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Mirror:
 def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) -> Mirror:
     """Every finite figure of every record against `metrics[run_id][key(figure)]`.
 
-    Raises Disagreement, naming file, figure and both values, at the first pair that differs by 1e-9 of its size.
+    Raises Disagreement, naming file, figure and both values, at the first pair that differs by 1e-9
+    of its size.
     """
     compared = absent = 0
     for place, record in results.records.items():
@@ -41,8 +43,9 @@ def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) ->
                 absent += 1
             elif not math.isclose(mirrored, figure.value, rel_tol=1e-9, abs_tol=1e-12):
                 raise Disagreement(
-                    f"{place.path(results.study)}: {key(figure)} is {figure.value!r} but MLflow run {run_id} has "
-                    f"{mirrored!r}; find out which is right, then run the stage again or threetargets track sync"
+                    f"{place.path(results.study)}: {key(figure)} is {figure.value!r} but "
+                    f"MLflow run {run_id} has {mirrored!r}; find out which is right, then run "
+                    "the stage again or threetargets track sync"
                 )
             else:
                 compared += 1
@@ -50,7 +53,8 @@ def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) ->
 
 
 def address(results: Results) -> str:
-    """Where the runs are: what the study or the environment names, unless tracking.json names a server.
+    """Where the runs are: what the study or the environment names, unless tracking.json names a
+    server.
 
     Raises FileNotFoundError for a database that is not there: MLflow would create it, empty.
     """
@@ -65,7 +69,8 @@ def address(results: Results) -> str:
 
 
 def fetch(uri: str, experiment_id: str) -> dict[str, dict[str, float]]:
-    """The last value of every metric of every run of an experiment, page by page: {run id: {metric: value}}."""
+    """The last value of every metric of every run of an experiment, page by page: {run id: {metric:
+    value}}."""
     from threetargets.tracking.store import ENVIRONMENT
 
     for name, value in ENVIRONMENT.items():

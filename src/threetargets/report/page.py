@@ -1,4 +1,5 @@
-"""The report as files: one self-contained page, the same in Markdown, and a CSV behind every table and figure."""
+"""The report as files: one self-contained page, the same in Markdown, and a CSV behind every table
+and figure."""
 
 from __future__ import annotations
 
@@ -20,9 +21,12 @@ def _html(results: Results, first: Answer, body: list[Section]) -> str:
     from markupsafe import Markup
 
     pages = environment(escape=True)
-    # The style sheet and the drawings are ours, or escaped where they were drawn; everything else is escaped here.
+    # The style sheet and the drawings are ours, or escaped where they were drawn; everything else
+    # is escaped here.
     pages.filters["drawing"] = lambda plot: Markup(plot.inline)
-    return pages.get_template("page.html").render(study=results.study, answer=first, sections=body, style=style())
+    return pages.get_template("page.html").render(
+        study=results.study, answer=first, sections=body, style=style()
+    )
 
 
 def _markdown(results: Results, first: Answer, body: list[Section]) -> str:
@@ -31,7 +35,9 @@ def _markdown(results: Results, first: Answer, body: list[Section]) -> str:
 
     pages = environment(escape=False)
     pages.filters["plain"] = plain
-    text: str = pages.get_template("summary.md").render(study=results.study, answer=first, sections=body)
+    text: str = pages.get_template("summary.md").render(
+        study=results.study, answer=first, sections=body
+    )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -1,4 +1,5 @@
-"""What the numbers rest on: commit, configuration, packages, machine, data, and whether MLflow has the same figures."""
+"""What the numbers rest on: commit, configuration, packages, machine, data, and whether MLflow has
+the same figures."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def configuration_digest(results: Results) -> str:
 
 
 def _distinct(values: Iterable[Any]) -> Text:
-    """The values with how many records have each, the most frequent first; one value stands alone."""
+    """The values with how many records have each, the most frequent first; one value stands
+    alone."""
     found = Counter(str(v) for v in values if v not in (None, ""))
     if not found:
         return Text("not recorded", "missing")
@@ -30,7 +32,8 @@ def _distinct(values: Iterable[Any]) -> Text:
         return Text(next(iter(found)))
     return Text(
         "; ".join(
-            f"{value} ({of(n, 'record')})" for value, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+            f"{value} ({of(n, 'record')})"
+            for value, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))
         ),
         "holes",
     )
@@ -50,7 +53,10 @@ def tracking_state(results: Results, mirror: Mirror) -> Text:
         return Text("no tracking.json: figures were not compared with MLflow", "missing")
     if mirror.note:
         return Text(f"{mirror.note}: figures were not compared", "missing")
-    said = f"experiment {results.tracking.get('experiment', '')}: {of(mirror.compared, 'figure')} compared, all agree"
+    said = (
+        f"experiment {results.tracking.get('experiment', '')}: "
+        f"{of(mirror.compared, 'figure')} compared, all agree"
+    )
     if mirror.absent:
         said += f"; {mirror.absent} not in MLflow"
     state = str(results.tracking.get("state", "unknown"))
@@ -74,7 +80,9 @@ def table(results: Results, mirror: Mirror) -> Table:
     """The provenance, one fact a row."""
     study, manifest = results.study, results.manifest
     sources = [r.provenance for r in results.records.values()]
-    packages = [" ".join(f"{k} {v}" for k, v in sorted(p.get("packages", {}).items())) for p in sources]
+    packages = [
+        " ".join(f"{k} {v}" for k, v in sorted(p.get("packages", {}).items())) for p in sources
+    ]
     changed = sum(bool(p.get("modified")) for p in sources)
     commit = _distinct(p.get("commit") for p in sources)
     expected = len(list(places(study)))
@@ -88,19 +96,33 @@ def table(results: Results, mirror: Mirror) -> Table:
     )
     rows = [
         ("commit", commit),
-        ("uncommitted changes", Text("none") if not changed else Text(f"in {of(changed, 'record')}", "holes")),
+        (
+            "uncommitted changes",
+            Text("none") if not changed else Text(f"in {of(changed, 'record')}", "holes"),
+        ),
         ("configuration", Text(configuration_digest(results))),
         (
             "records",
-            Text(f"{len(results.records)} of {expected} expected", "" if len(results.records) == expected else "holes"),
+            Text(
+                f"{len(results.records)} of {expected} expected",
+                "" if len(results.records) == expected else "holes",
+            ),
         ),
         (
             "up to date",
             Text("every record is of these parameters and this code")
             if not old
-            else Text(f"{of(old, 'record')} of other parameters or code than the present ones", "holes"),
+            else Text(
+                f"{of(old, 'record')} of other parameters or code than the present ones", "holes"
+            ),
         ),
-        ("data", Text(f"{manifest.get('name', '')}, " + ", ".join(f"{k} {v.get('n')}" for k, v in splits.items()))),
+        (
+            "data",
+            Text(
+                f"{manifest.get('name', '')}, "
+                + ", ".join(f"{k} {v.get('n')}" for k, v in splits.items())
+            ),
+        ),
         ("data digest", Text(str(manifest.get("digest", "")))),
         ("data source", Text(said or "not recorded", "" if said else "missing")),
         ("python", _distinct(p.get("python") for p in sources)),
@@ -110,12 +132,17 @@ def table(results: Results, mirror: Mirror) -> Table:
         ("cores", _distinct(p.get("cores") for p in sources)),
         ("device", _distinct(p.get("device") for p in sources)),
         ("threads of a job", _distinct(p.get("threads") for p in sources)),
-        ("time in all stages", Text(f"{sum(r.seconds for r in results.records.values()):,.0f} s".replace(",", " "))),
+        (
+            "time in all stages",
+            Text(f"{sum(r.seconds for r in results.records.values()):,.0f} s".replace(",", " ")),
+        ),
         ("calibration", calibration_state(results)),
         ("MLflow", tracking_state(results, mirror)),
     ]
     caption = (
-        "Collected from the records of all stages; where records differ, every value is shown with the "
-        "number of records that have it."
+        "Collected from the records of all stages; where records differ, every value is shown "
+        "with the number of records that have it."
     )
-    return Table("provenance", "Provenance", ("what", "value"), tuple((Text(k), v) for k, v in rows), caption)
+    return Table(
+        "provenance", "Provenance", ("what", "value"), tuple((Text(k), v) for k, v in rows), caption
+    )

@@ -1,7 +1,8 @@
-"""Published likelihoods of autoencoders on binarised MNIST, beside the study's own of the same model and data.
+"""Published likelihoods of autoencoders on binarised MNIST, beside the study's own of the same
+model and data.
 
-They are matched by what was trained (data, layers, latents, samples, tanh, Bernoulli pixels), not by the name of a
-cell. How long each was trained stands beside it.
+They are matched by what was trained (data, layers, latents, samples, tanh, Bernoulli pixels), not
+by the name of a cell. How long each was trained stands beside it.
 """
 
 from __future__ import annotations
@@ -33,18 +34,21 @@ BURDA = Origin(
     "3280 epochs of 60 000 images, batch 20, Adam in eight stages",
 )
 XQDING = Origin(
-    "replication: github.com/xqding/Importance_Weighted_Autoencoders", "not as in the paper: batch 1000, amsgrad"
+    "replication: github.com/xqding/Importance_Weighted_Autoencoders",
+    "not as in the paper: batch 1000, amsgrad",
 )
 NBIP = Origin("replication: github.com/nbip/IWAE, README", "the paper's schedule by default")
 AEVB = Origin(
-    "replication of Kingma & Welling 2014, Fig. 2 (address not on record; 3 seeds, kind of ± not stated)",
+    "replication of Kingma & Welling 2014, Fig. 2 (address not on record; 3 seeds, kind of ± "
+    "not stated)",
     "300 epochs, batch 100, Adagrad 0.01",
 )
 
 
 @dataclass(frozen=True)
 class Published:
-    """-log p (`nll`: by 5000 importance samples) or the negative ELBO (`bound`) in nats, of one model."""
+    """-log p (`nll`: by 5000 importance samples) or the negative ELBO (`bound`) in nats, of one
+    model."""
 
     data: str
     latents: int
@@ -58,8 +62,17 @@ class Published:
 
 
 def _widths() -> list[Published]:
-    found = {3: (141.30, 0.40), 5: (124.41, 0.37), 10: (107.57, 0.17), 20: (100.61, 0.71), 200: (99.23, 0.04)}
-    return [Published(STATIC, z, 500, 1, 1, "bound", nats, half, AEVB) for z, (nats, half) in found.items()]
+    found = {
+        3: (141.30, 0.40),
+        5: (124.41, 0.37),
+        10: (107.57, 0.17),
+        20: (100.61, 0.71),
+        200: (99.23, 0.04),
+    }
+    return [
+        Published(STATIC, z, 500, 1, 1, "bound", nats, half, AEVB)
+        for z, (nats, half) in found.items()
+    ]
 
 
 def _weighted() -> list[Published]:
@@ -90,7 +103,8 @@ def of(results: Results, name: str) -> list[Published]:
 
 
 def table(results: Results) -> Table:
-    """One row for each published figure of a model of the study; with how much importance weighting gained."""
+    """One row for each published figure of a model of the study; with how much importance weighting
+    gained."""
     rows, tight, by_k = [], tightest(results), weighted(results)
     first = by_k.get(1, "")
     for name in results.study.autoencoders:
@@ -102,7 +116,11 @@ def table(results: Results) -> Table:
             gain, theirs = Text("", "weak"), Text("", "weak")
             if first and name in by_k.values() and name != first and published.kind == "nll":
                 step = paired(results, (name, metric, "", ""), (first, metric, "", ""))
-                gain = observed(results.observe(name, metric), step.interval) if step else Text("missing", "missing")
+                gain = (
+                    observed(results.observe(name, metric), step.interval)
+                    if step
+                    else Text("missing", "missing")
+                )
                 start = [p for p in of(results, first) if p.origin == published.origin]
                 theirs = Text(number(published.nats - start[0].nats, 3)) if start else Text("–")
             rows.append(
@@ -122,8 +140,17 @@ def table(results: Results) -> Table:
     head = (*here, "against k = 1, here", "there", "source and training there")
     caption = (
         f"Test images, in nats; here {spread(results)[:1].lower()}{spread(results)[1:]}, of "
-        f"{count(results.study.data.split.train)} training images, with AdamW, half a cosine and averaged weights. "
-        "−log p is by 5000 importance samples there, and as in the table of autoencoders here."
+        f"{count(results.study.data.split.train)} training images, with AdamW, half a cosine "
+        "and averaged weights. −log p is by 5000 importance samples there, and as in the table "
+        "of autoencoders here."
     )
     made = commands(results, "train", "likelihood")
-    return Table("published", "Beside published figures", head, tuple(rows), caption, made, frozenset(range(2, 8)))
+    return Table(
+        "published",
+        "Beside published figures",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(2, 8)),
+    )

@@ -1,4 +1,5 @@
-"""Other routes to the likelihood of the same models: reverse variances, the ODE, more steps, the other form."""
+"""Other routes to the likelihood of the same models: reverse variances, the ODE, more steps, the
+other form."""
 
 from __future__ import annotations
 
@@ -41,23 +42,28 @@ def variances(results: Results) -> Table:
     ]
     chosen, fit = study.likelihood.ode, study.likelihood.fit_images
     trace = (
-        f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve" if chosen.probes else "exact trace"
+        f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve"
+        if chosen.probes
+        else "exact trace"
     )
     caption = (
-        f"In {results.unit.name}, on the test split, lower is better. The study's own variance is "
-        f"{study.diffusion.variance}; one variance holds for all cells of a comparison, because it moves the bound "
-        "more than the target does. "
-        f"Learned-interpolation: one number a level, fitted to {fit} images of the train split after the training, the "
-        "network being what it is. ODE: the "
-        "probability-flow ODE from x₁ to x_T in place of the denoising terms, with the bound's own decoder; "
-        "dequantised: the density of the uniformly dequantised image at the cleanest level, which pays for that "
-        f"level's noise; {chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the mean "
-        f"absolute change when the steps are halved. {spread(results)}.{over_images(results, ODE)}"
+        f"In {results.unit.name}, on the test split, lower is better. The study's own variance "
+        f"is {study.diffusion.variance}; one variance holds for all cells of a comparison, "
+        "because it moves the bound more than the target does. Learned-interpolation: one "
+        f"number a level, fitted to {fit} images of the train split after the training, the "
+        "network being what it is. ODE: the probability-flow ODE from x₁ to x_T in place of "
+        "the denoising terms, with the bound's own decoder; dequantised: the density of the "
+        "uniformly dequantised image at the cleanest level, which pays for that level's noise; "
+        f"{chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the "
+        "mean absolute change when the steps are halved. "
+        f"{spread(results)}.{over_images(results, ODE)}"
     )
     head = ("model", *REPORTED, "ODE", "ODE, dequantised", "half steps")
     made = commands(results, "likelihood")
     title = "Reverse variances and the probability-flow ODE"
-    return Table("variances", title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+    return Table(
+        "variances", title, head, tuple(rows), caption, made, frozenset(range(1, len(head)))
+    )
 
 
 def forms(results: Results) -> Table:
@@ -68,12 +74,12 @@ def forms(results: Results) -> Table:
         rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
     chosen = results.study.likelihood.forms
     caption = (
-        "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log q(xᵢ | xᵢ₋₁) − "
-        "log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ between them in closed "
-        "form; L₀, which both share, is left out. Variances "
-        f"are of one draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each of "
-        f"{chosen.images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ | xᵢ₊₁)) in "
-        f"place of the log ratio, which is another number. {spread(results)}."
+        "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log "
+        "q(xᵢ | xᵢ₋₁) − log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ "
+        "between them in closed form; L₀, which both share, is left out. Variances are of one "
+        f"draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each "
+        f"of {chosen.images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ "
+        f"| xᵢ₊₁)) in place of the log ratio, which is another number. {spread(results)}."
     )
     head = (
         "model",
@@ -83,7 +89,15 @@ def forms(results: Results) -> Table:
         f"difference as printed, {results.unit.name}",
     )
     made = commands(results, "likelihood")
-    return Table("forms", "The bound in two forms", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+    return Table(
+        "forms",
+        "The bound in two forms",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(1, len(head))),
+    )
 
 
 def gradients(results: Results) -> Table:
@@ -92,14 +106,17 @@ def gradients(results: Results) -> Table:
     rows = [(Text(cell(c)), *(measured(results, c, m) for m in GRADIENTS)) for c in cells]
     chosen = results.study.likelihood.gradients
     caption = (
-        "Variance (trace of the covariance of one draw) of the estimator of the gradient of E_q log p(x | z) with "
-        "respect to q's mean, over that of the reparameterised one, at the trained weights: the geometric mean over "
-        f"{chosen.images} test images, {chosen.draws} draws each. {spread(results)}."
+        "Variance (trace of the covariance of one draw) of the estimator of the gradient of "
+        "E_q log p(x | z) with respect to q's mean, over that of the reparameterised one, at "
+        f"the trained weights: the geometric mean over {chosen.images} test images, "
+        f"{chosen.draws} draws each. {spread(results)}."
     )
     head = ("model", *GRADIENTS.values())
     made = commands(results, "likelihood")
     title = "Variance of gradient estimators"
-    return Table("gradients", title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+    return Table(
+        "gradients", title, head, tuple(rows), caption, made, frozenset(range(1, len(head)))
+    )
 
 
 def length_metric(steps: int, fitted: bool) -> str:
@@ -118,37 +135,68 @@ def lengths(results: Results) -> Plot:
             panel.set_xscale("log")
             for name in (c for c in cells if Run(c, 0).weighting == weighting):
                 for kind in ("fitted", results.study.diffusion.variance):
-                    seen = [results.observe(name, length_metric(t, kind == "fitted")).values for t in steps]
+                    seen = [
+                        results.observe(name, length_metric(t, kind == "fitted")).values
+                        for t in steps
+                    ]
                     seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
                     if not seeds:
                         continue
                     mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
-                    line = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1, "marker": "o"}
+                    line = {
+                        "color": colour(name),
+                        "linestyle": dash(name, [name]),
+                        "linewidth": 1.1,
+                        "marker": "o",
+                    }
                     if kind == "fitted":
-                        band(panel, steps, (mean, low, high), markersize=3, label=target(Run(name, 0).target), **line)
+                        band(
+                            panel,
+                            steps,
+                            (mean, low, high),
+                            markersize=3,
+                            label=target(Run(name, 0).target),
+                            **line,
+                        )
                     else:
-                        panel.plot(steps, mean, color=colour(name), linewidth=0.8, linestyle=(0, (1, 2)))
+                        panel.plot(
+                            steps, mean, color=colour(name), linewidth=0.8, linestyle=(0, (1, 2))
+                        )
                     rows += [
-                        {"cell": name, "variance": kind, "T": t, "mean": m, "low": lo, "high": hi, "seeds": len(seeds)}
+                        {
+                            "cell": name,
+                            "variance": kind,
+                            "T": t,
+                            "mean": m,
+                            "low": lo,
+                            "high": hi,
+                            "seeds": len(seeds),
+                        }
                         for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
                     ]
-            panel.set_xticks([t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)])
+            panel.set_xticks(
+                [t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)]
+            )
             panel.minorticks_off()
         axes[0, 0].set_ylabel(f"bound, {results.unit.name}")
         legend(figure, axes)
         drawn = svg(figure)
     trained = results.study.diffusion.steps
     caption = (
-        f"One network, trained with T = {trained}, its noise levels cut anew into T steps between the same first and "
-        "last noisy level; decoder and prior stay what they are. "
-        f"{results.study.likelihood.lengths.images} test images. "
-        "Lines: the reverse variance fitted for each T, exact where the reverse steps are isotropic Gaussians, "
-        f"so that what is left is their shape; dotted: {results.study.diffusion.variance}, whose own cost at few "
-        "steps comes on top. "
-        f"{spread(results)}, shown as a band."
+        f"One network, trained with T = {trained}, its noise levels cut anew into T steps "
+        "between the same first and last noisy level; decoder and prior stay what they are. "
+        f"{results.study.likelihood.lengths.images} test images. Lines: the reverse variance "
+        "fitted for each T, exact where the reverse steps are isotropic Gaussians, so that "
+        f"what is left is their shape; dotted: {results.study.diffusion.variance}, whose own "
+        f"cost at few steps comes on top. {spread(results)}, shown as a band."
     )
     return Plot(
-        "lengths", "The bound against the number of steps", drawn, rows, caption, commands(results, "likelihood")
+        "lengths",
+        "The bound against the number of steps",
+        drawn,
+        rows,
+        caption,
+        commands(results, "likelihood"),
     )
 
 

@@ -1,4 +1,5 @@
-"""The report from top to bottom, below the answer: which tables and figures stand under which heading."""
+"""The report from top to bottom, below the answer: which tables and figures stand under which
+heading."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ CALIBRATION = "calibration.html"
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its tables and figures, in that order; `layout` is a CSS class for the figures."""
+    """A heading with its tables and figures, in that order; `layout` is a CSS class for the
+    figures."""
 
     id: str
     title: str
@@ -59,11 +61,11 @@ def claims_table(results: Results) -> Table:
     ]
     comparison = results.study.comparison
     caption = (
-        "Rules were written before the first run that measured what they decide; what was changed since is named with "
-        "its claim (alpha = "
-        f"{results.study.comparison.alpha:g}, margins {number(comparison.bound_margin, 2)} {results.unit.name} and "
-        f"{comparison.fid_margin:.0%} of FID). "
-        "Under each statement its source, under each test its rule, under each figure the runs behind it."
+        "Rules were written before the first run that measured what they decide; what was "
+        f"changed since is named with its claim (alpha = {results.study.comparison.alpha:g}, "
+        f"margins {number(comparison.bound_margin, 2)} {results.unit.name} and "
+        f"{comparison.fid_margin:.0%} of FID). Under each statement its source, under each "
+        "test its rule, under each figure the runs behind it."
     )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
     made = commands(results, "train", "likelihood", "sample", "evaluate")
@@ -71,7 +73,8 @@ def claims_table(results: Results) -> Table:
 
 
 def calibration_sections(results: Results) -> list[Section]:
-    """The estimators on known densities, and the errata of the notes; where they are missing it says so."""
+    """The estimators on known densities, and the errata of the notes; where they are missing it
+    says so."""
     found = results.calibration
     if found is None:
         command = f"threetargets calibrate --out {calibration_dir(results.study)}"
@@ -80,7 +83,9 @@ def calibration_sections(results: Results) -> list[Section]:
     lead = "The estimators behind this report, run where the answer is known."
     links = ((CALIBRATION, "Every row, expected and measured"),)
     return [
-        Section("calibration", "Calibration", lead, (calibration_tables.overview(found),), links=links),
+        Section(
+            "calibration", "Calibration", lead, (calibration_tables.overview(found),), links=links
+        ),
         Section("errata", "Errata of the lecture notes", "", (calibration_tables.errata(found),)),
     ]
 
@@ -91,8 +96,8 @@ def _grid(results: Results) -> list[Section]:
         return []
     measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
     lead = (
-        "The same network, data order and noise in every cell; only what the network predicts and how its error is "
-        "weighted differ."
+        "The same network, data order and noise in every cell; only what the network predicts "
+        "and how its error is weighted differ."
     )
     grids = tuple(tables.target_grid(results, measure) for measure in measures)
     return [Section("grid", "Target by weighting", lead, grids)]
@@ -109,7 +114,8 @@ def _comparisons(results: Results) -> list[Section]:
 
 
 def _autoencoders(results: Results) -> list[Section]:
-    """What the autoencoders are made of, published figures of the same models, and what two latents look like."""
+    """What the autoencoders are made of, published figures of the same models, and what two latents
+    look like."""
     if not results.study.autoencoders:
         return []
     known = published.table(results)
@@ -130,26 +136,37 @@ def _fidelity(results: Results) -> list[Section]:
     if not study.evaluation.extractors:
         return []
     several = len(study.evaluation.extractors) > 1
-    lead = "Tables, figures and comparisons of FID elsewhere are by the first extractor." if several else ""
+    lead = (
+        "Tables, figures and comparisons of FID elsewhere are by the first extractor."
+        if several
+        else ""
+    )
     return [Section("fidelity", "FID and its kin", lead, extractors.tables(results))]
 
 
 def _guidance(results: Results) -> list[Section]:
-    """The sweeps over gamma, and their samples beside real images; without a sweep what the autoencoders draw."""
+    """The sweeps over gamma, and their samples beside real images; without a sweep what the
+    autoencoders draw."""
     study = results.study
     if not (study.guidance.cells and study.guidance.kinds):
         drawn = tuple(samples.drawn(results, c) for c in study.autoencoders)
         return [Section("samples", "Samples", "", (), drawn, layout="samples")]
-    lead = "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free paper's w is γ − 1."
+    lead = (
+        "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free "
+        "paper's w is γ − 1."
+    )
     plots = tuple(figures.along_gamma(results, m) for m in figures.GAMMA_METRICS)
     folded = tuple(
         tables.along_gamma(results, m, f"{label.split(',')[0]} at every γ")
         for m, label in figures.GAMMA_METRICS.items()
     )
-    shown = [samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells]
+    shown = [
+        samples.guided(results, c, g) for g in study.guidance.kinds for c in study.guidance.cells
+    ]
     rows = (
-        "Rows are γ, columns are classes: the first sample of each, with the same noise in every row and every model. "
-        f"Models: {', '.join(cell(c) for c in study.guidance.cells)}."
+        "Rows are γ, columns are classes: the first sample of each, with the same noise in "
+        "every row and every model. Models: "
+        f"{', '.join(cell(c) for c in study.guidance.cells)}."
     )
     return [
         Section("guidance", "Guidance", lead, (), plots, (*folded, *extractors.further(results))),
@@ -172,7 +189,9 @@ def _routes(results: Results) -> list[Section]:
     ]
     if ddpms:
         levels = (figures.levels(results),)
-        sections.append(Section("levels", "Bound at each noise level", "", (), levels, (draws.table(results),)))
+        sections.append(
+            Section("levels", "Bound at each noise level", "", (), levels, (draws.table(results),))
+        )
     return sections
 
 
@@ -181,7 +200,9 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     models = (tables.models(results),)
     costs_of = (costs.costs(results), costs.classifiers(results))
     found = [
-        Section("models", "Models", "", models, (figures.bounds(results),), (tables.parts(results),)),
+        Section(
+            "models", "Models", "", models, (figures.bounds(results),), (tables.parts(results),)
+        ),
         *_grid(results),
         *_autoencoders(results),
         *_fidelity(results),

@@ -1,4 +1,5 @@
-"""The tables of the report; each says in its caption what its spread is over, and which commands made it."""
+"""The tables of the report; each says in its caption what its spread is over, and which commands
+made it."""
 
 from __future__ import annotations
 
@@ -62,8 +63,14 @@ def models(results: Results) -> Table:
     rows = []
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
-        iwae = [measured(results, name, f"iwae_{k}") if name in known else Text("", "weak") for k in ks]
-        ode = [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")] if flows else []
+        iwae = [
+            measured(results, name, f"iwae_{k}") if name in known else Text("", "weak") for k in ks
+        ]
+        ode = (
+            [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")]
+            if flows
+            else []
+        )
         kind = "best" if name == ranked[0] and seen.values else ""
         rows.append(
             (
@@ -71,7 +78,11 @@ def models(results: Results) -> Table:
                 measured(results, name, BOUND.metric),
                 *ode,
                 Text(str(len(seen.values))),
-                *([measured(results, name, FID.metric, FID.guidance, FID.gamma)] if seen_by else []),
+                *(
+                    [measured(results, name, FID.metric, FID.guidance, FID.gamma)]
+                    if seen_by
+                    else []
+                ),
                 parameters(results, name),
                 *iwae,
             )
@@ -79,7 +90,15 @@ def models(results: Results) -> Table:
     flow = ("ODE",) if flows else ()
     fid = ("FID",) if seen_by else ()
     unit = results.unit.name
-    head = ("model", f"bound, {unit}", *flow, "seeds", *fid, "parameters", *(f"IWAE {k}" for k in ks))
+    head = (
+        "model",
+        f"bound, {unit}",
+        *flow,
+        "seeds",
+        *fid,
+        "parameters",
+        *(f"IWAE {k}" for k in ks),
+    )
     caption = (
         f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
         f"{over_images(results, BOUND.metric)}{set_up(results)}"
@@ -92,8 +111,9 @@ def models(results: Results) -> Table:
         caption += asked_for_a_class(results)
     if flows:
         caption += (
-            f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} (details under the "
-            f"table of reverse variances); {results.study.likelihood.ode.images} images, standard error over them in "
+            f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} "
+            "(details under the table of reverse variances); "
+            f"{results.study.likelihood.ode.images} images, standard error over them in "
             "metrics.csv."
         )
     if ks:
@@ -102,14 +122,24 @@ def models(results: Results) -> Table:
         caption += f" IWAE k: the importance-weighted bound with k samples, {unit}{on}."
         caption += " A diffusion model has none." if flows else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
-    return Table("models", "Models by their bound", head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+    return Table(
+        "models",
+        "Models by their bound",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(1, len(head))),
+    )
 
 
 def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
     cells = set(results.study.cells)
     columns = [w for w in WEIGHTINGS if any(f"ddpm_{t}_{w}" in cells for t in TARGETS)]
-    winner = comparisons.lowest(results, measure, [c for c in results.study.cells if comparisons.is_ddpm(c)])
+    winner = comparisons.lowest(
+        results, measure, [c for c in results.study.cells if comparisons.is_ddpm(c)]
+    )
     rows = []
     for name in TARGETS:
         if not any(f"ddpm_{name}_{w}" in cells for w in columns):
@@ -127,7 +157,8 @@ def target_grid(results: Results, measure: Measure) -> Table:
     measure = comparisons.in_unit(results, measure)
     unit = f" ({measure.unit})" if measure.unit else ""
     caption = (
-        f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that the study does not have."
+        f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that "
+        "the study does not have."
     )
     if measure.metric == FID.metric:
         caption += f" {context(results, 'fid')}. Floor: {floor_said(results, 'fid')}."
@@ -155,7 +186,9 @@ def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
         same = f"the same as {cell(first)} − {cell(second)}, counted once"
     elif c.identical:
         same = "identical"
-    p, q = ("identical", "identical") if c.identical else (p_value(c.p_holm), p_value(c.p_equal_holm))
+    p, q = (
+        ("identical", "identical") if c.identical else (p_value(c.p_holm), p_value(c.p_equal_holm))
+    )
     return (
         Text(measure.label),
         Text(where),
@@ -170,7 +203,9 @@ def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
     )
 
 
-def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]) -> Table:
+def paired(
+    results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]
+) -> Table:
     """The comparisons of one family, bound first."""
     rows = [*(_compared(c, BOUND) for c in bound), *(_compared(c, FID) for c in fid)]
     by_target = name == "targets"
@@ -189,14 +224,15 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
         "p equal, Holm",
     )
     caption = (
-        "Differences paired by seed, with their t intervals (not corrected); negative favours the first. p: two-sided "
-        "t test; p equal: two one-sided tests against the margin "
-        f"({number(comparison.bound_margin, 2)} {results.unit.name}, or {comparison.fid_margin:.0%} of the smaller "
-        "mean FID). "
-        f"Both are Holm-corrected over the different comparisons of one measure, decided at {comparison.alpha:g}: "
+        "Differences paired by seed, with their t intervals (not corrected); negative favours "
+        "the first. p: two-sided t test; p equal: two one-sided tests against the margin "
+        f"({number(comparison.bound_margin, 2)} {results.unit.name}, or "
+        f"{comparison.fid_margin:.0%} of the smaller mean FID). Both are Holm-corrected over "
+        f"the different comparisons of one measure, decided at {comparison.alpha:g}: "
         f"{comparisons.counted(bound)} for the bound{of_fid}. Identical: every seed within "
-        "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed after a first run: "
-        "every row was counted.) Equal: a difference as large as the margin is rejected. Inconclusive: neither."
+        "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed "
+        "after a first run: every row was counted.) Equal: a difference as large as the margin "
+        "is rejected. Inconclusive: neither."
     )
     caption += f" FID: {context(results, 'fid')}." if fid else ""
     title = "Targets, at each weighting" if by_target else "Weightings, for each target"
@@ -207,7 +243,9 @@ def paired(results: Results, name: str, bound: Sequence[Comparison], fid: Sequen
 def parts(results: Results) -> Table:
     """What the bound is made of, cell by cell."""
     order = ["prior", "denoising", "decoder", "reconstruction"]
-    depth = max((len(results.study.autoencoder(c).latents) for c in results.study.autoencoders), default=0)
+    depth = max(
+        (len(results.study.autoencoder(c).latents) for c in results.study.autoencoders), default=0
+    )
     order += [f"kl_{level}" for level in range(1, depth + 1)]
     present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
     rows = []
@@ -216,7 +254,10 @@ def parts(results: Results) -> Table:
         row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
     head = ("model", *(m.replace("_", " ") for m in present), "bound")
-    caption = f"In {results.unit.name}, on the test split; the parts add up to the bound. {spread(results)}."
+    caption = (
+        f"In {results.unit.name}, on the test split; the parts add up to the bound. "
+        f"{spread(results)}."
+    )
     caption += over_images(results, *present, BOUND.metric)
     return Table(
         "parts",
@@ -237,7 +278,11 @@ def along_gamma(results: Results, metric: str, title: str) -> Table:
     for guidance in results.study.guidance.kinds:
         for name in results.study.guidance.cells:
             rows.append(
-                (Text(guidance), Text(names[name]), *(measured(results, name, metric, guidance, g) for g in gammas))
+                (
+                    Text(guidance),
+                    Text(names[name]),
+                    *(measured(results, name, metric, guidance, g) for g in gammas),
+                )
             )
     first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
     caption = (

@@ -1,4 +1,5 @@
-"""metrics.csv: one figure a row, with a row for every headline figure that the grid expects, found or not."""
+"""metrics.csv: one figure a row, with a row for every headline figure that the grid expects, found
+or not."""
 
 from __future__ import annotations
 
@@ -35,10 +36,14 @@ COLUMNS = (
 
 
 def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
-    """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing to be accurate
-    about."""
+    """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing
+    to be accurate about."""
     fidelity = [m for m in FIDELITY if m != "fid_infinity" or study.evaluation.fid_parts]
-    others = [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")] if study.labelled else []
+    others = (
+        [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")]
+        if study.labelled
+        else []
+    )
     return [
         *((m, "") for m in (*fidelity, *others)),
         *((m, kind) for kind in study.evaluation.extractors[1:] for m in fidelity),
@@ -46,7 +51,8 @@ def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
 
 
 def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
-    """The headline figures (metric, guidance, gamma, kind of a further extractor) that a record has to hold."""
+    """The headline figures (metric, guidance, gamma, kind of a further extractor) that a record has
+    to hold."""
     run = place.run
     if place.stage == "train":
         yield from (("parameters", "", "", ""), ("train_seconds", "", "", ""))
@@ -88,19 +94,34 @@ def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[st
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
-    """The tidy table, in the order of the grid. A figure whose value is not a finite number has failed."""
+    """The tidy table, in the order of the grid. A figure whose value is not a finite number has
+    failed."""
     table: list[dict[str, Any]] = []
     for place in places(results.study):
         status = results.status(place)
         record = results.records.get(place)
         for figure in record.figures if record else []:
-            table.append(_row(results, place, figure, OK if status == OK and figure.value is not None else FAILED))
+            table.append(
+                _row(
+                    results,
+                    place,
+                    figure,
+                    OK if status == OK and figure.value is not None else FAILED,
+                )
+            )
         for metric, guidance, gamma, kind in expected(results.study, place):
             name = by(results.study, metric, kind)
             if record is None or results.figure(place.run, name, guidance, gamma) is None:
-                empty = Figure(metric=metric, value=None, guidance=guidance, gamma=gamma, extractor=kind)
+                empty = Figure(
+                    metric=metric, value=None, guidance=guidance, gamma=gamma, extractor=kind
+                )
                 table.append(
-                    _row(results, place, empty, FAILED if results.status_of(place, guidance) == FAILED else "missing")
+                    _row(
+                        results,
+                        place,
+                        empty,
+                        FAILED if results.status_of(place, guidance) == FAILED else "missing",
+                    )
                 )
     return table
 

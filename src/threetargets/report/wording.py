@@ -1,4 +1,5 @@
-"""How cells, numbers and their uncertainties are written, and what a table is before it is HTML, Markdown or CSV."""
+"""How cells, numbers and their uncertainties are written, and what a table is before it is HTML,
+Markdown or CSV."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report with all that a reader needs to trust it. `numeric` columns are aligned to the right."""
+    """A table of the report with all that a reader needs to trust it. `numeric` columns are aligned
+    to the right."""
 
     name: str
     title: str
@@ -93,7 +95,8 @@ def decimals(half: float, most: int = 5) -> int:
 
 
 def interval(values: Interval, unit: str = "") -> str:
-    """mean ± half-width, or the value with the remark that there is no interval or that it has no width."""
+    """mean ± half-width, or the value with the remark that there is no interval or that it has no
+    width."""
     tail = f" {unit}" if unit else ""
     if values.mean is None:
         return "–"
@@ -135,11 +138,18 @@ def of(many: int, thing: str) -> str:
 
 def listing(names: list[str]) -> str:
     """a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]}"
+        if names
+        else "none"
+    )
 
 
 def observed(seen: Observed, values: Interval) -> Text:
-    """The figure of a cell; seeds that failed or are missing are named beside it, never averaged away."""
+    """The figure of a cell; seeds that failed or are missing are named beside it, never averaged
+    away."""
     holes = []
     if seen.failed:
         holes.append(f"{len(seen.failed)} failed")
@@ -148,6 +158,10 @@ def observed(seen: Observed, values: Interval) -> Text:
     total = len(seen.values) + len(seen.failed) + len(seen.missing)
     if not seen.values:
         kind = "failed" if seen.failed else "missing"
-        return Text(kind, kind, f"{', '.join(holes)} of {of(total, 'seed')}" if len(holes) > 1 or total > 1 else "")
+        return Text(
+            kind,
+            kind,
+            f"{', '.join(holes)} of {of(total, 'seed')}" if len(holes) > 1 or total > 1 else "",
+        )
     note = f"{len(seen.values)} of {total} seeds; {', '.join(holes)}" if holes else ""
     return Text(interval(values), "holes" if holes else "", note)

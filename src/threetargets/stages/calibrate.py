@@ -1,4 +1,5 @@
-"""The stage that runs the library's estimators on known densities: calibration.json and a page, of no study."""
+"""The stage that runs the library's estimators on known densities: calibration.json and a page, of
+no study."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def _told(name: str, number: int, of: int, seconds: float) -> None:
 
 
 def measure() -> dict[str, Any]:
-    """Every check and every erratum, as they go into calibration.json. The same code gives the same numbers."""
+    """Every check and every erratum, as they go into calibration.json. The same code gives the same
+    numbers."""
     total, done = len(CHECKS) + len(ERRATA), 0
     checks, errata = [], []
     for check in CHECKS:
@@ -36,7 +38,15 @@ def measure() -> dict[str, Any]:
         start = time.monotonic()
         shown = [s.json() for s in entry.shown()]
         formulas = {"printed": entry.printed, "corrected": entry.corrected}
-        errata.append({"id": entry.id, "source": entry.source, "where": entry.where, **formulas, "shown": shown})
+        errata.append(
+            {
+                "id": entry.id,
+                "source": entry.source,
+                "where": entry.where,
+                **formulas,
+                "shown": shown,
+            }
+        )
         done += 1
         _told(f"erratum {entry.id}", done, total, time.monotonic() - start)
     return {"rule": RULE, "checks": checks, "errata": errata}
@@ -45,8 +55,8 @@ def measure() -> dict[str, Any]:
 def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:
     """Write out/calibration.json and out/index.html, and say on stdout how it went.
 
-    No dates and no durations are written. Raises Disagreement, after both are written, where a row does not agree,
-    unless `keep_failed`; CannotWrite.
+    No dates and no durations are written. Raises Disagreement, after both are written, where a row
+    does not agree, unless `keep_failed`; CannotWrite.
     """
     values = measure() | {
         "command": f"threetargets calibrate --out {out} --threads {threads}",
@@ -59,8 +69,14 @@ def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:
     for check in found.checks:
         for row in check.rows:
             if not row.agrees:
-                print(f"  {check.id}: {row.quantity}: measured {row.measured:g}, {row.relation} {row.expected:g}")
+                print(
+                    f"  {check.id}: {row.quantity}: measured {row.measured:g}, {row.relation} "
+                    f"{row.expected:g}"
+                )
     print(f"The page: {out / calibrated.PAGE}")
     if found.disagreements and not keep_failed:
         said = ", ".join(found.disagreements)
-        raise Disagreement(f"{out / calibrated.FILE}: {said}: measured and known values disagree; the page shows which")
+        raise Disagreement(
+            f"{out / calibrated.FILE}: {said}: measured and known values disagree; the page "
+            "shows which"
+        )

@@ -17,7 +17,8 @@ from threetargets.study import Study
 
 
 def device_of(study: Study) -> torch.device:
-    """`auto` takes the GPU where there is one. Raises ConfigError where `cuda` is asked for and missing."""
+    """`auto` takes the GPU where there is one. Raises ConfigError where `cuda` is asked for and
+    missing."""
     if study.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device: cuda is asked for and torch finds no GPU; use auto or cpu")
     return torch.device("cuda" if study.device != "cpu" and torch.cuda.is_available() else "cpu")
@@ -27,7 +28,14 @@ class Clock:
     """Builds the record of one stage for one run; seconds are counted from its making."""
 
     def __init__(
-        self, stage: str, study: Study, run: Run, params: str, manifest: Manifest, threads: int, guidance: str = ""
+        self,
+        stage: str,
+        study: Study,
+        run: Run,
+        params: str,
+        manifest: Manifest,
+        threads: int,
+        guidance: str = "",
     ):
         self.start = time.monotonic()
         more = (f" --guidance {guidance}" if guidance else "") + f" --threads {threads}"
@@ -38,7 +46,9 @@ class Clock:
             seed=run.seed,
             identity=identity(study, stage, run, guidance),
             guidance=guidance,
-            command=f"threetargets {stage} --params {params} --cell {run.cell} --seed {run.seed}{more}",
+            command=(
+                f"threetargets {stage} --params {params} --cell {run.cell} --seed {run.seed}{more}"
+            ),
             provenance=provenance(stage, manifest.digest, str(device_of(study)), threads),
         )
 
@@ -50,7 +60,11 @@ class Clock:
         return self.record
 
     def failed(self, reason: str) -> Record:
-        self.record.status, self.record.reason, self.record.seconds = "failed", reason, self.seconds()
+        self.record.status, self.record.reason, self.record.seconds = (
+            "failed",
+            reason,
+            self.seconds(),
+        )
         return self.record
 
 

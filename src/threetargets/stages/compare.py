@@ -1,4 +1,5 @@
-"""Compare two sets of images on Inception's features, without a study: the published checks of FID are made so."""
+"""Compare two sets of images on Inception's features, without a study: the published checks of FID
+are made so."""
 
 from __future__ import annotations
 
@@ -20,24 +21,42 @@ from threetargets.stages.progress import Progress
 from threetargets.study import Evaluation
 
 CHOSEN = Evaluation(
-    kid_subset_size=1000, kid_subsets=100, neighbours=3, bootstrap=20, fid_parts=[1, 2, 3], fid_partitions=2
+    kid_subset_size=1000,
+    kid_subsets=100,
+    neighbours=3,
+    bootstrap=20,
+    fid_parts=[1, 2, 3],
+    fid_partitions=2,
 )
-"""KID and neighbours as torch-fidelity has them; fewer resamples than a study, for each takes seconds."""
+"""KID and neighbours as torch-fidelity has them; fewer resamples than a study, for each takes
+seconds."""
 
 
 def run(
-    first: str, second: str, images: int, levels: int, weights: str | None, mirror: str | None, device: str
+    first: str,
+    second: str,
+    images: int,
+    levels: int,
+    weights: str | None,
+    mirror: str | None,
+    device: str,
 ) -> list[Figure]:
-    """FID and its kin of `first` against the reference `second`, each SOURCE:train, SOURCE:test (the official images of
-    an entry of data/sources.py) or an .npz file with `images` or `levels` below `levels`.
+    """FID and its kin of `first` against the reference `second`, each SOURCE:train, SOURCE:test
+    (the official images of an entry of data/sources.py) or an .npz file with `images` or `levels`
+    below `levels`.
 
-    Of each set `images` are drawn at random, all of them where 0. Raises ConfigError, MissingInput, DataError.
+    Of each set `images` are drawn at random, all of them where 0. Raises ConfigError, MissingInput,
+    DataError.
     """
-    where = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
+    where = torch.device(
+        "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
+    )
     name = inception.register(pretrained.obtain(weights, mirror))
     (one, k), (other, m) = (_read(text, levels, mirror) for text in (first, second))
     if one.shape[1:] != other.shape[1:]:
-        raise ConfigError(f"{first} holds images {tuple(one.shape[1:])}, {second} {tuple(other.shape[1:])}")
+        raise ConfigError(
+            f"{first} holds images {tuple(one.shape[1:])}, {second} {tuple(other.shape[1:])}"
+        )
     # A set against itself: halves without an image in common.
     apart = len(other) // 2 if first == second else 0
     one = _draw(first, one, images or len(one), 0)
@@ -53,14 +72,18 @@ def run(
     )
     generated = see(first, one, k).double()
     size = min(CHOSEN.kid_subset_size, len(one), len(other))
-    found = fidelity.fidelity(generated, reference, CHOSEN.model_copy(update={"kid_subset_size": size}), 0)
+    found = fidelity.fidelity(
+        generated, reference, CHOSEN.model_copy(update={"kid_subset_size": size}), 0
+    )
     return [replace(figure, reference=reference.label, extractor=name) for figure in found]
 
 
 def _draw(name: str, images: Tensor, count: int, skip: int) -> Tensor:
     if skip + count > len(images):
         halves = " for two halves" if skip else ""
-        raise ConfigError(f"--images {count}: {name} has {len(images)}{halves}; ask for fewer, or 0 for all")
+        raise ConfigError(
+            f"--images {count}: {name} has {len(images)}{halves}; ask for fewer, or 0 for all"
+        )
     order = torch.randperm(len(images), generator=streams.generator(0, "compare"))
     return images[order[skip : skip + count]]
 
@@ -72,13 +95,22 @@ def _read(text: str, levels: int, mirror: str | None) -> tuple[Tensor, int]:
             raise MissingInput(f"{text}: no such file")
         arrays = files.read_arrays(Path(text))
         found = arrays.get("images", arrays.get("levels"))
-        if found is None or found.dtype != "uint8" or found.ndim != 4 or not len(found) or found.max() >= levels:
-            raise DataError(f"{text}: expected `images` or `levels`, uint8 (N, C, H, W) below --levels {levels}")
+        if (
+            found is None
+            or found.dtype != "uint8"
+            or found.ndim != 4
+            or not len(found)
+            or found.max() >= levels
+        ):
+            raise DataError(
+                f"{text}: expected `images` or `levels`, uint8 (N, C, H, W) below --levels {levels}"
+            )
         return torch.from_numpy(found), levels
     known = re.fullmatch(r"(.+):(train|test)", text)
     if not known or known[1] not in SOURCES:
         raise ConfigError(
-            f"{text}: expected SOURCE:train or SOURCE:test, SOURCE of {', '.join(SOURCES)}, or an .npz file"
+            f"{text}: expected SOURCE:train or SOURCE:test, SOURCE of {', '.join(SOURCES)}, or "
+            "an .npz file"
         )
     source = SOURCES[known[1]]
     if ("test",) not in [parts for _, parts in source.pools]:
@@ -88,4 +120,6 @@ def _read(text: str, levels: int, mirror: str | None) -> tuple[Tensor, int]:
         if known[2] in parts:
             break
         first += count
-    return torch.from_numpy(images[first : first + count]), 256 if source.resampled else source.levels
+    return torch.from_numpy(
+        images[first : first + count]
+    ), 256 if source.resampled else source.levels

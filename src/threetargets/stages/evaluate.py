@@ -1,5 +1,5 @@
-"""Measure every sample set of a run against the test split: FID, KID, precision and recall by each extractor of the
-study; accuracy and entropy by the judge."""
+"""Measure every sample set of a run against the test split: FID, KID, precision and recall by each
+extractor of the study; accuracy and entropy by the judge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ AGAIN = "run `threetargets sample` again"
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Generated grey levels uint8 (N, C, H, W), and the classes that were asked for, int64 (N,): -1 where none was."""
+    """Generated grey levels uint8 (N, C, H, W), and the classes that were asked for, int64 (N,): -1
+    where none was."""
 
     guidance: str
     gamma: str
@@ -36,10 +37,11 @@ class SampleSet:
 def run(study: Study, run: Run, *, params: str, threads: int) -> None:
     """Write results/<study>/runs/<cell>/seed<k>/evaluate.json.
 
-    For the cell `data`, as many training images as there are samples, the same number of each class, stand in for
-    them: the floor. Where the training of the model or of the judge diverged, the record is failed, says why and has
-    no figures; a sample set that failed is left out and named in `reason`. Raises ConfigError, MissingInput,
-    DataError, CannotWrite.
+    For the cell `data`, as many training images as there are samples, the same number of each
+    class, stand in for
+    them: the floor. Where the training of the model or of the judge diverged, the record is failed,
+    says why and has no figures; a sample set that failed is left out and named in `reason`. Raises
+    ConfigError, MissingInput, DataError, CannotWrite.
     """
     manifest = store.load_manifest(study)
     clock = Clock("evaluate", study, run, params, manifest, threads)
@@ -66,7 +68,9 @@ def _failures(study: Study, run: Run) -> dict[str, str]:
         try:
             earlier = Record.of(files.read_json(path))
         except (KeyError, TypeError):
-            raise DataError(f"{path}: damaged, not a whole record; delete it and run its stage again") from None
+            raise DataError(
+                f"{path}: damaged, not a whole record; delete it and run its stage again"
+            ) from None
         if earlier.status != "ok":
             found[what] = earlier.reason or earlier.status
             if what == "train":
@@ -74,11 +78,15 @@ def _failures(study: Study, run: Run) -> dict[str, str]:
     return found
 
 
-def _sets(study: Study, run: Run, manifest: store.Manifest, failures: dict[str, str]) -> Iterator[SampleSet]:
+def _sets(
+    study: Study, run: Run, manifest: store.Manifest, failures: dict[str, str]
+) -> Iterator[SampleSet]:
     """The sample sets that can be measured; one that is empty is added to `failures`."""
     if run.model == grid.FLOOR:
         train = store.load_split(study, "train")
-        drawn = _balanced(train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor"))
+        drawn = _balanced(
+            train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor")
+        )
         yield SampleSet("none", "", train.images[drawn], train.labels[drawn])
         return
     if "train" in failures:
@@ -95,15 +103,18 @@ def _sets(study: Study, run: Run, manifest: store.Manifest, failures: dict[str, 
 
 
 def _balanced(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Indices of `count` images without repeats, as evenly over the classes as they go, as samples are asked for: class
-    proportions left to chance would raise the floor above what a good model reaches."""
+    """Indices of `count` images without repeats, as evenly over the classes as they go, as samples
+    are asked for: class proportions left to chance would raise the floor above what a good model
+    reaches."""
     order = torch.randperm(len(labels), generator=generator)
     shuffled = labels[order]
     rank = torch.nn.functional.one_hot(shuffled).cumsum(0).gather(1, shuffled[:, None])[:, 0]
     return order[rank.argsort(stable=True)][:count]
 
 
-def _read_set(study: Study, run: Run, guidance: str, gamma: str, manifest: store.Manifest) -> SampleSet:
+def _read_set(
+    study: Study, run: Run, guidance: str, gamma: str, manifest: store.Manifest
+) -> SampleSet:
     path = grid.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
     arrays = files.read_arrays(path)
     if set(arrays) != {"levels", "labels"}:
@@ -111,12 +122,20 @@ def _read_set(study: Study, run: Run, guidance: str, gamma: str, manifest: store
         raise DataError(f"{path}: expected arrays levels and labels, found {found}; {AGAIN}")
     levels, labels = arrays["levels"], arrays["labels"]
     n, wanted = levels.shape[0] if levels.ndim else 1, study.sampling.images
-    if levels.dtype != "uint8" or levels.shape != (n, *manifest.shape) or levels.max(initial=0) >= manifest.levels:
+    if (
+        levels.dtype != "uint8"
+        or levels.shape != (n, *manifest.shape)
+        or levels.max(initial=0) >= manifest.levels
+    ):
         expected = f"uint8 (N, {', '.join(map(str, manifest.shape))}) below {manifest.levels}"
-        raise DataError(f"{path}: levels are {levels.dtype} {levels.shape}, expected {expected}; {AGAIN}")
+        raise DataError(
+            f"{path}: levels are {levels.dtype} {levels.shape}, expected {expected}; {AGAIN}"
+        )
     inside = labels.min(initial=-1) >= -1 and labels.max(initial=-1) < manifest.classes
     if labels.dtype != "int64" or labels.shape != (n,) or not inside:
-        raise DataError(f"{path}: labels are not int64 ({n},) within -1..{manifest.classes - 1}; {AGAIN}")
+        raise DataError(
+            f"{path}: labels are not int64 ({n},) within -1..{manifest.classes - 1}; {AGAIN}"
+        )
     if n not in (0, wanted):
         raise DataError(f"{path}: {n} images, sampling.images says {wanted}; {AGAIN}")
     return SampleSet(guidance, gamma, torch.from_numpy(levels), torch.from_numpy(labels))
@@ -124,15 +143,19 @@ def _read_set(study: Study, run: Run, guidance: str, gamma: str, manifest: store
 
 @dataclass(frozen=True)
 class Measuring:
-    """An extractor by its name, the reference split in its features, and how it sees images: features (N, F)."""
+    """An extractor by its name, the reference split in its features, and how it sees images:
+    features (N, F)."""
 
     name: str
     reference: fidelity.Reference
     see: Callable[[Tensor], Tensor]
 
 
-def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: torch.device) -> Measuring:
-    """Inception, and the reference split as it sees it, kept between runs: its weights and the images do not change."""
+def _inception(
+    study: Study, manifest: store.Manifest, images: Tensor, device: torch.device
+) -> Measuring:
+    """Inception, and the reference split as it sees it, kept between runs: its weights and the
+    images do not change."""
     name = inception.register(pretrained.obtain(study.evaluation.inception, study.data.mirror))
 
     def see(levels: Tensor) -> Tensor:
@@ -140,7 +163,9 @@ def _inception(study: Study, manifest: store.Manifest, images: Tensor, device: t
         return inception.see(name, levels, manifest.levels, device, progress.step)
 
     data = f"{manifest.splits[REFERENCE].digest}, {manifest.levels} levels"
-    reference = remembered.reference(data, name, REFERENCE, len(images), lambda: see(images), device)
+    reference = remembered.reference(
+        data, name, REFERENCE, len(images), lambda: see(images), device
+    )
     return Measuring(name, reference, lambda levels: see(levels).double())
 
 
@@ -154,29 +179,42 @@ class Judge:
     reference: fidelity.Reference
 
 
-def _judge(study: Study, manifest: store.Manifest, split: store.Images, device: torch.device) -> Judge | None:
+def _judge(
+    study: Study, manifest: store.Manifest, split: store.Images, device: torch.device
+) -> Judge | None:
     """The study's judge; none where images have no labels."""
     for run in grid.judge_runs(study):
         module = models.load(study, manifest, run, device)
-        name = extractor.register(extractor.name_of(grid.run_dir(study, run) / "weights.safetensors"), module)
+        name = extractor.register(
+            extractor.name_of(grid.run_dir(study, run) / "weights.safetensors"), module
+        )
         test = extractor.see(name, split.images, manifest.levels, device)
         return Judge(name, test, split.labels, fidelity.Reference(test.features, REFERENCE))
     return None
 
 
-def _judged(study: Study, one: SampleSet, run: Run, judge: Judge, count: int, device: torch.device) -> list[Figure]:
+def _judged(
+    study: Study, one: SampleSet, run: Run, judge: Judge, count: int, device: torch.device
+) -> list[Figure]:
     """What the judge says of a sample set."""
     seen = extractor.see(judge.name, one.levels, count, device)
     asked = asked_of(one)
     figures = []
     if "judge" in study.evaluation.extractors:
-        figures = fidelity.fidelity(seen.features, judge.reference, study.evaluation, run.seed, asked)
-    # The judge was trained on the images of the floor: how well it knows real ones, the test split says.
-    logits, labels = (judge.test.logits, judge.labels) if run.model == grid.FLOOR else (seen.logits, asked)
+        figures = fidelity.fidelity(
+            seen.features, judge.reference, study.evaluation, run.seed, asked
+        )
+    # The judge was trained on the images of the floor: how well it knows real ones, the test split
+    # says.
+    logits, labels = (
+        (judge.test.logits, judge.labels) if run.model == grid.FLOOR else (seen.logits, asked)
+    )
     if labels is not None:
         figures.append(accuracy.accuracy(logits, labels))
     figures.append(accuracy.entropy(logits))
-    return [replace(figure, reference=judge.reference.label, extractor=judge.name) for figure in figures]
+    return [
+        replace(figure, reference=judge.reference.label, extractor=judge.name) for figure in figures
+    ]
 
 
 def asked_of(one: SampleSet) -> Tensor | None:
@@ -184,7 +222,9 @@ def asked_of(one: SampleSet) -> Tensor | None:
     return one.labels if (one.labels >= 0).all() else None
 
 
-def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest) -> list[Figure]:
+def _figures(
+    study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest
+) -> list[Figure]:
     device, split = device_of(study), store.load_split(study, REFERENCE)
     judge = _judge(study, manifest, split, device)
     wanted = "inception" in study.evaluation.extractors
@@ -192,12 +232,21 @@ def _figures(study: Study, sets: list[SampleSet], run: Run, manifest: store.Mani
     figures = []
     progress = Progress(f"{run.cell} seed {run.seed}: sample sets", len(sets), every=0)
     for one in sets:
-        found = _judged(study, one, run, judge, manifest.levels, device) if judge is not None else []
+        found = (
+            _judged(study, one, run, judge, manifest.levels, device) if judge is not None else []
+        )
         if other is not None:
             features = other.see(one.levels)
-            measured = fidelity.fidelity(features, other.reference, study.evaluation, run.seed, asked_of(one))
-            found += [replace(figure, reference=other.reference.label, extractor=other.name) for figure in measured]
-        gamma = one.gamma if run.model == "ddpm" else ""  # vae and hvae take no label: they have no gamma
+            measured = fidelity.fidelity(
+                features, other.reference, study.evaluation, run.seed, asked_of(one)
+            )
+            found += [
+                replace(figure, reference=other.reference.label, extractor=other.name)
+                for figure in measured
+            ]
+        gamma = (
+            one.gamma if run.model == "ddpm" else ""
+        )  # vae and hvae take no label: they have no gamma
         figures += [replace(figure, guidance=one.guidance, gamma=gamma) for figure in found]
         progress.step()
     return figures

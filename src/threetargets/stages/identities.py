@@ -1,11 +1,13 @@
-"""Write down what the numbers of each job depend on: one small file for each, which DVC takes as the job's input.
+"""Write down what the numbers of each job depend on: one small file for each, which DVC takes as
+the job's input.
 
     results/<study>/identities/prepare.json, calibrate.json, report.json
     results/<study>/identities/{train,likelihood,evaluate}/<cell>-seed<k>.json
     results/<study>/identities/sample/<cell>-seed<k>-<guidance>.json
 
-Snakemake compares the digest of the same fields, `grid.identity`, in memory. DVC compares files by content; with these
-an edited parameter or module makes the same jobs stale in both, and nobody keeps a list of modules by hand.
+Snakemake compares the digest of the same fields, `grid.identity`, in memory. DVC compares files by
+content; with these an edited parameter or module makes the same jobs stale in both, and nobody
+keeps a list of modules by hand.
 """
 
 from __future__ import annotations
@@ -41,7 +43,11 @@ def path(study: Study, stage: str, run: Run | None = None, guidance: str = "") -
     folder = grid.results(study) / "identities"
     if run is None:
         return folder / f"{stage}.json"
-    return folder / stage / f"{'-'.join([run.cell, f'seed{run.seed}', *([guidance] if guidance else [])])}.json"
+    return (
+        folder
+        / stage
+        / f"{'-'.join([run.cell, f'seed{run.seed}', *([guidance] if guidance else [])])}.json"
+    )
 
 
 def fields(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> dict[str, Any]:

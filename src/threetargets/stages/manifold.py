@@ -15,9 +15,10 @@ SIDE = 20
 
 
 def manifolds(study: Study) -> dict[tuple[str, int], np.ndarray]:
-    """Levels, uint8 (SIDE^2, C, H, W), row by row, of each autoencoder of two latents, for the first seed whose weights
-    are there: E p(x | z) at z = Phi^-1(u), u at the middles of SIDE x SIDE cells of the unit square (Kingma & Welling
-    2014, arXiv:1312.6114, Fig. 4). Binary images become 256 grey levels, others keep their own.
+    """Levels, uint8 (SIDE^2, C, H, W), row by row, of each autoencoder of two latents, for the
+    first seed whose weights are there: E p(x | z) at z = Phi^-1(u), u at the middles of SIDE x SIDE
+    cells of the unit square (Kingma & Welling 2014, arXiv:1312.6114, Fig. 4). Binary images become
+    256 grey levels, others keep their own.
 
     Raises DataError for damaged weights.
     """
@@ -33,7 +34,11 @@ def manifolds(study: Study) -> dict[tuple[str, int], np.ndarray]:
 
 def _trained(study: Study, run: Run) -> bool:
     path = run_dir(study, run) / "train.json"
-    return path.exists() and read_json(path)["status"] == "ok" and (path.parent / "weights.safetensors").exists()
+    return (
+        path.exists()
+        and read_json(path)["status"] == "ok"
+        and (path.parent / "weights.safetensors").exists()
+    )
 
 
 def _decoded(study: Study, run: Run) -> np.ndarray:
@@ -48,7 +53,9 @@ def _decoded(study: Study, run: Run) -> np.ndarray:
     places = torch.special.ndtri((torch.arange(SIDE, dtype=torch.float64) + 0.5) / SIDE).float()
     across, down = torch.meshgrid(places, places, indexing="xy")
     z = torch.stack([across, down], 2)
-    levels = torch.cat([model.expected_levels(row) for row in z])  # a row at a time: it takes K times an image's memory
+    levels = torch.cat(
+        [model.expected_levels(row) for row in z]
+    )  # a row at a time: it takes K times an image's memory
     top = 255 if manifest.levels == 2 else manifest.levels - 1
     scaled = levels * (top / (manifest.levels - 1))
     images: np.ndarray = scaled.round().clamp(0, top).to(torch.uint8).numpy()

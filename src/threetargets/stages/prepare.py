@@ -10,14 +10,16 @@ from threetargets.study import Study
 def run(study: Study, params: str = "params.yaml") -> None:
     """Write results/<study>/data/{train,validation,test}.npz and, last, manifest.json.
 
-    The same study gives the same bytes, so that a second run changes nothing downstream: no dates and no versions
-    are written, and no trace of where the files were had from. Downloads tell their progress on stderr. Raises
-    ConfigError (unknown name, splits too large), DataError (wrong digest), MissingInput (nowhere to be had) and
-    CannotWrite.
+    The same study gives the same bytes, so that a second run changes nothing downstream: no dates
+    and no versions are written, and no trace of where the files were had from. Downloads tell their
+    progress on stderr. Raises ConfigError (unknown name, splits too large), DataError (wrong
+    digest), MissingInput (nowhere to be had) and CannotWrite.
     """
     source = sources.find(study.data.name)
     store.split_indices(source, study.data.split)  # refused before anything is downloaded
-    if "inception" in study.evaluation.extractors:  # evaluated hours later, perhaps where there is no internet
+    if (
+        "inception" in study.evaluation.extractors
+    ):  # evaluated hours later, perhaps where there is no internet
         pretrained.obtain(study.evaluation.inception, study.data.mirror)
     arrays = sources.read(source, study.data.mirror)
     say(f"{source.name}: {len(arrays.images)} images, SHA-256 as expected; writing the splits")

@@ -19,5 +19,9 @@ class Progress:
         now = time.monotonic()
         if now - self.shown > self.every:
             left = (now - self.start) / self.done * (self.total - self.done)
-            print(f"{self.name}: {self.done}/{self.total}  {left:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{self.name}: {self.done}/{self.total}  {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
             self.shown = now

@@ -17,8 +17,8 @@ FETCH_SECONDS = 120.0
 
 
 def _mirror(results: collect.Results) -> Mirror:
-    """Compare with MLflow. A mirror that cannot be reached is a note in the provenance; one that differs is an
-    error."""
+    """Compare with MLflow. A mirror that cannot be reached is a note in the provenance; one that
+    differs is an error."""
     if not results.tracking.get("runs"):
         reason = str(results.tracking.get("reason", ""))
         return (
@@ -36,10 +36,12 @@ def _mirror(results: collect.Results) -> Mirror:
 
 
 def run(study: Study) -> Path:
-    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, figures/}. Returns the page.
+    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, figures/}. Returns
+    the page.
 
-    Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where a record and MLflow
-    hold different numbers, CannotWrite. Missing and failed runs are shown, they stop nothing.
+    Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where
+    a record and MLflow hold different numbers, CannotWrite. Missing and failed runs are shown, they
+    stop nothing.
     """
     results = replace(collect.load(study), manifolds=manifolds(study))
     written = page.write(results, _mirror(results))
@@ -48,7 +50,11 @@ def run(study: Study) -> Path:
 
 
 def _release(results: collect.Results) -> None:
-    """Remove the checkpoints of the trainings that are in the report: what runs again from here begins anew."""
+    """Remove the checkpoints of the trainings that are in the report: what runs again from here
+    begins anew."""
     for place, record in results.records.items():
-        if place.stage == "train" and record.identity == (work := work_dir(results.study, place.run)).name:
+        if (
+            place.stage == "train"
+            and record.identity == (work := work_dir(results.study, place.run)).name
+        ):
             finished.clear(work)

@@ -1,4 +1,5 @@
-"""Draw the samples of one run under one guidance: a file of levels for each gamma, all with the same noise."""
+"""Draw the samples of one run under one guidance: a file of levels for each gamma, all with the
+same noise."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def asked_labels(count: int, classes: int) -> Tensor:
 
 
 def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> None:
-    """Write gamma<g>.npz for every gamma of the guidance, and sample.json. Of a failed run: files without images."""
+    """Write gamma<g>.npz for every gamma of the guidance, and sample.json. Of a failed run: files
+    without images."""
     check(study, run, guidance)
     manifest = load_manifest(study)
     clock = Clock("sample", study, run, params, manifest, threads, guidance)
@@ -57,7 +59,8 @@ def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> 
         labels = labels_of(run, range(count), manifest.classes)
         write_arrays(folder / f"gamma{gamma}.npz", levels=levels.numpy(), labels=labels.numpy())
         print(
-            f"{run.cell} seed {run.seed}: {guidance} gamma {gamma}: {count} images, {count / seconds:.0f}/s",
+            f"{run.cell} seed {run.seed}: {guidance} gamma {gamma}: {count} images, "
+            f"{count / seconds:.0f}/s",
             file=sys.stderr,
         )
         figures += speed(run, guidance, gamma, count, seconds)
@@ -67,32 +70,45 @@ def run(study: Study, run: Run, guidance: str, *, params: str, threads: int) -> 
 def check(study: Study, run: Run, guidance: str) -> None:
     """Raises ConfigError where the run has no such guidance."""
     if guidance not in guidances(study, run):
-        raise ConfigError(f"--guidance {guidance}: {run.cell} is sampled with {', '.join(guidances(study, run))}")
+        raise ConfigError(
+            f"--guidance {guidance}: {run.cell} is sampled with {', '.join(guidances(study, run))}"
+        )
 
 
 def why_none(study: Study, run: Run, guidance: str) -> str:
-    """Why there is nothing to sample: the training of the model, or of its guide, failed. Else an empty string."""
-    return failure_of(study, run) or (failure_of(study, Run("guide", run.seed)) if guidance == "classifier" else "")
+    """Why there is nothing to sample: the training of the model, or of its guide, failed. Else an
+    empty string."""
+    return failure_of(study, run) or (
+        failure_of(study, Run("guide", run.seed)) if guidance == "classifier" else ""
+    )
 
 
 def load_with_guide(
     study: Study, manifest: Manifest, run: Run, guidance: str, device: torch.device
 ) -> tuple[nn.Module, nn.Module | None]:
-    guide = load(study, manifest, Run("guide", run.seed), device) if guidance == "classifier" else None
+    guide = (
+        load(study, manifest, Run("guide", run.seed), device) if guidance == "classifier" else None
+    )
     return load(study, manifest, run, device), guide
 
 
 def labels_of(run: Run, indices: range, classes: int) -> Tensor:
     """The classes that these samples are asked for; -1 from a model that knows none."""
     asked = run.model == "ddpm"
-    return asked_labels(indices.stop, classes)[indices.start :] if asked else torch.full((len(indices),), -1)
+    return (
+        asked_labels(indices.stop, classes)[indices.start :]
+        if asked
+        else torch.full((len(indices),), -1)
+    )
 
 
 def speed(run: Run, guidance: str, gamma: str, count: int, seconds: float) -> list[Figure]:
     label = gamma if run.model == "ddpm" else ""
     return [
         Figure("sample_seconds", seconds, n=count, guidance=guidance, gamma=label),
-        Figure("sample_images_per_second", count / seconds, n=count, guidance=guidance, gamma=label),
+        Figure(
+            "sample_images_per_second", count / seconds, n=count, guidance=guidance, gamma=label
+        ),
     ]
 
 
@@ -109,8 +125,9 @@ def draw(
 ) -> Tensor:
     """Levels, uint8 (N, C, H, W), of the samples `images`, all of them unless said.
 
-    The noise of sample j depends on (seed, j) alone, however many are drawn at a time; float32 sums may depend on the
-    batch that j is in, so a range that starts at a whole batch gives the bits that all in one go would.
+    The noise of sample j depends on (seed, j) alone, however many are drawn at a time; float32 sums
+    may depend on the batch that j is in, so a range that starts at a whole batch gives the bits
+    that all in one go would.
     """
     images = range(study.sampling.images) if images is None else images
     parts = []
@@ -126,13 +143,22 @@ def draw(
         if study.sampling.clip:
             predictor = clipped(predictor)
         x = streams.normal(*manifest.shape)
-        x = sample(predictor, step_of(study), grid_of(study), x, lambda s=streams: s.normal(*manifest.shape))  # type: ignore[misc]
+        x = sample(
+            predictor,
+            step_of(study),
+            grid_of(study),
+            x,
+            lambda s=streams: s.normal(*manifest.shape),
+        )  # type: ignore[misc]
         parts.append(nearest(x, manifest.levels).cpu())
     return torch.cat(parts)
 
 
-def guided(model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, gamma: float) -> Predictor:
-    """The predictor of a guidance at gamma. The null label's branch is the unconditional model of both kinds."""
+def guided(
+    model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, gamma: float
+) -> Predictor:
+    """The predictor of a guidance at gamma. The null label's branch is the unconditional model of
+    both kinds."""
     if guidance == "none":
         return conditional(model.conditional, labels)
     if guidance == "classifier-free":
@@ -144,7 +170,9 @@ def guided(model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, 
 def step_of(study: Study) -> Step:
     chosen = study.sampling
     if chosen.sampler == "ancestral":
-        return SAMPLERS["ancestral"]("fixed-small" if study.diffusion.variance == "fixed-small" else "fixed-large")
+        return SAMPLERS["ancestral"](
+            "fixed-small" if study.diffusion.variance == "fixed-small" else "fixed-large"
+        )
     return SAMPLERS["ddim"](chosen.eta) if chosen.sampler == "ddim" else SAMPLERS[chosen.sampler]()
 
 

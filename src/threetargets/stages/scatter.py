@@ -1,10 +1,13 @@
-"""A sweep drawn by many jobs: each draws one shard of one gamma, and gathering writes what a single job would have.
+"""A sweep drawn by many jobs: each draws one shard of one gamma, and gathering writes what a single
+job would have.
 
-    samples/<guidance>/shards/gamma<g>-<k>-of-<n>.npz, .json     one shard: images, and the record of its job
+    samples/<guidance>/shards/gamma<g>-<k>-of-<n>.npz, .json     one shard: images, and the record
+    of its job
     samples/<guidance>/gamma<g>.npz, sample.json                 gathered
 
-A shard is a run of whole batches, so that the network meets the batches that it would meet in a single job: the samples
-are equal bit for bit on the same kind of machine and number of threads, not only up to rounding.
+A shard is a run of whole batches, so that the network meets the batches that it would meet in a
+single job: the samples are equal bit for bit on the same kind of machine and number of threads, not
+only up to rounding.
 """
 
 from __future__ import annotations
@@ -29,13 +32,16 @@ from threetargets.study import Study
 def parse(text: str) -> tuple[int, int]:
     """K/N as numbers. Raises ConfigError."""
     number, slash, shards = text.partition("/")
-    if not (slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
+    if not (
+        slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)
+    ):
         raise ConfigError(f"--shard {text}: expected K/N with 1 <= K <= N, for example 2/3")
     return int(number), int(shards)
 
 
 def part(study: Study, number: int, shards: int) -> range:
-    """The samples of shard `number` of `shards`: whole batches, as evenly as they go; none where batches run out."""
+    """The samples of shard `number` of `shards`: whole batches, as evenly as they go; none where
+    batches run out."""
     chosen = study.sampling
     batches = -(-chosen.images // chosen.batch)
     first, stop = (batches * k // shards * chosen.batch for k in (number - 1, number))
@@ -48,9 +54,18 @@ def place(study: Study, run: Run, guidance: str, gamma: str, number: int, shards
 
 
 def shard(
-    study: Study, run: Run, guidance: str, gamma: str, number: int, shards: int, *, params: str, threads: int
+    study: Study,
+    run: Run,
+    guidance: str,
+    gamma: str,
+    number: int,
+    shards: int,
+    *,
+    params: str,
+    threads: int,
 ) -> None:
-    """Draw one shard of one gamma and write it with the record of this job. Of a failed run: no images."""
+    """Draw one shard of one gamma and write it with the record of this job. Of a failed run: no
+    images."""
     check(study, run, guidance)
     if gamma not in gammas(study, guidance):
         raise ConfigError(f"--gamma {gamma}: {guidance} has {', '.join(gammas(study, guidance))}")
@@ -65,9 +80,15 @@ def shard(
         device = device_of(study)
         model, guide = load_with_guide(study, manifest, run, guidance, device)
         start = time.monotonic()
-        levels = draw(study, manifest, run, model, guide, guidance, float(gamma), device, images).numpy()
+        levels = draw(
+            study, manifest, run, model, guide, guidance, float(gamma), device, images
+        ).numpy()
         figures = speed(run, guidance, gamma, len(images), time.monotonic() - start)
-    write_arrays(name.with_name(name.name + ".npz"), levels=levels, labels=_labels(run, images, manifest.classes))
+    write_arrays(
+        name.with_name(name.name + ".npz"),
+        levels=levels,
+        labels=_labels(run, images, manifest.classes),
+    )
     record = clock.failed(reason) if reason else clock.done(figures)
     write_json(name.with_name(name.name + ".json"), record.json())
     what = f"{run.cell} seed {run.seed}: {guidance} gamma {gamma}, shard {number}/{shards}"
@@ -75,10 +96,11 @@ def shard(
 
 
 def gather(study: Study, run: Run, guidance: str, shards: int) -> None:
-    """Put the shards of every gamma together: gamma<g>.npz and sample.json as a single job writes them.
+    """Put the shards of every gamma together: gamma<g>.npz and sample.json as a single job writes
+    them.
 
-    Seconds are summed over the jobs. Raises MissingInput where a shard is not there, DataError where one is of other
-    parameters or code, or is not of the length that it should have.
+    Seconds are summed over the jobs. Raises MissingInput where a shard is not there, DataError
+    where one is of other parameters or code, or is not of the length that it should have.
     """
     check(study, run, guidance)
     manifest = load_manifest(study)
@@ -94,9 +116,14 @@ def gather(study: Study, run: Run, guidance: str, shards: int) -> None:
             arrays = read_arrays(file)
             images = range(0) if record.status == "failed" else part(study, number, shards)
             if record.identity != wanted:
-                raise DataError(f"{file}: of identity {record.identity}, expected {wanted}; run its shard again")
+                raise DataError(
+                    f"{file}: of identity {record.identity}, expected {wanted}; run its shard again"
+                )
             if len(arrays["levels"]) != len(images):
-                raise DataError(f"{file}: {len(arrays['levels'])} images, expected {len(images)}; run its shard again")
+                raise DataError(
+                    f"{file}: {len(arrays['levels'])} images, expected {len(images)}; run its "
+                    "shard again"
+                )
             records.append(record)
             parts.append(arrays)
             seconds += sum(f.value or 0.0 for f in record.figures if f.metric == "sample_seconds")
@@ -108,7 +135,9 @@ def gather(study: Study, run: Run, guidance: str, shards: int) -> None:
     result = records[0]
     result.figures = figures
     result.seconds = sum(record.seconds for record in records)
-    result.provenance = {key: _joined([record.provenance[key] for record in records]) for key in result.provenance}
+    result.provenance = {
+        key: _joined([record.provenance[key] for record in records]) for key in result.provenance
+    }
     write_json(folder / "sample.json", result.json())
 
 

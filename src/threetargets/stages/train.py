@@ -1,4 +1,5 @@
-"""Train one model: weights.safetensors, train.json, train.jsonl; or the record of why it could not be trained."""
+"""Train one model: weights.safetensors, train.json, train.jsonl; or the record of why it could not
+be trained."""
 
 from __future__ import annotations
 
@@ -29,13 +30,20 @@ from threetargets.weights import write_weights
 
 
 def run(
-    study: Study, run: Run, *, params: str, threads: int, keep_failed: bool = False, budget: float = math.inf
+    study: Study,
+    run: Run,
+    *,
+    params: str,
+    threads: int,
+    keep_failed: bool = False,
+    budget: float = math.inf,
 ) -> None:
-    """Train the run and publish it. A diverging model raises Diverged; with `keep_failed` its failed record is the
-    result.
+    """Train the run and publish it. A diverging model raises Diverged; with `keep_failed` its
+    failed record is the result.
 
-    The last checkpoint stays until the report is written: an engine that is killed before it has noted the end of this
-    job deletes its outputs, and then the last interval is trained again, not the whole.
+    The last checkpoint stays until the report is written: an engine that is killed before it has
+    noted the end of this job deletes its outputs, and then the last interval is trained again, not
+    the whole.
     """
     manifest = load_manifest(study)
     clock = Clock("train", study, run, params, manifest, threads)
@@ -69,7 +77,9 @@ def run(
         )
 
     if not accelerator.is_main_process:
-        with contextlib.suppress(*[Diverged] * keep_failed):  # the first process writes what came of it
+        with contextlib.suppress(
+            *[Diverged] * keep_failed
+        ):  # the first process writes what came of it
             fit()
         return
     with hold(work):
@@ -97,7 +107,9 @@ def run(
             Figure("parameters", size),
             Figure("train_seconds", trained.seconds),
             Figure("train_images_per_second", trained.images / trained.seconds),
-            Figure("validation_loss", validate(model), n=len(validation.images), reference="validation"),
+            Figure(
+                "validation_loss", validate(model), n=len(validation.images), reference="validation"
+            ),
         ]
         if isinstance(model, Classifier):
             test = load_split(study, "test")
@@ -109,7 +121,8 @@ def run(
 
 
 def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:
-    """The journal and the weights beside the record. A failed run has a weights file without weights."""
+    """The journal and the weights beside the record. A failed run has a weights file without
+    weights."""
     text = journal.read_bytes() if journal.exists() else b""
     write(folder / "train.jsonl", lambda file: file.write(text))
     write_weights(folder / "weights.safetensors", weights)
@@ -123,7 +136,10 @@ def curves(journal: Path) -> dict[str, dict[str, list[float]]]:
         "validation": {"step": [], "value": []},
     }
     for row in rows:
-        for metric, curve, column in (("loss", "loss", "train"), ("validation_loss", "validation", "value")):
+        for metric, curve, column in (
+            ("loss", "loss", "train"),
+            ("validation_loss", "validation", "value"),
+        ):
             if metric in row["metrics"]:
                 found[curve]["step"].append(row["step"])
                 found[curve][column].append(row["metrics"][metric])
@@ -131,19 +147,26 @@ def curves(journal: Path) -> dict[str, dict[str, list[float]]]:
 
 
 @torch.no_grad()
-def _loss(model: nn.Module, images: Tensor, labels: Tensor, device: torch.device, batch: int = 500) -> float:
+def _loss(
+    model: nn.Module, images: Tensor, labels: Tensor, device: torch.device, batch: int = 500
+) -> float:
     """The mean loss over a split, its noise the same at every call."""
     total = 0.0
     for index, start in enumerate(range(0, len(images), batch)):
         rows = slice(start, start + batch)
-        part = model(images[rows].to(device), labels[rows].to(device), generator(0, "validation", index, device=device))
+        part = model(
+            images[rows].to(device),
+            labels[rows].to(device),
+            generator(0, "validation", index, device=device),
+        )
         total += float(part) * len(images[rows])
     return total / len(images)
 
 
 @torch.no_grad()
 def _hits(model: Classifier, images: Tensor, labels: Tensor, device: torch.device) -> Tensor:
-    """1 where the class is right, else 0; the guide sees each image at one noise level, spread evenly over 1..T."""
+    """1 where the class is right, else 0; the guide sees each image at one noise level, spread
+    evenly over 1..T."""
     from threetargets.diffusion.kernel import add_noise
     from threetargets.diffusion.times import draw, stratified
     from threetargets.levels import centres

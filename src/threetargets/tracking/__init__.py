@@ -1,7 +1,9 @@
-"""Tracking that never kills a run: an append-only journal beside the run is the truth, MLflow is its mirror.
+"""Tracking that never kills a run: an append-only journal beside the run is the truth, MLflow is
+its mirror.
 
-`init` makes the store ready before anything runs in parallel, `Live` mirrors a long training while it runs, `sync`
-fills in what is missing, once and only once. None of them raises because of the store, and each is bounded in time.
+`init` makes the store ready before anything runs in parallel, `Live` mirrors a long training while
+it runs, `sync` fills in what is missing, once and only once. None of them raises because of the
+store, and each is bounded in time.
 """
 
 from threetargets.tracking.journal import Entry, Journal, read, truncate_after

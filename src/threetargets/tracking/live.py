@@ -1,4 +1,5 @@
-"""A long training seen while it runs: a thread that copies the journal to MLflow every few seconds."""
+"""A long training seen while it runs: a thread that copies the journal to MLflow every few
+seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +13,14 @@ from threetargets import grid
 from threetargets.study import Study
 from threetargets.tracking import store
 from threetargets.tracking.journal import Entry, read
-from threetargets.tracking.runs import Runs, flat, journal_metrics, milliseconds, model_key, model_tags
+from threetargets.tracking.runs import (
+    Runs,
+    flat,
+    journal_metrics,
+    milliseconds,
+    model_key,
+    model_tags,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
@@ -24,8 +32,8 @@ PATIENCE_SECONDS = 60.0  # between attempts, once the store has failed
 class Live:
     """Mirrors the journal at `journal` from `tracking.live_after_seconds` on, until `close`.
 
-    It never raises and never blocks the training. What it could not send, `sync` sends afterwards; a training shorter
-    than that is left to `sync` altogether, and never imports MLflow.
+    It never raises and never blocks the training. What it could not send, `sync` sends afterwards;
+    a training shorter than that is left to `sync` altogether, and never imports MLflow.
     """
 
     def __init__(self, study: Study, run: grid.Run, identity: str, journal: Path) -> None:
@@ -39,13 +47,17 @@ class Live:
             return
         runs: Runs | None = None
         run_id, sent, complained = "", 0, False
-        held: set[tuple[str, int]] = set()  # an interrupted attempt of the same training may have sent them
+        held: set[tuple[str, int]] = (
+            set()
+        )  # an interrupted attempt of the same training may have sent them
         while True:
             last = self._over.is_set()
             try:
                 entries = read(self._journal)
                 if runs is None:
-                    runs = Runs.load(store.connect(self._study), only=model_key(self._study, self._run))
+                    runs = Runs.load(
+                        store.connect(self._study), only=model_key(self._study, self._run)
+                    )
                 if not run_id and entries:
                     opened = self._open(runs, entries)
                     held, run_id = runs.held(opened), opened.info.run_id
@@ -59,7 +71,11 @@ class Live:
             except Exception as error:  # whatever it is, it must not reach the training
                 if not complained:
                     said = store.reason(error)
-                    print(f"MLflow: {said}; training goes on, track sync will fill it in", file=sys.stderr, flush=True)
+                    print(
+                        f"MLflow: {said}; training goes on, track sync will fill it in",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 complained, pause = True, PATIENCE_SECONDS
             if last:
                 return
@@ -71,7 +87,9 @@ class Live:
         parent = runs.open(key, self._identity, {**tags, "stage": "model"}, start)
         runs.send(parent, [], flat(grid.identity_fields(study, "train", run)["run"]), {})
         stage = {**tags, "stage": "train"}
-        return runs.open(f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries)
+        return runs.open(
+            f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries
+        )
 
     def close(self, timeout: float = 10.0) -> None:
         """Send what is left, for no longer than `timeout` seconds."""
@@ -82,6 +100,9 @@ class Live:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()

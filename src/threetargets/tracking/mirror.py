@@ -1,4 +1,5 @@
-"""Records to MLflow, once and only once: one experiment a study, a run for each model, its stages nested under it."""
+"""Records to MLflow, once and only once: one experiment a study, a run for each model, its stages
+nested under it."""
 
 from __future__ import annotations
 
@@ -50,7 +51,11 @@ class Result:
     others: tuple[Path, ...] = ()
 
     def digest(self) -> str:
-        parts = [path.read_bytes() for path in (self.path, *self.others) if path.suffix != ".npz" and path.exists()]
+        parts = [
+            path.read_bytes()
+            for path in (self.path, *self.others)
+            if path.suffix != ".npz" and path.exists()
+        ]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -102,7 +107,8 @@ def _tags(study: Study, record: Record) -> dict[str, str]:
 
 
 def _params(study: Study, record: Record) -> dict[str, str]:
-    """The parameters that are the stage's own. None where the parameter file has changed since: they would be wrong."""
+    """The parameters that are the stage's own. None where the parameter file has changed since:
+    they would be wrong."""
     run = record.run
     if record.identity != grid.identity(study, record.stage, run, record.guidance):
         return {}
@@ -121,7 +127,9 @@ def _artifacts(study: Study, result: Result, folder: Path) -> None:
         pictures.sample_grid(sets, grid.data_dir(study) / "manifest.json", folder / "samples.png")
 
 
-def _mirror_stage(study: Study, runs: Runs, result: Result, record: Record, parent: str) -> MlflowRun:
+def _mirror_stage(
+    study: Study, runs: Runs, result: Result, record: Record, parent: str
+) -> MlflowRun:
     """Bring one result into MLflow, unless it is there already."""
     digest, entries = result.digest(), read(result.others[0]) if result.stage == "train" else []
     written = result.path.stat().st_mtime
@@ -141,13 +149,18 @@ def _mirror_stage(study: Study, runs: Runs, result: Result, record: Record, pare
         _artifacts(study, result, Path(folder))
         runs.store.client.log_artifacts(run.info.run_id, folder)
     ended = milliseconds(entries[-1]["time"] if entries else written)
-    runs.store.client.set_terminated(run.info.run_id, "FINISHED" if record.status == "ok" else "FAILED", ended)
+    runs.store.client.set_terminated(
+        run.info.run_id, "FINISHED" if record.status == "ok" else "FAILED", ended
+    )
     runs.store.client.set_tag(run.info.run_id, MIRRORED, "true")
     return run
 
 
-def _mirror_model(study: Study, runs: Runs, run: grid.Run, found: list[tuple[Result, Record]]) -> dict[str, str]:
-    """A model's run and its stages; the parent shows the figures of the model as trained. Returns their ids."""
+def _mirror_model(
+    study: Study, runs: Runs, run: grid.Run, found: list[tuple[Result, Record]]
+) -> dict[str, str]:
+    """A model's run and its stages; the parent shows the figures of the model as trained. Returns
+    their ids."""
     first = found[0][1]
     trained = first.stage == "train"
     current = grid.FLOOR if run.model == grid.FLOOR else grid.identity(study, "train", run)
@@ -157,13 +170,25 @@ def _mirror_model(study: Study, runs: Runs, run: grid.Run, found: list[tuple[Res
     parent = runs.open(model_key(study, run), identity, tags, start)
     ids = {"parent": parent.info.run_id}
     for result, record in found:
-        ids[result.stage] = _mirror_stage(study, runs, result, record, parent.info.run_id).info.run_id
+        ids[result.stage] = _mirror_stage(
+            study, runs, result, record, parent.info.run_id
+        ).info.run_id
     status = "ok" if all(record.status == "ok" for _, record in found) else "failed"
-    plain = [f for _, record in found for f in record.figures if not f.gamma or f.guidance == "none"]
+    plain = [
+        f for _, record in found for f in record.figures if not f.gamma or f.guidance == "none"
+    ]
     held = parent.data.metrics
     now = milliseconds(time.time())
-    news = [m for m in _figures(plain, now, 0) if not math.isclose(held.get(m.key, math.nan), m.value, rel_tol=1e-9)]
-    params = flat(grid.identity_fields(study, "train", run)["run"]) if trained and identity == current else {}
+    news = [
+        m
+        for m in _figures(plain, now, 0)
+        if not math.isclose(held.get(m.key, math.nan), m.value, rel_tol=1e-9)
+    ]
+    params = (
+        flat(grid.identity_fields(study, "train", run)["run"])
+        if trained and identity == current
+        else {}
+    )
     runs.send(parent, news, params, {**tags, "status": status})
     ended = "FINISHED" if status == "ok" else "FAILED"
     if parent.info.status != ended:
@@ -190,26 +215,40 @@ def _mirror(study: Study, state: dict[str, Any]) -> None:
 
 
 def init(study: Study) -> dict[str, Any]:
-    """Make the store and the study's experiment ready, and write results/<study>/tracking-init.json.
+    """Make the store and the study's experiment ready, and write
+    results/<study>/tracking-init.json.
 
     Never raises because of the store: prints one line and leaves the mirroring to `sync`.
     """
     address = store.uri(study)
-    state = {"state": "ready", "reason": "", "uri": store.public(address), "experiment": study.study}
+    state = {
+        "state": "ready",
+        "reason": "",
+        "uri": store.public(address),
+        "experiment": study.study,
+    }
     try:
         store.bounded(lambda: store.connect(study), INIT_SECONDS)
         print(f"MLflow: experiment {study.study} is ready in {state['uri']}")
     except Exception as error:  # a store that is away costs its mirror, never the study
-        state |= {"state": "unreachable", "reason": store.reason(error).replace(address, store.public(address))}
-        print(f"MLflow: {state['reason']}; the study runs without it, track sync will fill it in", file=sys.stderr)
+        state |= {
+            "state": "unreachable",
+            "reason": store.reason(error).replace(address, store.public(address)),
+        }
+        print(
+            f"MLflow: {state['reason']}; the study runs without it, track sync will fill it in",
+            file=sys.stderr,
+        )
     files.write_json(grid.results(study) / "tracking-init.json", state)
     return state
 
 
 def sync(study: Study) -> dict[str, Any]:
-    """Mirror every record of the study to MLflow and write results/<study>/tracking.json, which names the runs.
+    """Mirror every record of the study to MLflow and write results/<study>/tracking.json, which
+    names the runs.
 
-    Running it again adds nothing. Never raises because of the store: the file's `state` is then `incomplete`.
+    Running it again adds nothing. Never raises because of the store: the file's `state` is then
+    `incomplete`.
     """
     address = store.uri(study)
     state: dict[str, Any] = {
@@ -229,11 +268,20 @@ def sync(study: Study) -> dict[str, Any]:
         state["reason"] = "another track sync of this study is running"
     except Exception as error:  # a store that is away costs its mirror, never the study
         state["reason"] = store.reason(error).replace(address, store.public(address))
-    state = {**state, "runs": dict(state["runs"])}  # a mirror that was left behind may still add to it
+    state = {
+        **state,
+        "runs": dict(state["runs"]),
+    }  # a mirror that was left behind may still add to it
     files.write_json(grid.results(study) / "tracking.json", state)
     if state["state"] == "complete":
         models, stages = len(state["runs"]), sum(len(ids) - 1 for ids in state["runs"].values())
-        print(f"MLflow: {models} models, {stages} stages in {state['uri']} ({time.monotonic() - begun:.1f} s)")
+        print(
+            f"MLflow: {models} models, {stages} stages in {state['uri']} "
+            f"({time.monotonic() - begun:.1f} s)"
+        )
     else:
-        print(f"MLflow: incomplete ({state['reason']}); run `threetargets track sync` again later", file=sys.stderr)
+        print(
+            f"MLflow: incomplete ({state['reason']}); run `threetargets track sync` again later",
+            file=sys.stderr,
+        )
     return state

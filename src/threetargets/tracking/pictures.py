@@ -1,4 +1,5 @@
-"""The pictures that go with a run: sample grids (rows gamma, columns class) and the curves of a training."""
+"""The pictures that go with a run: sample grids (rows gamma, columns class) and the curves of a
+training."""
 
 from __future__ import annotations
 
@@ -18,11 +19,16 @@ def _row(levels: np.ndarray, labels: np.ndarray, classes: int) -> list[np.ndarra
     """One image of each class that was asked for; the first ones where no label was."""
     if not (labels >= 0).any():
         return list(levels[:COLUMNS])
-    return [levels[np.flatnonzero(labels == c)[0]] for c in range(min(classes, COLUMNS)) if (labels == c).any()]
+    return [
+        levels[np.flatnonzero(labels == c)[0]]
+        for c in range(min(classes, COLUMNS))
+        if (labels == c).any()
+    ]
 
 
 def sample_grid(sets: list[Path], manifest: Path, picture: Path) -> None:
-    """Write the grid of these sample sets, one a row in the order given, as PNG; nothing where there are no samples."""
+    """Write the grid of these sample sets, one a row in the order given, as PNG; nothing where
+    there are no samples."""
     from PIL import Image
 
     values = files.read_json(manifest)
@@ -32,7 +38,9 @@ def sample_grid(sets: list[Path], manifest: Path, picture: Path) -> None:
     if not rows or not any(rows):
         return
     scale, columns = math.ceil(PIXELS / width), max(len(row) for row in rows)
-    canvas = np.full((channels, len(rows) * (height + 1) - 1, columns * (width + 1) - 1), 255, np.uint8)
+    canvas = np.full(
+        (channels, len(rows) * (height + 1) - 1, columns * (width + 1) - 1), 255, np.uint8
+    )
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
             top, left = i * (height + 1), j * (width + 1)
@@ -52,7 +60,9 @@ def loss_curves(entries: list[Entry], picture: Path) -> None:
     figure = Figure(figsize=(5, 3), layout="constrained")
     axes = figure.subplots()
     for name in names:
-        points = [(entry["step"], entry["metrics"][name]) for entry in entries if name in entry["metrics"]]
+        points = [
+            (entry["step"], entry["metrics"][name]) for entry in entries if name in entry["metrics"]
+        ]
         axes.plot(*zip(*points, strict=True), label=name)
     axes.set_xlabel("step")
     axes.legend()

@@ -1,7 +1,8 @@
 """The runs of a study in MLflow: found by their key, opened once, written in batches.
 
-The key of a run is `<study>/<cell>/seed<k>` for a trained model and `<study>/<cell>/seed<k>/<stage>` for a stage nested
-under it. A run with the same key that stands for an older result is kept, and tagged as superseded.
+The key of a run is `<study>/<cell>/seed<k>` for a trained model and
+`<study>/<cell>/seed<k>/<stage>` for a stage nested under it. A run with the same key that stands
+for an older result is kept, and tagged as superseded.
 """
 
 from __future__ import annotations
@@ -27,21 +28,27 @@ DIGEST = "study.digest"  # of the files that a stage's run mirrors
 MIRRORED = "study.mirrored"  # set last: everything of that digest has arrived
 SUPERSEDED = "study.superseded"
 PARENT = "mlflow.parentRunId"
-METRICS_A_BATCH, PARAMS_A_BATCH = 800, 100  # MLflow takes 1000 things at once, 100 of them parameters
+METRICS_A_BATCH, PARAMS_A_BATCH = (
+    800,
+    100,
+)  # MLflow takes 1000 things at once, 100 of them parameters
 LONGEST_PARAM = 6000  # MLflow cuts what is longer, and says nothing
 
 
 def figure_key(figure: Figure) -> str:
-    """The MLflow name of a figure: `<metric>`, `<metric>/gamma_<g>` or `<metric>/<guidance>/gamma_<g>`.
+    """The MLflow name of a figure: `<metric>`, `<metric>/gamma_<g>` or
+    `<metric>/<guidance>/gamma_<g>`.
 
-    The model as trained (guidance `none`) goes by the bare name of the metric. A figure of another extractor than the
-    judge has its kind in the metric's name: `fid-inception`.
+    The model as trained (guidance `none`) goes by the bare name of the metric. A figure of another
+    extractor than the judge has its kind in the metric's name: `fid-inception`.
     """
     kind = kind_of(figure.extractor)
     metric = figure.metric if kind in ("", "judge") else f"{figure.metric}-{kind}"
     if not figure.gamma or figure.guidance == "none":
         return metric
-    return "/".join([metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"])
+    return "/".join(
+        [metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"]
+    )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -62,7 +69,9 @@ def model_key(study: Study, run: grid.Run) -> str:
 def model_tags(study: Study, run: grid.Run) -> dict[str, str]:
     """What one filters by; tags without a value are left out."""
     tags = {"study": study.study, "cell": run.cell, "model": run.model, "target": run.target}
-    return {k: v for k, v in {**tags, "weighting": run.weighting, "seed": str(run.seed)}.items() if v}
+    return {
+        k: v for k, v in {**tags, "weighting": run.weighting, "seed": str(run.seed)}.items() if v
+    }
 
 
 def milliseconds(seconds: float) -> int:
@@ -70,7 +79,8 @@ def milliseconds(seconds: float) -> int:
 
 
 def journal_metrics(entries: Iterable[Entry]) -> list[Metric]:
-    """The journal's numbers with its own times and steps, so that sending one twice adds nothing. NaN is left out."""
+    """The journal's numbers with its own times and steps, so that sending one twice adds nothing.
+    NaN is left out."""
     from mlflow.entities import Metric
 
     return [
@@ -83,7 +93,8 @@ def journal_metrics(entries: Iterable[Entry]) -> list[Metric]:
 
 @dataclass
 class Runs:
-    """The runs that the store holds of a study, and how new ones are opened. `only` reads no more than one model's."""
+    """The runs that the store holds of a study, and how new ones are opened. `only` reads no more
+    than one model's."""
 
     store: Store
     known: list[Run] = field(default_factory=list)
@@ -94,7 +105,9 @@ class Runs:
         known: list[Run] = []
         token: str | None = None
         while True:
-            page = store.client.search_runs([store.experiment_id], filters, max_results=1000, page_token=token)
+            page = store.client.search_runs(
+                [store.experiment_id], filters, max_results=1000, page_token=token
+            )
             known.extend(page)
             token = page.token
             if not token:
@@ -110,7 +123,8 @@ class Runs:
         digest: str = "",
         journal: list[Entry] | None = None,
     ) -> Run:
-        """The run of that key, identity, parent and digest: the one in the store, or a new one; others superseded."""
+        """The run of that key, identity, parent and digest: the one in the store, or a new one;
+        others superseded."""
         found: Run | None = None
         for run in [r for r in self.known if r.data.tags.get(KEY) == key]:
             if found is None and self._stands_for(run, identity, parent, digest, journal or []):
@@ -120,21 +134,30 @@ class Runs:
         if found is not None:
             return found
         name = key.split("/", 1)[1] if not parent else key.split("/", 3)[3]
-        own = {KEY: key, IDENTITY: identity, "mlflow.runName": name, "mlflow.source.name": "threetargets"}
+        own = {
+            KEY: key,
+            IDENTITY: identity,
+            "mlflow.runName": name,
+            "mlflow.source.name": "threetargets",
+        }
         own |= {PARENT: parent} if parent else {}
         own |= {DIGEST: digest} if digest and not journal else {}
-        made = self.store.client.create_run(self.store.experiment_id, start_time=start, tags={**tags, **own})
+        made = self.store.client.create_run(
+            self.store.experiment_id, start_time=start, tags={**tags, **own}
+        )
         self.known.append(made)
         return made
 
-    def _stands_for(self, run: Run, identity: str, parent: str, digest: str, journal: list[Entry]) -> bool:
+    def _stands_for(
+        self, run: Run, identity: str, parent: str, digest: str, journal: list[Entry]
+    ) -> bool:
         tags = run.data.tags
         if tags.get(IDENTITY) != identity or tags.get(PARENT, "") != parent:
             return False
         if DIGEST in tags or not parent:
             return tags.get(DIGEST, "") == digest
-        # A live mirror left it. A resumed training says again what its interruption took back, with the same numbers:
-        # the run goes on unless it holds steps that this journal passed by.
+        # A live mirror left it. A resumed training says again what its interruption took back, with
+        # the same numbers: the run goes on unless it holds steps that this journal passed by.
         held = {step for _, step in self.held(run)}
         steps = {entry["step"] for entry in journal}
         return {step for step in held if step <= max(steps)} <= steps if steps else not held
@@ -142,10 +165,15 @@ class Runs:
     def held(self, run: Run) -> set[tuple[str, int]]:
         """Metric and step of every point in the store."""
         history = self.store.client.get_metric_history
-        return {(name, point.step) for name in run.data.metrics for point in history(run.info.run_id, name)}
+        return {
+            (name, point.step)
+            for name in run.data.metrics
+            for point in history(run.info.run_id, name)
+        }
 
     def unsent(self, run: Run, journal: Iterable[Metric]) -> list[Metric]:
-        """The journal's points that the store lacks: a step is sent once, however often an interruption repeated it."""
+        """The journal's points that the store lacks: a step is sent once, however often an
+        interruption repeated it."""
         held = self.held(run)
         return [point for point in journal if (point.key, point.step) not in held]
 
@@ -158,8 +186,11 @@ class Runs:
         gone = {old.info.run_id for old in [run, *nested]}
         self.known = [r for r in self.known if r.info.run_id not in gone]
 
-    def send(self, run: Run, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        """What the run does not have yet, in batches. A parameter that is there already is not sent again."""
+    def send(
+        self, run: Run, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """What the run does not have yet, in batches. A parameter that is there already is not sent
+        again."""
         from mlflow.entities import Param, RunTag
 
         batch = self.store.client.log_batch

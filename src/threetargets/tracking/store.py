@@ -1,4 +1,5 @@
-"""The MLflow store: where it is, whether it answers, and a client for it, all within a bounded time."""
+"""The MLflow store: where it is, whether it answers, and a client for it, all within a bounded
+time."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LOCK_SECONDS = 60.0
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the defaults keep a job waiting for four minutes at each call
+    # The defaults keep a job waiting for four minutes at each call.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -52,9 +54,12 @@ class Store:
 
 
 def uri(study: Study) -> str:
-    """The study's `tracking.uri`, else MLFLOW_TRACKING_URI, else SQLite beside the project, by absolute path."""
+    """The study's `tracking.uri`, else MLFLOW_TRACKING_URI, else SQLite beside the project, by
+    absolute path."""
     chosen = study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or SQLITE + DATABASE
-    if chosen.startswith(SQLITE):  # a relative path would be another database in each working directory
+    if chosen.startswith(
+        SQLITE
+    ):  # a relative path would be another database in each working directory
         return SQLITE + str(Path(chosen.removeprefix(SQLITE)).absolute())
     return chosen
 
@@ -68,7 +73,8 @@ def public(address: str) -> str:
 
 
 def _check(address: str) -> None:
-    """Fail within seconds, before MLflow is imported: its own retries would take minutes. Raises Unreachable."""
+    """Fail within seconds, before MLflow is imported: its own retries would take minutes. Raises
+    Unreachable."""
     if address.startswith(SQLITE):
         path = Path(address.removeprefix(SQLITE))
         try:
@@ -88,7 +94,9 @@ def _check(address: str) -> None:
         try:
             socket.create_connection((parts.hostname, port), timeout=ANSWER_SECONDS).close()
         except OSError as error:
-            raise Unreachable(f"{public(address)} does not answer ({error.strerror or error})") from error
+            raise Unreachable(
+                f"{public(address)} does not answer ({error.strerror or error})"
+            ) from error
 
 
 def _prepare_environment() -> None:
@@ -103,7 +111,9 @@ def _upgrade(address: str) -> None:
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
-        raise Unreachable(f"mlflow db upgrade failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise Unreachable(
+            f"mlflow db upgrade failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+        )
 
 
 def _open(study: Study, address: str) -> Store:
@@ -120,11 +130,17 @@ def _open(study: Study, address: str) -> Store:
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         experiment = client.get_experiment_by_name(study.study)
     if experiment is None:
-        local = urlsplit(address).scheme not in ("http", "https")  # a server says itself where its artifacts lie
+        local = urlsplit(address).scheme not in (
+            "http",
+            "https",
+        )  # a server says itself where its artifacts lie
         place = (Path(ARTIFACTS).absolute() / study.study).as_uri() if local else None
         note = {"mlflow.note.content": study.title}
         try:
-            return Store(client, str(client.create_experiment(study.study, artifact_location=place, tags=note)))
+            return Store(
+                client,
+                str(client.create_experiment(study.study, artifact_location=place, tags=note)),
+            )
         except MlflowException:  # another host, which the lock does not reach, was first
             experiment = client.get_experiment_by_name(study.study)
             if experiment is None:
@@ -135,17 +151,22 @@ def _open(study: Study, address: str) -> Store:
 
 
 def connect(study: Study) -> Store:
-    """A client and the study's experiment; database and experiment are created where they are missing.
+    """A client and the study's experiment; database and experiment are created where they are
+    missing.
 
-    Creating an MLflow database is not safe from two processes at once, so it happens under a file lock. Raises
-    Unreachable for what can be told within seconds, and whatever MLflow raises.
+    Creating an MLflow database is not safe from two processes at once, so it happens under a file
+    lock. Raises Unreachable for what can be told within seconds, and whatever MLflow raises.
     """
     address = uri(study)
     _check(address)
     _prepare_environment()
     import mlflow  # noqa: F401  takes seconds, for which no other process should have to wait
 
-    lock = Path(f"{address.removeprefix(SQLITE)}.lock") if address.startswith(SQLITE) else Path("work", "mlflow.lock")
+    lock = (
+        Path(f"{address.removeprefix(SQLITE)}.lock")
+        if address.startswith(SQLITE)
+        else Path("work", "mlflow.lock")
+    )
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=LOCK_SECONDS):
@@ -155,7 +176,8 @@ def connect(study: Study) -> Store:
 
 
 def bounded(work: Callable[[], T], seconds: float) -> T:
-    """The result of `work`, which is left behind if it takes longer. Raises Unreachable then, or what `work` raises."""
+    """The result of `work`, which is left behind if it takes longer. Raises Unreachable then, or
+    what `work` raises."""
     answers: queue.Queue[tuple[bool, T | BaseException]] = queue.Queue()
 
     def body() -> None:

@@ -1,7 +1,8 @@
 """The exponential moving average of the weights, with its half-life in images and a warm-up.
 
-Measured in images, the average does not depend on the batch size; without the warm-up the first samples come from the
-initial weights for a long time (Karras et al. 2022, arXiv:2206.00364, appendix F).
+Measured in images, the average does not depend on the batch size; without the warm-up the first
+samples come from the initial weights for a long time (Karras et al. 2022, arXiv:2206.00364,
+appendix F).
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from threetargets.training.lock import hold
 
 
 def clear(folder: Path) -> None:
-    """Remove a finished training's checkpoint and journal, unless another training of the run is under way."""
+    """Remove a finished training's checkpoint and journal, unless another training of the run is
+    under way."""
     if folder.exists():
         with contextlib.suppress(CannotWrite), hold(folder):
             for name in ("checkpoint.safetensors", "journal.jsonl"):

@@ -1,6 +1,7 @@
 """One training in several processes of one machine, by `accelerate launch`.
 
-The launcher answers 1 whatever its processes said, so the first of them leaves its own exit code in a file.
+The launcher answers 1 whatever its processes said, so the first of them leaves its own exit code in
+a file.
 """
 
 from __future__ import annotations
@@ -33,20 +34,30 @@ def leave(code: int) -> NoReturn:
 
 
 def together(processes: int, threads: int) -> int:
-    """Run the present command line in `processes` processes of `threads` threads each; the first one's exit code.
+    """Run the present command line in `processes` processes of `threads` threads each; the first
+    one's exit code.
 
     Signals are passed on: the processes save and end as one process does.
     """
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(processes)]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        str(processes),
+    ]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     command += ["--num_cpu_threads_per_process", str(threads), "--main_process_port", "0"]
     # --multi_gpu is torchrun's launcher, on processors too (gloo); --cpu would start one process.
     command += ["--multi_gpu", "--module", "threetargets", *sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "code"
-        child = subprocess.Popen(command, env=os.environ | {CODE: str(code)}, start_new_session=True)
+        child = subprocess.Popen(
+            command, env=os.environ | {CODE: str(code)}, start_new_session=True
+        )
         before = {
-            s: signal.signal(s, lambda number, _: child.send_signal(number)) for s in (signal.SIGTERM, signal.SIGINT)
+            s: signal.signal(s, lambda number, _: child.send_signal(number))
+            for s in (signal.SIGTERM, signal.SIGINT)
         }
         try:
             status = child.wait()

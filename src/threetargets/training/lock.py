@@ -1,7 +1,8 @@
 """One live copy of a run: a lock on its folder that dies with its holder, on this host or another.
 
-The kernel's lock decides where it reaches. A file system may carry none between hosts, so the holder also touches the
-file every few seconds: a lock of another host that is still touched is alive, one that is not is stale.
+The kernel's lock decides where it reaches. A file system may carry none between hosts, so the
+holder also touches the file every few seconds: a lock of another host that is still touched is
+alive, one that is not is stale.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ WATCH_SECONDS = 20.0  # how long a lock of another host is watched before it cou
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`. Raises CannotWrite, naming the holder, where another live process has it.
+    """Hold the lock of `folder`. Raises CannotWrite, naming the holder, where another live process
+    has it.
 
     A lock whose holder is gone is taken over, with a line that says so.
     """
@@ -51,7 +53,9 @@ def hold(folder: Path) -> Iterator[None]:
                 raise _held(folder, left)
             print(f"{folder}: the lock of {left} is stale; its holder is gone", file=sys.stderr)
         try:
-            _write(file, json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "job": _job()}))
+            _write(
+                file, json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "job": _job()})
+            )
         except OSError as error:
             raise _cannot(folder, error) from None
         over = threading.Event()
@@ -66,11 +70,15 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _held(folder: Path, holder: str) -> CannotWrite:
-    return CannotWrite(f"{folder}: is being trained by {holder or 'another process'}; wait for it, or end it first")
+    return CannotWrite(
+        f"{folder}: is being trained by {holder or 'another process'}; wait for it, or end it first"
+    )
 
 
 def _cannot(folder: Path, error: OSError) -> CannotWrite:
-    return CannotWrite(f"{folder}: cannot be written ({error.strerror}); free space or choose another folder")
+    return CannotWrite(
+        f"{folder}: cannot be written ({error.strerror}); free space or choose another folder"
+    )
 
 
 def _job() -> str | None:
@@ -104,7 +112,8 @@ def _beat(path: Path, over: threading.Event) -> None:
 
 
 def _touched(path: Path) -> bool:
-    """Whether the file changes while it is watched. Its date is only compared with itself: clocks differ."""
+    """Whether the file changes while it is watched. Its date is only compared with itself: clocks
+    differ."""
     before, end = path.stat().st_mtime_ns, time.monotonic() + WATCH_SECONDS
     while time.monotonic() < end:
         time.sleep(min(1.0, WATCH_SECONDS / 10))

@@ -1,4 +1,5 @@
-"""The training loop, flat: one reads it from top to bottom. It is the same for every model of the study."""
+"""The training loop, flat: one reads it from top to bottom. It is the same for every model of the
+study."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from threetargets.training.ema import Ema
 
 Validate = Callable[[nn.Module], float]
 Resample = Callable[[Tensor, torch.Generator], Tensor]
-"""Draws levels anew from the stored images of a batch, where a data set is a distribution (dynamic binarisation)."""
+"""Draws levels anew from the stored images of a batch, where a data set is a distribution (dynamic
+binarisation)."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,17 @@ class Trained:
 
 
 def batch_indices(seed: int, step: int, batch: int, count: int) -> Tensor:
-    """The examples of step `step`: positions step * batch .. of an endless sequence of permutations, one a epoch.
+    """The examples of step `step`: positions step * batch .. of an endless sequence of
+    permutations, one a epoch.
 
-    Permutation e is a function of (seed, "order", e) alone, so a resumed run sees what the undisturbed one would.
+    Permutation e is a function of (seed, "order", e) alone, so a resumed run sees what the
+    undisturbed one would.
     """
     position = torch.arange(step * batch, (step + 1) * batch)
     epochs = position // count
-    return torch.cat([_order(seed, int(e), count)[position[epochs == e] % count] for e in epochs.unique()])
+    return torch.cat(
+        [_order(seed, int(e), count)[position[epochs == e] % count] for e in epochs.unique()]
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -63,7 +69,10 @@ def learning_rate(settings: Training, step: int) -> float:
 def _signals() -> Iterator[list[int]]:
     """Collects SIGTERM and SIGINT instead of dying of them, so that the loop can save first."""
     caught: list[int] = []
-    before = {s: signal.signal(s, lambda number, _: caught.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        s: signal.signal(s, lambda number, _: caught.append(number))
+        for s in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield caught
     finally:
@@ -86,26 +95,32 @@ def train(
     resample: Resample | None = None,
     budget: float = math.inf,
 ) -> Trained:
-    """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint in `folder` if
-    there is one.
+    """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint
+    in `folder` if there is one.
 
-    Every number depends on (seed, step) alone. Several processes (accelerate launch) compute equal shares of every
-    batch, with the noise that one process would draw; the first alone writes. Raises ConfigError where the batch has no
-    equal shares, Diverged where the loss is not finite, and BudgetReached, after saving, when `budget` seconds have
-    passed or the process is told to end.
+    Every number depends on (seed, step) alone. Several processes (accelerate launch) compute equal
+    shares of every batch, with the noise that one process would draw; the first alone writes.
+    Raises ConfigError where the batch has no equal shares, Diverged where the loss is not finite,
+    and BudgetReached, after saving, when `budget` seconds have passed or the process is told to
+    end.
     """
     device, main = accelerator.device, accelerator.is_main_process
     share = share_of(settings.batch, accelerator.process_index, accelerator.num_processes)
     images, labels = images.to(device), labels.to(device)
-    # Fused: one kernel for all parameters; on a CPU the loop over them took as long as the forward and backward pass.
+    # Fused: one kernel for all parameters; on a CPU the loop over them took as long as the forward
+    # and backward pass.
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     plain = accelerator.unwrap_model(model)
     ema = Ema(plain, settings.ema_halflife_images)
     saved = folder / "checkpoint.safetensors"
-    # The sum of the losses since the last entry is float64, as some losses are: a checkpoint keeps all its digits.
+    # The sum of the losses since the last entry is float64, as some losses are: a checkpoint keeps
+    # all its digits.
     nothing = torch.zeros((), dtype=torch.float64, device=device)
     first, spent, running, since = 0, 0.0, nothing, 0
     if saved.exists():
@@ -143,19 +158,26 @@ def train(
                 mean = float(_mean(running, accelerator) / since)
                 if not math.isfinite(mean):
                     raise Diverged(
-                        f"{name}: loss is {mean} at step {done}; lower training learning_rate or lengthen warmup_steps"
+                        f"{name}: loss is {mean} at step {done}; lower training learning_rate "
+                        "or lengthen warmup_steps"
                     )
                 running, since = nothing, 0
                 now = time.monotonic()
                 rate = (done - first) * settings.batch / (now - start)
                 if journal:
-                    metrics = {"loss": mean, "learning_rate": learning_rate(settings, step), "images_per_second": rate}
+                    metrics = {
+                        "loss": mean,
+                        "learning_rate": learning_rate(settings, step),
+                        "images_per_second": rate,
+                    }
                     journal.log(done, seen, metrics)
                 if main and (now - shown > 2 or last):
                     left = (settings.steps - done) * settings.batch / rate
                     where = f"{name}: step {done}/{settings.steps}"
                     print(
-                        f"{where}  loss {mean:.4g}  {rate:.0f} images/s  {left:.0f} s left", file=sys.stderr, flush=True
+                        f"{where}  loss {mean:.4g}  {rate:.0f} images/s  {left:.0f} s left",
+                        file=sys.stderr,
+                        flush=True,
                     )
                     shown = now
             due = done % settings.checkpoint_every == 0
@@ -167,27 +189,39 @@ def train(
             if not last and (stop or due):
                 total = float(_mean(running, accelerator))
                 if not math.isfinite(total) or not finite(plain.state_dict()):
-                    raise Diverged(f"{name}: not finite at step {done}; lower training learning_rate")
+                    raise Diverged(
+                        f"{name}: not finite at step {done}; lower training learning_rate"
+                    )
                 if main:
                     state = checkpoint.State(identity, done, spent + elapsed, total, since)
                     checkpoint.save(saved, state, plain, ema, optimizer)
             if stop and not last:
-                spent_up = f"time budget of {budget:.0f} s" if elapsed > budget else "another process was told to end,"
+                spent_up = (
+                    f"time budget of {budget:.0f} s"
+                    if elapsed > budget
+                    else "another process was told to end,"
+                )
                 why = f"signal {caught[0]}" if caught else spent_up
                 raise BudgetReached(
-                    f"{name}: {why} after step {done}/{settings.steps}; saved, the same command goes on from there"
+                    f"{name}: {why} after step {done}/{settings.steps}; saved, the same "
+                    "command goes on from there"
                 )
     if journal:
         journal.close()
     if not finite(ema.state):
-        raise Diverged(f"{name}: weights are not finite after step {settings.steps}; lower training learning_rate")
+        raise Diverged(
+            f"{name}: weights are not finite after step {settings.steps}; lower training "
+            "learning_rate"
+        )
     return Trained(ema.state, spent + time.monotonic() - start, settings.steps * settings.batch)
 
 
 def share_of(batch: int, index: int, processes: int) -> slice:
     """The rows of every batch that process `index` of `processes` computes. Raises ConfigError."""
     if batch % processes:
-        raise ConfigError(f"training batch {batch} has no equal shares for {processes} processes; use a multiple")
+        raise ConfigError(
+            f"training batch {batch} has no equal shares for {processes} processes; use a multiple"
+        )
     return slice(index * batch // processes, (index + 1) * batch // processes)
 
 
@@ -196,10 +230,13 @@ def _mean(value: Tensor, accelerator: Accelerator) -> Tensor:
 
 
 def _any(flag: bool, accelerator: Accelerator, ask: bool) -> bool:
-    """Whether some process says so. Several ask each other only at steps that all of them reach, since asking waits."""
+    """Whether some process says so. Several ask each other only at steps that all of them reach,
+    since asking waits."""
     if accelerator.num_processes == 1:
         return flag
-    return ask and bool(accelerator.reduce(torch.tensor(float(flag), device=accelerator.device), "sum") > 0)
+    return ask and bool(
+        accelerator.reduce(torch.tensor(float(flag), device=accelerator.device), "sum") > 0
+    )
 
 
 def finite(state: dict[str, Tensor]) -> bool:

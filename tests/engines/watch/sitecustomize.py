@@ -1,4 +1,5 @@
-"""On PYTHONPATH of a test: every Python process writes to WATCH_LOG whom it asks for or calls outside this machine."""
+"""On PYTHONPATH of a test: every Python process writes to WATCH_LOG whom it asks for or calls
+outside this machine."""
 
 import os
 import sys

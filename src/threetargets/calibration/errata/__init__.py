@@ -1,13 +1,23 @@
-"""ERRATA: where the lecture notes, as transcribed, are wrong, each with the error that the printed formula makes.
+"""ERRATA: where the lecture notes, as transcribed, are wrong, each with the error that the printed
+formula makes.
 
-000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003 G. Polyakov, MIPT,
-2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022. Adding one: a function that shows it, and an entry here.
+000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003
+G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022. Adding one: a
+function that shows it, and an entry here.
 """
 
 from __future__ import annotations
 
 from threetargets.calibration.errata import diffusion, langevin, latent
-from threetargets.calibration.misprint import CHAPTER, DAI, KASY, MCALLESTER, POLYAKOV, Erratum, Shown
+from threetargets.calibration.misprint import (
+    CHAPTER,
+    DAI,
+    KASY,
+    MCALLESTER,
+    POLYAKOV,
+    Erratum,
+    Shown,
+)
 
 __all__ = ["ERRATA", "Erratum", "Shown"]
 

@@ -1,4 +1,5 @@
-"""Misprints of the diffusion formulas: Tweedie, the posterior's mean, Bayes' rule, the weights, the other bound."""
+"""Misprints of the diffusion formulas: Tweedie, the posterior's mean, Bayes' rule, the weights, the
+other bound."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def tweedie() -> list[Shown]:
         level = tensor(log_snr)
         a, s = signal_noise(level)
         x0, _ = HUMPS.draw(5_000, generator(0, "calibrate/errata", 1))
-        noise = torch.randn(x0.shape, generator=generator(0, "calibrate/errata", 2), dtype=torch.float64)
+        noise = torch.randn(
+            x0.shape, generator=generator(0, "calibrate/errata", 2), dtype=torch.float64
+        )
         x_t = add_noise(x0, noise, level)
         weights, means, _ = HUMPS.posterior(x_t, level)
         right = (weights[:, :, None] * means).sum(1)
@@ -44,7 +47,14 @@ def tweedie() -> list[Shown]:
         what = f"root mean square error of E[x₀ | xₜ], ᾱ = {float(a**2):.3g}"
         found.append(
             known(
-                what, 0.0, errors[0], errors[1], 1e-10, "rounding", n=5_000, origin="exact posterior mean of a mixture"
+                what,
+                0.0,
+                errors[0],
+                errors[1],
+                1e-10,
+                "rounding",
+                n=5_000,
+                origin="exact posterior mean of a mixture",
             )
         )
     return found
@@ -68,10 +78,17 @@ def posterior_mean() -> list[Shown]:
     """sqrt(abar_i) in the place of sqrt(alpha_i) on x_i."""
     before, here, alpha = _middle()
     q = posterior(*_levels())
-    printed = math.sqrt(here) * (1 - before) / (1 - here) * X_T + math.sqrt(before) * (1 - alpha) / (1 - here) * X0
+    printed = (
+        math.sqrt(here) * (1 - before) / (1 - here) * X_T
+        + math.sqrt(before) * (1 - alpha) / (1 - here) * X0
+    )
     right = bayes_step(X0, X_T, before, here).mean
     what = f"mean of q(xₜ₋₁ | x₀, xₜ), {WHERE}"
-    return [known(what, right, float(q.A * X0 + q.B * X_T), printed, 1e-7, GRID, n=400_001, origin=BAYES)]
+    return [
+        known(
+            what, right, float(q.A * X0 + q.B * X_T), printed, 1e-7, GRID, n=400_001, origin=BAYES
+        )
+    ]
 
 
 def eps_mean() -> list[Shown]:
@@ -107,12 +124,17 @@ def x0_weight() -> list[Shown]:
         right = _divergence(before, here, miss) / miss**2
         what = f"KL for each |x̂₀ − x₀|², last of {steps} linear betas (β = {betas(steps)[-1]:g})"
         scale = 1e-3 * right
-        found.append(known(what, right, corrected, printed, scale, GRID, n=400_001, unit="nats", origin=BAYES))
+        found.append(
+            known(
+                what, right, corrected, printed, scale, GRID, n=400_001, unit="nats", origin=BAYES
+            )
+        )
     return found
 
 
 def eps_objective() -> list[Shown]:
-    """The weight of x_0 on |eps^ - x_0|^2, for a prediction that misses the noise by 0.1, data N(0, 0.25)."""
+    """The weight of x_0 on |eps^ - x_0|^2, for a prediction that misses the noise by 0.1, data N(0,
+    0.25)."""
     before, here, alpha = _middle()
     variance = (1 - alpha) * (1 - before) / (1 - here)
     weight = here * (1 - alpha) ** 2 / (2 * variance * (1 - here) ** 2)
@@ -122,11 +144,24 @@ def eps_objective() -> list[Shown]:
     right = _divergence(before, here, -math.sqrt((1 - here) / here) * miss)
     printed = weight * (1 + 0.25 + miss**2)  # E (eps + miss - x_0)^2, eps and x_0 independent
     what = "KL where the noise is missed by 0.1, t = 500 of 1000 linear betas, data N(0, 0.25)"
-    return [known(what, right, corrected, printed, 1e-3 * right, GRID, n=400_001, unit="nats", origin=BAYES)]
+    return [
+        known(
+            what,
+            right,
+            corrected,
+            printed,
+            1e-3 * right,
+            GRID,
+            n=400_001,
+            unit="nats",
+            origin=BAYES,
+        )
+    ]
 
 
 def bayes_rule() -> list[Shown]:
-    """q(x_{i-1} | x_0) as the denominator: it cancels the prior, and what is left is no density of x_{i-1}."""
+    """q(x_{i-1} | x_0) as the denominator: it cancels the prior, and what is left is no density of
+    x_{i-1}."""
     before, here = 0.7, 0.35
     alpha = here / before
     prior = norm(math.sqrt(before) * X0, math.sqrt(1 - before))
@@ -138,19 +173,35 @@ def bayes_rule() -> list[Shown]:
     corrected = quad(lambda x: likelihood(x) * prior.pdf(x) / evidence, -12, 12)[0]
     printed = quad(likelihood, -12, 12)[0]
     where = f"x₀ = {X0}, xₜ = −{-X_T}, ᾱₜ₋₁ = {before}, ᾱₜ = {here}"
-    total = known(f"integral over xₜ₋₁, {where}", 1.0, corrected, printed, 1e-7, "quadrature", origin="a density")
+    total = known(
+        f"integral over xₜ₋₁, {where}",
+        1.0,
+        corrected,
+        printed,
+        1e-7,
+        "quadrature",
+        origin="a density",
+    )
     q = posterior(*(tensor(math.log(v / (1 - v))) for v in (before, here)))
     right, mean = bayes_step(X0, X_T, before, here).mean, float(q.A * X0 + q.B * X_T)
     printed_mean = quad(lambda x: x * likelihood(x), -12, 12)[0] / printed
-    return [total, known(f"its mean, {where}", right, mean, printed_mean, 1e-7, GRID, n=400_001, origin=BAYES)]
+    return [
+        total,
+        known(f"its mean, {where}", right, mean, printed_mean, 1e-7, GRID, n=400_001, origin=BAYES),
+    ]
 
 
 def consistency() -> list[Shown]:
-    """Divergences of q(x_i | x_{i-1}) over q(x_{i-1}, x_{i+1} | x_0), where x_{i+1} has already seen x_i."""
+    """Divergences of q(x_i | x_{i-1}) over q(x_{i-1}, x_{i+1} | x_0), where x_{i+1} has already
+    seen x_i."""
     process, data, n = cosine(12, 5.0, -7.0), isotropic(0.0, 0.1), 20_000
     levels = nearest(data.draw(n, generator(0, "calibrate/errata", 9)), 256)
-    usual = denoise([(slice(0, n), data.predict)], process, levels, 256, seed=5).bound("fixed-large")
-    other = two_sided_terms(data.predict, process, centres(levels, 256).double(), "fixed-large", seed=6)
+    usual = denoise([(slice(0, n), data.predict)], process, levels, 256, seed=5).bound(
+        "fixed-large"
+    )
+    other = two_sided_terms(
+        data.predict, process, centres(levels, 256).double(), "fixed-large", seed=6
+    )
     one = usual.prior + usual.denoising.sum(1)
     values = []
     for terms in (other.ratios, other.divergences):
@@ -160,6 +211,13 @@ def consistency() -> list[Shown]:
     origin = "the bound over q(xₜ | x₀)"
     return [
         simulated(
-            what, float(one.mean()), values[0], values[1], "examples, the difference", n=n, unit="nats", origin=origin
+            what,
+            float(one.mean()),
+            values[0],
+            values[1],
+            "examples, the difference",
+            n=n,
+            unit="nats",
+            origin=origin,
         )
     ]

@@ -1,4 +1,5 @@
-"""The misprint of Langevin dynamics: a drift of 2 g with a noise of sqrt(dt) has exp(4 score) as its density."""
+"""The misprint of Langevin dynamics: a drift of 2 g with a noise of sqrt(dt) has exp(4 score) as
+its density."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ TARGET = Gaussian(torch.zeros(1), torch.eye(1))
 
 
 def stationary(drift: float, diffusion: float) -> tuple[float, float]:
-    """Variance after many steps y + drift g dt + eps sqrt(diffusion dt), started at N(0, 4), and its standard error."""
+    """Variance after many steps y + drift g dt + eps sqrt(diffusion dt), started at N(0, 4), and
+    its standard error."""
     source = generator(0, "calibrate/errata", 6)
     y = 2.0 * TARGET.draw(CHAINS, source)
     for _ in range(STEPS):
@@ -28,4 +30,14 @@ def stationary(drift: float, diffusion: float) -> tuple[float, float]:
 def langevin() -> list[Shown]:
     """The variance that the chains arrive at, for the density exp(score) = N(0, 1)."""
     what = f"stationary variance for the density N(0, 1), Δt = {WIDTH:g}, {STEPS} steps"
-    return [simulated(what, 1.0, stationary(1.0, 2.0), stationary(2.0, 1.0), "chains", n=CHAINS, origin="exp(score)")]
+    return [
+        simulated(
+            what,
+            1.0,
+            stationary(1.0, 2.0),
+            stationary(2.0, 1.0),
+            "chains",
+            n=CHAINS,
+            origin="exp(score)",
+        )
+    ]

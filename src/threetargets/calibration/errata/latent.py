@@ -1,4 +1,5 @@
-"""Misprints of the latent variable models: the scale of z, entropy, the reparameterised bound, the marginal, layers."""
+"""Misprints of the latent variable models: the scale of z, entropy, the reparameterised bound, the
+marginal, layers."""
 
 from __future__ import annotations
 
@@ -44,29 +45,51 @@ def scale_of_z() -> list[Shown]:
     for scale in (std, std**2):
         spread = float((mean + scale * eps).std())
         values.append((spread, spread / math.sqrt(2 * n)))
-    deviation = simulated(f"standard deviation of z, σ = {std:g}", std, values[0], values[1], "draws", n=n)
-    bounds = [normal_mean(lambda z: _log_p(z) - norm.logpdf(z, mean, std), mean, scale) for scale in (std, std**2)]
+    deviation = simulated(
+        f"standard deviation of z, σ = {std:g}", std, values[0], values[1], "draws", n=n
+    )
+    bounds = [
+        normal_mean(lambda z: _log_p(z) - norm.logpdf(z, mean, std), mean, scale)
+        for scale in (std, std**2)
+    ]
     what = "ELBO estimated from these draws, x = 0.6, linear-Gaussian model"
     return [deviation, known(what, _elbo(), bounds[0], bounds[1], 1e-9, "quadrature", unit="nats")]
 
 
 def entropy() -> list[Shown]:
-    """H = integral of q log q, subtracted: the sign of H, and a bound that subtracts the entropy."""
+    """H = integral of q log q, subtracted: the sign of H, and a bound that subtracts the
+    entropy."""
     mean, std = _posterior()
-    printed = quad(lambda z: norm.pdf(z, mean, std) * norm.logpdf(z, mean, std), mean - 12, mean + 12)[0]
+    printed = quad(
+        lambda z: norm.pdf(z, mean, std) * norm.logpdf(z, mean, std), mean - 12, mean + 12
+    )[0]
     right = float(norm(mean, std).entropy())
     sign = known(
-        "entropy of q(z|x)", right, -printed, printed, 1e-8, "quadrature", unit="nats", origin="scipy.stats.norm"
+        "entropy of q(z|x)",
+        right,
+        -printed,
+        printed,
+        1e-8,
+        "quadrature",
+        unit="nats",
+        origin="scipy.stats.norm",
     )
     expected = normal_mean(_log_p, mean, std)
     what = "bound from E log p(x, z) and the entropy"
-    return [sign, known(what, _elbo(), expected - printed, expected + printed, 1e-8, "quadrature", unit="nats")]
+    return [
+        sign,
+        known(
+            what, _elbo(), expected - printed, expected + printed, 1e-8, "quadrature", unit="nats"
+        ),
+    ]
 
 
 def reparameterised_bound() -> list[Shown]:
     """log p_0 of z, p_0 = N(0, 1) the density of the noise, in the place of log q."""
     mean, std = _posterior()
-    corrected = normal_mean(lambda e: _log_p(mean + std * e) - norm.logpdf(mean + std * e, mean, std))
+    corrected = normal_mean(
+        lambda e: _log_p(mean + std * e) - norm.logpdf(mean + std * e, mean, std)
+    )
     printed = normal_mean(lambda e: _log_p(mean + std * e) - norm.logpdf(mean + std * e))
     what = "reparameterised bound, x = 0.6, linear-Gaussian model"
     return [known(what, _elbo(), corrected, printed, 1e-9, "quadrature", unit="nats")]
@@ -91,7 +114,9 @@ def marginal() -> list[Shown]:
 def phase_one() -> list[Shown]:
     """The second layer's decoder, trained on z_0 given z_1 again, where z_1 given z_2 is drawn."""
     n = 100_000
-    noise = torch.randn(3, n, generator=generator(0, "calibrate/errata", 8), dtype=torch.float64).numpy()
+    noise = torch.randn(
+        3, n, generator=generator(0, "calibrate/errata", 8), dtype=torch.float64
+    ).numpy()
     y = noise[0]
     first = 0.9 * y + 0.4 * noise[1]
     second = 0.6 * first + 0.8 * noise[2]
@@ -99,7 +124,10 @@ def phase_one() -> list[Shown]:
     v_first, covariance = 0.9**2 + 0.4**2, 0.6 * (0.9**2 + 0.4**2)
     conditional = v_first - covariance**2 / (0.36 * v_first + 0.64)
     values = []
-    for goal, given in ((first, second), (y, first)):  # what the decoder is trained on: corrected, printed
+    for goal, given in (
+        (first, second),
+        (y, first),
+    ):  # what the decoder is trained on: corrected, printed
         slope = float((goal * given).mean() / (given**2).mean())
         std = float((goal - slope * given).std())
         nats = -norm.logpdf(first, slope * second, std)
@@ -107,5 +135,14 @@ def phase_one() -> list[Shown]:
     what = "−E ln P_dec₂(z₁ | z₂) after training, linear-Gaussian chain"
     right = 0.5 * math.log(2 * math.pi * math.e * conditional)
     return [
-        simulated(what, right, values[0], values[1], "draws", n=n, unit="nats", origin="conditional entropy H(z₁ | z₂)")
+        simulated(
+            what,
+            right,
+            values[0],
+            values[1],
+            "draws",
+            n=n,
+            unit="nats",
+            origin="conditional entropy H(z₁ | z₂)",
+        )
     ]

@@ -31,12 +31,17 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
     model = load(study, manifest, run, device)
     train = load_split(study, "train").images.to(device)
     if isinstance(model, Vae):
-        figures = vae_figures(study, manifest, run, model, test.images.to(device), train[: len(test)])
+        figures = vae_figures(
+            study, manifest, run, model, test.images.to(device), train[: len(test)]
+        )
     else:
         assert isinstance(model, Ddpm)
         fit = train[: study.likelihood.fit_images]
         figures, clock.record.curves = ddpm_figures(
             study, manifest, run, model, test.images.to(device), test.labels.to(device), fit
         )
-    print(f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures), file=sys.stderr)
+    print(
+        f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures),
+        file=sys.stderr,
+    )
     write_json(path, clock.done(figures).json())

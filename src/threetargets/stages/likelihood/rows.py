@@ -25,7 +25,9 @@ def told(manifest: Manifest, nats: Tensor) -> Tensor:
     return told
 
 
-def likelihood_figure(manifest: Manifest, metric: str, nats: Tensor, reference: str = "test") -> Figure:
+def likelihood_figure(
+    manifest: Manifest, metric: str, nats: Tensor, reference: str = "test"
+) -> Figure:
     """`metric`_bpd or `metric`_nats: the mean over images of nats (N,), with its standard error."""
     name = f"{metric}_{unit(manifest.levels).suffix}"
     return mean_figure(name, told(manifest, nats), OVER_IMAGES[reference], reference=reference)

@@ -1,5 +1,5 @@
-"""A VAE or HVAE: the negative ELBO and its parts, on test and on training images; importance-weighted bounds; how many
-latents it uses, and how noisy its gradients are."""
+"""A VAE or HVAE: the negative ELBO and its parts, on test and on training images;
+importance-weighted bounds; how many latents it uses, and how noisy its gradients are."""
 
 from __future__ import annotations
 
@@ -22,18 +22,23 @@ from threetargets.streams import generator
 from threetargets.study import Study
 
 BLOCK, CHUNK = 100, 50
-"""Images and importance samples at a time. Each block has a stream of its own: `likelihood.batch` changes no figure."""
+"""Images and importance samples at a time. Each block has a stream of its own: `likelihood.batch`
+changes no figure."""
 
 ACTIVE = 0.01
-"""A latent is active where the variance over images of its posterior mean is larger (Burda et al. 2016, section 5)."""
+"""A latent is active where the variance over images of its posterior mean is larger (Burda et al.
+2016, section 5)."""
 
 
-def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor, train: Tensor) -> list[Figure]:
-    """The negative ELBO and its parts, the same bound on images `train` of the training split, and the
-    importance-weighted bounds, each a bound on -log p.
+def vae_figures(
+    study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor, train: Tensor
+) -> list[Figure]:
+    """The negative ELBO and its parts, the same bound on images `train` of the training split, and
+    the importance-weighted bounds, each a bound on -log p.
 
-    With `likelihood.iwae_images` = n below the number N of test images, the latter are of the first n; `nll` is then
-    the estimate of -log p for all N: the bound on N images, less its gap to the tightest one on the first n.
+    With `likelihood.iwae_images` = n below the number N of test images, the latter are of the first
+    n; `nll` is then the estimate of -log p for all N: the bound on N images, less its gap to the
+    tightest one on the first n.
     """
     some = images[: study.likelihood.iwae_images or len(images)]
     with torch.no_grad():
@@ -55,24 +60,39 @@ def vae_figures(study: Study, manifest: Manifest, run: Run, model: Vae, images: 
 
 
 def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
-    """mean_N b - mean_n g with b the bound and g its gap b - L_k: a difference estimator, for the gap varies far less
-    over images than the bound does, so few images tell it.
+    """mean_N b - mean_n g with b the bound and g its gap b - L_k: a difference estimator, for the
+    gap varies far less over images than the bound does, so few images tell it.
 
-    The n images are among the N, hence Var = Var(b)/N + Var(g)/n - 2 Cov(b, g)/N, the covariance as on the n.
+    The n images are among the N, hence Var = Var(b)/N + Var(g)/n - 2 Cov(b, g)/N, the covariance as
+    on the n.
     """
     whole, some = told(manifest, bound), told(manifest, bound[: len(tight)])
     gap = some - told(manifest, tight)
     shared = float(torch.cov(torch.stack([some, gap]))[0, 1])
-    variance = float(whole.var()) / len(whole) + float(gap.var()) / len(gap) - 2 * shared / len(whole)
+    variance = (
+        float(whole.var()) / len(whole) + float(gap.var()) / len(gap) - 2 * shared / len(whole)
+    )
     figure = likelihood_figure(manifest, "nll", bound)
-    spread = f"test images: the bound on {len(whole)}, less its gap to IWAE {k} on the first {len(gap)}"
-    return replace(figure, value=float(whole.mean() - gap.mean()), stderr=math.sqrt(max(variance, 0.0)), spread=spread)
+    spread = (
+        f"test images: the bound on {len(whole)}, less its gap to IWAE {k} on the first {len(gap)}"
+    )
+    return replace(
+        figure,
+        value=float(whole.mean() - gap.mean()),
+        stderr=math.sqrt(max(variance, 0.0)),
+        spread=spread,
+    )
 
 
 def _active(model: Vae, images: Tensor, batch: int) -> Figure:
-    """How many latents of the first level vary with the image: Var over images of E_q[z_1 | x] above ACTIVE."""
-    means = torch.cat([model.encode(images[rows])[0].double().cpu() for rows in batches(len(images), batch)])
-    return Figure("active_units", float((means.var(0) > ACTIVE).sum()), n=len(images), reference="test")
+    """How many latents of the first level vary with the image: Var over images of E_q[z_1 | x]
+    above ACTIVE."""
+    means = torch.cat(
+        [model.encode(images[rows])[0].double().cpu() for rows in batches(len(images), batch)]
+    )
+    return Figure(
+        "active_units", float((means.var(0) > ACTIVE).sum()), n=len(images), reference="test"
+    )
 
 
 def _elbo(study: Study, run: Run, model: Vae, images: Tensor, purpose: str) -> dict[str, Tensor]:
@@ -80,7 +100,9 @@ def _elbo(study: Study, run: Run, model: Vae, images: Tensor, purpose: str) -> d
     draws, parts = study.likelihood.draws, dict[str, Tensor]()
     for draw in range(draws):
         source = generator(run.seed, purpose, draw)
-        noise = [torch.randn(len(images), z, generator=source).to(images.device) for z in model.latents]
+        noise = [
+            torch.randn(len(images), z, generator=source).to(images.device) for z in model.latents
+        ]
         for rows in batches(len(images), study.likelihood.batch):
             for name, value in model.elbo_terms(images[rows], [eps[rows] for eps in noise]).items():
                 sums = parts.setdefault(name, torch.zeros(len(images), dtype=torch.float64))
@@ -94,15 +116,18 @@ def _iwae(study: Study, run: Run, model: Vae, images: Tensor, k: int) -> Tensor:
         part = images[rows]
 
         def weights(first: int, count: int, part: Tensor = part, index: int = index) -> Tensor:
-            return model.log_weights(part, count, generator(run.seed, "iwae", k, index, first, device=images.device))
+            return model.log_weights(
+                part, count, generator(run.seed, "iwae", k, index, first, device=images.device)
+            )
 
         bounds.append(log_mean_weights(weights, k, chunk=CHUNK))
     return torch.cat(bounds)
 
 
 def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list[Figure]:
-    """Variance (trace of the covariance of one draw) of estimators of d/d mean E_q log p(x | z), over the
-    reparameterised one's: the geometric mean over images, at the trained weights. One level of latents only."""
+    """Variance (trace of the covariance of one draw) of estimators of d/d mean E_q log p(x | z),
+    over the reparameterised one's: the geometric mean over images, at the trained weights. One
+    level of latents only."""
     if len(model.latents) > 1:
         return []
     chosen, ratios = study.likelihood.gradients, dict[str, list[float]]()
@@ -110,7 +135,9 @@ def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list
         with torch.no_grad():
             zero = torch.zeros(1, model.latents[0], device=images.device)
             _, mean, log_std = model.posterior(image, [zero])[0]
-        eps = torch.randn(chosen.draws, model.latents[0], generator=generator(run.seed, "gradients", index)).to(zero)
+        eps = torch.randn(
+            chosen.draws, model.latents[0], generator=generator(run.seed, "gradients", index)
+        ).to(zero)
         repeated = image.expand(chosen.draws, *image.shape[1:])
 
         def reconstruction(z: Tensor, repeated: Tensor = repeated) -> Tensor:
@@ -132,7 +159,12 @@ def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list
         ratio = math.exp(figure.value)
         figures.append(
             Figure(
-                f"gradient_variance_ratio_{name}", ratio, ratio * figure.stderr, figure.n, OVER_IMAGES["test"], "test"
+                f"gradient_variance_ratio_{name}",
+                ratio,
+                ratio * figure.stderr,
+                figure.n,
+                OVER_IMAGES["test"],
+                "test",
             )
         )
     return figures
