@@ -66,7 +66,7 @@ def test_mass_in_many_digits(name, sigma, count):
         for k in {0, 1, count // 2, min(count // 2 + 1, count - 1), count - 2, count - 1}:
             z = [(mpmath.mpf(2 * e) / count - 1 - mpmath.mpf(mean)) / scale for e in (k, k + 1)]
             if abs(z[0]) > 35 and abs(z[1]) > 35 and name == "gaussian":
-                continue  # beyond 400 digits where the mass lies next to 1; tails have their own test
+                continue  # beyond 400 digits where mass lies next to 1; tails have their own test
             low, high = (
                 (mpmath.mpf(0) if k == 0 else cdf(z[0])),
                 (mpmath.mpf(1) if k == count - 1 else cdf(z[1])),

@@ -332,9 +332,10 @@ def test_images_are_drawn_anew_at_every_step_and_a_resumed_run_draws_the_same(tm
 
     def run(name, folder, budget=float("inf")):
         model = Watching(make("ddpm"), name)
-        draw = lambda grey, source: (torch.rand(grey.shape, generator=source) * 17 < grey).to(
-            torch.uint8
-        )  # noqa: E731
+
+        def draw(grey, source):
+            return (torch.rand(grey.shape, generator=source) * 17 < grey).to(torch.uint8)
+
         loop.train(
             model,
             IMAGES,

@@ -17,8 +17,8 @@ from threetargets.study import Study
 
 FLOAT = 4
 HEADER = 10_000  # of a safetensors file
-# A stage's record with its journal, log, MLflow rows and artifacts, and its share of the report: the
-# default study (193 records) and the smoke study (41) took 120 kB and 100 kB, 23 MB and 4 MB in all.
+# A stage's record with its journal, log, MLflow rows and artifacts, and its share of the report:
+# the default study (193 records) and the smoke study (41) took 120 kB and 100 kB each.
 RECORD = 120_000
 REPORT = 2_000_000
 

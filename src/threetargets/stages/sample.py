@@ -3,6 +3,7 @@ same noise."""
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 
@@ -143,13 +144,8 @@ def draw(
         if study.sampling.clip:
             predictor = clipped(predictor)
         x = streams.normal(*manifest.shape)
-        x = sample(
-            predictor,
-            step_of(study),
-            grid_of(study),
-            x,
-            lambda s=streams: s.normal(*manifest.shape),
-        )  # type: ignore[misc]
+        noise = functools.partial(streams.normal, *manifest.shape)
+        x = sample(predictor, step_of(study), grid_of(study), x, noise)
         parts.append(nearest(x, manifest.levels).cpu())
     return torch.cat(parts)
 
