@@ -13,8 +13,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 study: environment
 	@test -f "$(PARAMS)" || { echo "$(PARAMS): no such file; PARAMS names a parameter file, such as params.yaml" >&2; exit 4; }
 	@snakemake --cores $(CORES) --configfile $(PARAMS)
-	@python -c "from threetargets import grid, study; \
-	    print('Report:', (grid.reports(study.load('$(PARAMS)')) / 'index.html').resolve())"
+	@python -c "from threetargets import study; from threetargets.pipeline import paths; \
+	    print('Report:', (paths.reports(study.load('$(PARAMS)')) / 'index.html').resolve())"
 
 test: environment
 	@pytest

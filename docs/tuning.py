@@ -13,14 +13,15 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from threetargets import grid, study
+from threetargets import study
 from threetargets.data.store import load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
+from threetargets.families.autoencoder.model import Vae
+from threetargets.families.build import build
 from threetargets.levels import bits_per_dim
 from threetargets.likelihood.bound import VARIANCES, denoise
-from threetargets.models import build
-from threetargets.models.vae import Vae
+from threetargets.pipeline import cells
 from threetargets.stages.common import mean_figure
 from threetargets.streams import generator
 from threetargets.training.loop import train
@@ -38,7 +39,7 @@ def fit(cell, **changes):
         for parent in parents:
             section = section[parent]
         section[last] = value
-    chosen, run = study.parse(values, PARAMS), grid.Run(cell, 0)
+    chosen, run = study.parse(values, PARAMS), cells.Run(cell, 0)
     manifest, images = load_manifest(chosen), load_split(chosen, "train")
     model = build(chosen, manifest, run)
     with tempfile.TemporaryDirectory() as folder:

@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/threetargets"
 SUITES = {
-    "diffusion": ["tests/diffusion", "tests/likelihood", "tests/models"],
-    "likelihood": ["tests/likelihood", "tests/diffusion", "tests/models"],
-    "models": ["tests/models", "tests/likelihood", "tests/stages/test_sample.py"],
+    "diffusion": ["tests/diffusion", "tests/likelihood", "tests/families"],
+    "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
+    "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
     ("diffusion/kernel.py", "return a * x0 + s * eps", "return a * x0 - s * eps * s"),
@@ -91,19 +91,19 @@ MUTATIONS = [
         "Prediction(x0, x_t - a * x0)",
     ),
     (
-        "diffusion/sample.py",
+        "diffusion/sampler.py",
         "mean = q.A * predictor(x, l_t).x0 + q.B * x",
         "mean = q.B * predictor(x, l_t).x0 + q.A * x",
     ),
-    ("diffusion/sample.py", "mean + sigma2.sqrt() * noise()", "mean + sigma2 * noise()"),
-    ("diffusion/sample.py", "variance = eta**2 *", "variance = eta *"),
-    ("diffusion/sample.py", "(s_s**2 - variance)", "(s_s**2 + variance)"),
+    ("diffusion/sampler.py", "mean + sigma2.sqrt() * noise()", "mean + sigma2 * noise()"),
+    ("diffusion/sampler.py", "variance = eta**2 *", "variance = eta *"),
+    ("diffusion/sampler.py", "(s_s**2 - variance)", "(s_s**2 + variance)"),
     (
-        "diffusion/sample.py",
+        "diffusion/sampler.py",
         "torch.exp(-l_s / 2) - torch.exp(-l_t / 2)",
         "torch.exp(-l_s) - torch.exp(-l_t)",
     ),
-    ("diffusion/sample.py", "(first + predictor(euler, l_s).eps) / 2", "first"),
+    ("diffusion/sampler.py", "(first + predictor(euler, l_s).eps) / 2", "first"),
     ("likelihood/gaussian.py", "- 0.5 * math.log(2 * math.pi)", "+ 0.5 * math.log(2 * math.pi)"),
     ("likelihood/gaussian.py", "0.5 * (torch.expm1(2 * log_std)", "0.5 * (torch.expm1(log_std)"),
     (
@@ -123,7 +123,11 @@ MUTATIONS = [
         "torch.exp(-self.table.log_snr[1:])",
     ),
     ("likelihood/ode.py", "- x0[0].numel() * torch.log(s)", "+ x0[0].numel() * torch.log(s)"),
-    ("models/vae.py", "(torch.logsumexp(weights, 0) - math.log(self.samples))", "weights.mean(0)"),
+    (
+        "families/autoencoder/model.py",
+        "(torch.logsumexp(weights, 0) - math.log(self.samples))",
+        "weights.mean(0)",
+    ),
     (
         "likelihood/bound.py",
         "return self.prior + self.denoising.sum(1) + self.decoder",
@@ -164,12 +168,12 @@ MUTATIONS = [
     ("diffusion/times.py", "torch.cat([width[:1], width])", "torch.cat([width[-1:], width])"),
     ("likelihood/gradients.py", "(len(values) - 1)", "len(values)"),
     (
-        "models/vae.py",
+        "families/autoencoder/model.py",
         "levels.append((mean + torch.exp(log_std) * eps,",
         "levels.append((mean + torch.exp(2 * log_std) * eps,",
     ),
     (
-        "models/vae.py",
+        "families/autoencoder/model.py",
         "bottom = [one.repeat(samples, 1)",
         "bottom = [one.repeat_interleave(samples, 0)",
     ),
@@ -185,20 +189,28 @@ MUTATIONS = [
     ),
     ("likelihood/decoders.py", "torch.stack([k * p for k, p", "torch.stack([(k + 1) * p for k, p"),
     (
-        "models/vae.py",
+        "families/autoencoder/model.py",
         "log_density(z, mean, log_std) - self.log_prior",
         "log_density(z, mean, log_std) + self.log_prior",
     ),
-    ("models/vae.py", "above = None if top else levels[index + 1][0]", "above = None"),
-    ("models/vae.py", "each, closed_form=False, bottom", "each, closed_form=True, bottom"),
     (
-        "models/ddpm.py",
+        "families/autoencoder/model.py",
+        "above = None if top else levels[index + 1][0]",
+        "above = None",
+    ),
+    (
+        "families/autoencoder/model.py",
+        "each, closed_form=False, bottom",
+        "each, closed_form=True, bottom",
+    ),
+    (
+        "families/diffusion/model.py",
         "scale**2 / self.target.eps_scale(a, s) ** 2",
         "scale**2 / self.target.eps_scale(a, s)",
     ),
-    ("models/ddpm.py", "return self.table.steps * loss", "return loss"),
-    ("models/ddpm.py", "first = i == 1", "first = i == 2"),
-    ("models/classifier.py", "torch.log_softmax(", "torch.softmax("),
+    ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
+    ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
+    ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
 ]
 
 

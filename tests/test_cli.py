@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from threetargets import grid, study
+from threetargets import study
 from threetargets.cli import main
+from threetargets.pipeline import cells
+from threetargets.pipeline.identity import work_dir
 
 ROOT = Path(__file__).parents[1]
 
@@ -159,7 +161,7 @@ def test_damaged_record(there, monkeypatch, capfd):
 
 def test_damaged_checkpoint(there, monkeypatch, capfd):
     chosen = study.load("smoke.yaml")
-    work = grid.work_dir(chosen, grid.Run("hvae", 0))
+    work = work_dir(chosen, cells.Run("hvae", 0))
     work.mkdir(parents=True)
     (work / "checkpoint.safetensors").write_bytes(b"\0" * 100)
     refused(monkeypatch, capfd, 3, r"checkpoint\.safetensors: damaged", *TRAIN)

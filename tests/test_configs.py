@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from threetargets import grid, models, study
+from threetargets import study
 from threetargets.data import sources
 from threetargets.doctor import estimate, hours
-from threetargets.models.ddpm import Ddpm
+from threetargets.families import build as models
+from threetargets.families.diffusion.model import Ddpm
+from threetargets.pipeline import jobs
 from threetargets.streams import generator
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +34,7 @@ def source_of(file):
 
 def runs(file):
     """One of each cell that is trained."""
-    return {run.cell: run for run in grid.trained_runs(loaded(file))}.values()
+    return {run.cell: run for run in jobs.trained_runs(loaded(file))}.values()
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -5,7 +5,8 @@ import importlib
 
 import pytest
 
-from threetargets import registry, values
+from threetargets.study import names as registry
+from threetargets.study import values
 
 REGISTRIES = [
     ("data/sources.py", "SOURCES"),
@@ -13,7 +14,7 @@ REGISTRIES = [
     ("diffusion/target.py", "TARGETS"),
     ("diffusion/weighting.py", "WEIGHTINGS"),
     ("diffusion/times.py", "PROPOSALS"),
-    ("diffusion/sample.py", "SAMPLERS"),
+    ("diffusion/sampler.py", "SAMPLERS"),
     ("likelihood/bound.py", "VARIANCES"),
     ("likelihood/decoders.py", "DECODERS"),
     ("networks/mlp.py", "ACTIVATIONS"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from threetargets import grid, study
+from threetargets import study
 from threetargets.errors import ConfigError, MissingInput
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline.identity import identity
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = study.load(ROOT / "params.yaml").model_dump(mode="json")
@@ -231,7 +233,7 @@ def test_merge_keys_and_numbers_read_as_written():
     assert training.vae.learning_rate == training.ddpm.learning_rate == 0.001  # the merged one
 
 
-RUN = grid.Run("ddpm_eps_native", 0)
+RUN = cells.Run("ddpm_eps_native", 0)
 NUMBERS = {
     "diffusion__steps": 100,
     "network__width": 128,
@@ -258,13 +260,13 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("path", NUMBERS)
 def test_identity_changes_with_what_changes_numbers(path):
     ours, theirs = study.parse(DEFAULT, "a"), study.parse(changed(**{path: NUMBERS[path]}), "b")
-    assert grid.identity(ours, "train", RUN) != grid.identity(theirs, "train", RUN)
+    assert identity(ours, "train", RUN) != identity(theirs, "train", RUN)
 
 
 @pytest.mark.parametrize("path", NO_NUMBERS)
 def test_identity_keeps_with_what_changes_none(path):
     ours, theirs = study.parse(DEFAULT, "a"), study.parse(changed(**{path: NO_NUMBERS[path]}), "b")
-    assert grid.identity(ours, "train", RUN) == grid.identity(theirs, "train", RUN)
+    assert identity(ours, "train", RUN) == identity(theirs, "train", RUN)
 
 
 def test_extractors_change_the_evaluation_alone_and_the_place_of_their_weights_nothing():
@@ -272,10 +274,10 @@ def test_extractors_change_the_evaluation_alone_and_the_place_of_their_weights_n
     both = study.parse(changed(evaluation__extractors=["judge", "inception"]), "b")
     placed = study.parse(changed(evaluation__inception="/a/place.pth"), "c")
     for stage in ("train", "sample", "likelihood"):
-        assert grid.identity(ours, stage, RUN) == grid.identity(both, stage, RUN)
-    for run in (RUN, grid.Run("data", 0)):
-        assert grid.identity(ours, "evaluate", run) != grid.identity(both, "evaluate", run)
-        assert grid.identity(ours, "evaluate", run) == grid.identity(placed, "evaluate", run)
+        assert identity(ours, stage, RUN) == identity(both, stage, RUN)
+    for run in (RUN, cells.Run("data", 0)):
+        assert identity(ours, "evaluate", run) != identity(both, "evaluate", run)
+        assert identity(ours, "evaluate", run) == identity(placed, "evaluate", run)
 
 
 @pytest.mark.parametrize(
@@ -295,10 +297,16 @@ def test_evaluations_that_cannot_be(path, value, said):
 
 def test_every_run_of_the_grid_has_its_own_identity_and_folder():
     chosen = study.load(ROOT / "params.yaml")
-    runs = grid.trained_runs(chosen)
-    assert len({grid.identity(chosen, "train", run) for run in runs}) == len(runs)
-    assert len({grid.run_dir(chosen, run) for run in runs}) == len(runs)
+    runs = jobs.trained_runs(chosen)
+    assert len({identity(chosen, "train", run) for run in runs}) == len(runs)
+    assert len({paths.run_dir(chosen, run) for run in runs}) == len(runs)
 
 
 def test_gamma_has_one_spelling():
-    assert [grid.gamma_label(g) for g in (0, 1.0, 1.5, 0.25, 10)] == ["0", "1", "1.5", "0.25", "10"]
+    assert [cells.gamma_label(g) for g in (0, 1.0, 1.5, 0.25, 10)] == [
+        "0",
+        "1",
+        "1.5",
+        "0.25",
+        "10",
+    ]

@@ -88,11 +88,12 @@ def train(
     ] = math.inf,
 ) -> None:
     """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
-    from threetargets import grid, study
+    from threetargets import study
+    from threetargets.pipeline import jobs
     from threetargets.training import launch
 
     chosen = study.load(params)
-    run = grid.find_run(chosen, cell, seed, grid.trained_runs(chosen))
+    run = jobs.find_run(chosen, cell, seed, jobs.trained_runs(chosen))
     if chosen.processes > 1 and not launch.launched():
         sys.exit(launch.together(chosen.processes, max(1, threads // chosen.processes)))
     _limit_threads(threads)
@@ -117,10 +118,11 @@ def sample(
 ) -> None:
     """Draw the samples of one model under one guidance, for every gamma; or one shard of one
     gamma."""
-    from threetargets import grid, study
+    from threetargets import study
+    from threetargets.pipeline import jobs
 
     chosen = study.load(params)
-    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen))
+    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
     if shard and not gamma:
         raise ConfigError(f"--shard {shard}: a shard is of one gamma; name it with --gamma")
     _limit_threads(threads)
@@ -143,12 +145,13 @@ def gather(
     params: Params = "params.yaml",
 ) -> None:
     """Put the shards of every gamma together: the files that one `sample` would have written."""
-    from threetargets import grid, study
+    from threetargets import study
+    from threetargets.pipeline import jobs
     from threetargets.stages import scatter
 
     chosen = study.load(params)
     scatter.gather(
-        chosen, grid.find_run(chosen, cell, seed, grid.model_runs(chosen)), guidance, shards
+        chosen, jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen)), guidance, shards
     )
 
 
@@ -157,10 +160,11 @@ def likelihood(
     cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1
 ) -> None:
     """Measure the bound of one model on the test split, part by part."""
-    from threetargets import grid, study
+    from threetargets import study
+    from threetargets.pipeline import jobs
 
     chosen = study.load(params)
-    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen))
+    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
     _limit_threads(threads)
     from threetargets.stages import likelihood as stage
 
@@ -171,10 +175,11 @@ def likelihood(
 def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
     """Measure FID, KID, precision, recall, accuracy and entropy of one model's samples (cell data:
     the floor)."""
-    from threetargets import grid, study
+    from threetargets import study
+    from threetargets.pipeline import jobs
 
     chosen = study.load(params)
-    run = grid.find_run(chosen, cell, seed, grid.model_runs(chosen) + grid.floor_runs(chosen))
+    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen) + jobs.floor_runs(chosen))
     _limit_threads(threads)
     from threetargets.stages import evaluate as stage
 

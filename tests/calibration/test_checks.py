@@ -6,19 +6,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from threetargets.calibration import (
-    bounds,
-    densities,
-    evidence,
-    flow,
-    forward,
-    gradients,
-    guided,
-    targets,
-)
-from threetargets.calibration.registry import CHECKS, Check
+from threetargets.calibration import bounds, densities, evidence, flow, forward
+from threetargets.calibration import gradient_checks as gradients
+from threetargets.calibration import guidance_checks as guided
+from threetargets.calibration import target_checks as targets
+from threetargets.calibration.checks import CHECKS, Check
 from threetargets.diffusion.kernel import Posterior
-from threetargets.diffusion.sample import SAMPLERS, ddim
+from threetargets.diffusion.sampler import SAMPLERS, ddim
 from threetargets.diffusion.schedule import SCHEDULES
 from threetargets.diffusion.target import TARGETS, Prediction, Score
 from threetargets.likelihood import decoders

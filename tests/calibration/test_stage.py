@@ -10,8 +10,8 @@ import pytest
 from report import synthetic
 from report.test_page import checked
 
-from threetargets.calibration.registry import CHECKS
-from threetargets.calibration.rows import Row, drawn, exact, verdict
+from threetargets.calibration.check_rows import Row, drawn, exact, verdict
+from threetargets.calibration.checks import CHECKS
 from threetargets.cli import main
 from threetargets.errors import DataError
 from threetargets.report import calibrated, calibration_page

@@ -18,8 +18,9 @@ import yaml
 from cluster.slurm import Slurm
 from pipeline.conftest import ROOT, copy_of_the_pipeline, planned, run_snakemake
 
-from threetargets import grid, study
-from threetargets.grid import Run
+from threetargets import study
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import work_dir
 
 pytestmark = pytest.mark.study
 
@@ -103,7 +104,7 @@ def hold_in_mid_training(folder: Path, run: Run, study_run: Future) -> dict:
     It can then only save when Slurm continues it, after every other process of the job has had its
     SIGTERM.
     """
-    work = folder / grid.work_dir(study.load(folder / "small.yaml"), run)
+    work = folder / work_dir(study.load(folder / "small.yaml"), run)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not study_run.done():
         if (work / "journal.jsonl").exists() and (work / "journal.jsonl").stat().st_size:

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 from threetargets.data import sources
 from threetargets.errors import ConfigError, DataError, MissingInput
-from threetargets.grid import SPLITS
+from threetargets.pipeline.cells import SPLITS
 
 MIRROR = os.environ.get("THREETARGETS_TEST_MIRROR")
 FETCHED = sorted(name for name, source in sources.SOURCES.items() if source.layouts)

@@ -15,7 +15,7 @@ from threetargets import study as studies
 from threetargets.data import sources, store
 from threetargets.errors import CannotWrite, ConfigError, DataError, MissingInput
 from threetargets.stages import prepare
-from threetargets.study import Split
+from threetargets.study.schema import Split
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 

@@ -17,7 +17,7 @@ from threetargets.diffusion.guidance import (
 )
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.predictor import clipped, predict
-from threetargets.diffusion.sample import ddim, heun, sample
+from threetargets.diffusion.sampler import ddim, heun, sample
 from threetargets.diffusion.schedule import SCHEDULES, table
 from threetargets.diffusion.target import TARGETS
 from threetargets.networks import mlp

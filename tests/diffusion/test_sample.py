@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from threetargets.diffusion.kernel import signal_noise
-from threetargets.diffusion.sample import SAMPLERS, ancestral, ddim, heun, sample
+from threetargets.diffusion.sampler import SAMPLERS, ancestral, ddim, heun, sample
 from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
 from threetargets.diffusion.target import TARGETS
 from threetargets.oracles import Gaussian, Mixture

@@ -11,7 +11,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from threetargets.diffusion.kernel import signal_noise
-from threetargets.diffusion.sample import ancestral, ddim
+from threetargets.diffusion.sampler import ancestral, ddim
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS, Prediction
 

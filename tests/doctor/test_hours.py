@@ -12,14 +12,15 @@ import torch
 import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from threetargets import grid, models
 from threetargets import study as studies
 from threetargets.cli import main
 from threetargets.data import sources, store
 from threetargets.doctor import estimate, hours, work
-from threetargets.grid import Run
+from threetargets.families import build as models
 from threetargets.metrics import extractor, frechet
 from threetargets.networks import mlp, unet
+from threetargets.pipeline import jobs
+from threetargets.pipeline.cells import Run
 from threetargets.stages import likelihood, prepare, sample, train
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +134,7 @@ def test_sampling_is_what_the_stage_computes(trained, cell):
     study, run = small(), Run(cell, 0)
     drawn = [
         products(lambda g=g: sample.run(study, run, g, params="", threads=1))
-        for g in grid.guidances(study, run)
+        for g in jobs.guidances(study, run)
     ]
     assert len(drawn) == (3 if cell == CELL else 1)
     assert work.sampling(study, DIGITS, run) == sum(drawn)

@@ -89,7 +89,7 @@ def test_a_fresh_clone_with_pulled_results_runs_nothing(
     ("file", "old", "new", "stages"),
     [
         (
-            "src/threetargets/stages/likelihood/__init__.py",
+            "src/threetargets/stages/likelihood.py",
             '"""',
             '"""Edited. ',
             {"likelihood", "track", "report"},

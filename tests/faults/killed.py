@@ -44,18 +44,19 @@ def beginning(folder: Path) -> Path:
 
 ALONE = """
 import torch
-from threetargets import grid, study
+from threetargets.pipeline import jobs
+from threetargets import study
 from threetargets.stages import evaluate, likelihood, prepare, report, sample, train
 torch.set_num_threads(1)
 chosen, more = study.load("study.yaml"), {"params": "study.yaml", "threads": 1}
 prepare.run(chosen, params="study.yaml")
-for run in grid.trained_runs(chosen):
+for run in jobs.trained_runs(chosen):
     train.run(chosen, run, **more)
-for run in grid.model_runs(chosen):
-    for guidance in grid.guidances(chosen, run):
+for run in jobs.model_runs(chosen):
+    for guidance in jobs.guidances(chosen, run):
         sample.run(chosen, run, guidance, **more)
     likelihood.run(chosen, run, **more)
-for run in grid.model_runs(chosen) + grid.floor_runs(chosen):
+for run in jobs.model_runs(chosen) + jobs.floor_runs(chosen):
     evaluate.run(chosen, run, **more)
 report.run(chosen)
 """

@@ -19,10 +19,11 @@ import pytest
 import yaml
 from pipeline.conftest import BIN, ROOT
 
-from threetargets import files, grid, study
+from threetargets import files, study
 from threetargets.cli import main
 from threetargets.errors import CannotWrite
-from threetargets.grid import Run
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import work_dir
 from threetargets.tracking import Journal, read
 
 CELL = "ddpm_eps_eps-equivalent"
@@ -334,14 +335,14 @@ def test_a_checkpoint_that_cannot_be_used(
         main()
     assert ended.value.code == 75
     capfd.readouterr()
-    saved = grid.work_dir(chosen, Run("vae", 0)) / "checkpoint.safetensors"
+    saved = work_dir(chosen, Run("vae", 0)) / "checkpoint.safetensors"
     if damage:
         damage(saved)
     else:
         values = yaml.safe_load(Path("study.yaml").read_text())
         values["training"]["vae"]["learning_rate"] = 0.002
         Path("study.yaml").write_text(yaml.safe_dump(values))
-        other = grid.work_dir(study.load("study.yaml"), Run("vae", 0))
+        other = work_dir(study.load("study.yaml"), Run("vae", 0))
         other.mkdir(parents=True)
         saved = saved.rename(other / saved.name)
     refused(call, "train", 3, r"checkpoint\.safetensors: .*delete it")

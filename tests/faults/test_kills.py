@@ -21,7 +21,9 @@ from faults.killed import AWAY, CALL, EVERY, SEED, beginning
 from pipeline.conftest import BIN, copy_of_the_pipeline, run_snakemake
 from safetensors.torch import load_file
 
-from threetargets import files, grid, study
+from threetargets import files, study
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.identity import work_dir
 from threetargets.tracking import read
 
 KILLS = 20
@@ -49,7 +51,7 @@ class Kill:
         )
 
 
-def jobs(group: int) -> list[str]:
+def running(group: int) -> list[str]:
     """The stages that run in this process group, from their command lines."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -74,8 +76,8 @@ def jobs(group: int) -> list[str]:
 def journals(folder: Path, chosen: study.Study) -> dict[str, int]:
     """The last step in the journal of every training that has begun."""
     steps = {}
-    for run in grid.trained_runs(chosen):
-        entries = read(folder / grid.work_dir(chosen, run) / "journal.jsonl")
+    for run in jobs.trained_runs(chosen):
+        entries = read(folder / work_dir(chosen, run) / "journal.jsonl")
         steps[run.cell] = max((entry["step"] for entry in entries), default=0)
     return steps
 
@@ -84,7 +86,7 @@ def resumed(folder: Path, chosen: study.Study, since: float) -> dict[str, int]:
     """What the training logs written after `since` say: cell, and the step after which it went
     on."""
     found = {}
-    for run in grid.trained_runs(chosen):
+    for run in jobs.trained_runs(chosen):
         log = folder / "logs" / chosen.study / "train" / f"{run.cell}-seed{run.seed}.log"
         said = re.search(r"goes on after step (\d+)", log.read_text()) if log.exists() else None
         if said and log.stat().st_mtime > since:
@@ -103,8 +105,8 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
     fatal, before, ready = draw.choice(SIGNALS), finished(folder), journals(folder, chosen)
     kind = draw.choice(("start", "training", "training", "jobs", "jobs"))
     if all(
-        (folder / grid.run_dir(chosen, run) / "train.json").exists()
-        for run in grid.trained_runs(chosen)
+        (folder / paths.run_dir(chosen, run) / "train.json").exists()
+        for run in jobs.trained_runs(chosen)
     ):
         kind = "jobs" if kind == "training" else kind
     wanted, later = draw.choice((1, 1, 2)), draw.uniform(0.0, 1.0 if kind == "training" else 2.5)
@@ -130,7 +132,7 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
             ):
                 end, kind = min(end, time.monotonic() + later), "now"
             time.sleep(0.02)
-        kill = Kill(number, fatal.name, time.monotonic() - begun, jobs(running.pid))
+        kill = Kill(number, fatal.name, time.monotonic() - begun, running(running.pid))
         with contextlib.suppress(
             ProcessLookupError
         ):  # it has ended by itself: its exit code says so
@@ -209,8 +211,8 @@ def _losses(metrics: dict[str, float]) -> dict[str, float]:
 def lose(folder: Path, chosen: study.Study, draw: random.Random) -> str:
     """Take away what one model of a finished study has: there is again something to kill. Which one
     it was."""
-    run = draw.choice(grid.model_runs(chosen))
-    shutil.rmtree(folder / grid.run_dir(chosen, run))
+    run = draw.choice(jobs.model_runs(chosen))
+    shutil.rmtree(folder / paths.run_dir(chosen, run))
     return run.cell
 
 

@@ -21,11 +21,13 @@ from faults.servers import Server, postgres
 from pipeline.conftest import BIN
 from tracking.synthetic import small_study
 
-from threetargets import grid, tracking
+from threetargets import tracking
 from threetargets.errors import BudgetReached
-from threetargets.grid import Run
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import work_dir
 from threetargets.stages import prepare, train
-from threetargets.study import Study
+from threetargets.study.schema import Study
 from threetargets.tracking import Journal, live, read
 from threetargets.training import finished
 
@@ -140,7 +142,7 @@ def points(study: Study) -> dict[str, list[tuple[int, float]]]:
 
 
 def journal(study: Study) -> list[Any]:
-    return list(read(grid.run_dir(study, VAE) / "train.jsonl"))
+    return list(read(paths.run_dir(study, VAE) / "train.jsonl"))
 
 
 def assert_whole(study: Study) -> int:
@@ -197,7 +199,7 @@ def plain_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     prepare.run(study)
     seconds = train_with(study, monkeypatch, {})
     finished.clear(
-        grid.work_dir(study, VAE)
+        work_dir(study, VAE)
     )  # of the same identity, whatever the study's name: it would be resumed
     return seconds
 
@@ -239,7 +241,7 @@ def test_an_outage_in_mid_training(
     store = "PostgreSQL" if server.backend.startswith("postgresql") else "SQLite"
     TABLE.append(f"mlflow server on {store}, {outage}: {extra:.1f} s; {rows} points")
     assert extra < EXTRA_SECONDS
-    assert (grid.run_dir(study, VAE) / "weights.safetensors").exists()
+    assert (paths.run_dir(study, VAE) / "weights.safetensors").exists()
 
 
 def test_a_database_that_another_program_has_locked(
@@ -323,7 +325,7 @@ def test_a_resumed_training_goes_on_in_its_mlflow_run(
 
 def _jump(monkeypatch: pytest.MonkeyPatch, study: Study) -> Callable[[], float]:
     """A clock that leaps past any budget once step 100 is in the journal."""
-    path, clock = grid.work_dir(study, VAE) / "journal.jsonl", time.monotonic
+    path, clock = work_dir(study, VAE) / "journal.jsonl", time.monotonic
 
     def now() -> float:
         done = path.exists() and max((e["step"] for e in read(path)), default=0) >= 100
@@ -352,7 +354,10 @@ import mlflow
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tracking.synthetic import small_study
-from threetargets import grid
+from threetargets.pipeline import cells
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.identity import work_dir
+from threetargets.pipeline import paths
 from threetargets.tracking import Journal, init, live
 live.EVERY_SECONDS = 0.2
 study = small_study(sys.argv[1], 0.0, study="twelve", cells=["vae"], seeds=list(range(12)),
@@ -362,9 +367,9 @@ for seed in study.seeds:
     if not (child := os.fork()):
         time.sleep(max(0.0, start - time.time()))
         state = init(study)["state"]
-        run = grid.Run("vae", seed)
+        run = cells.Run("vae", seed)
         path = Path("journals") / f"{seed}.jsonl"
-        identity = grid.identity(study, "train", run)
+        identity = identity(study, "train", run)
         with Journal(path) as journal, live.Live(study, run, identity, path) as mirror:
             for step in range(1, 21):
                 journal.log(step, step, {"loss": 1 / step})

@@ -17,8 +17,9 @@ from faults.killed import AWAY, CALL, EVERY, SEED
 from pipeline.conftest import BIN, copy_of_the_pipeline, run_snakemake
 from safetensors.torch import load_file
 
-from threetargets import grid, study
-from threetargets.grid import Run
+from threetargets import study
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import work_dir
 from threetargets.tracking import read
 
 TRAIN = ("train", "--params", "study.yaml", "--cell", "hvae", "--seed", "0")
@@ -38,7 +39,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def wait_for_step(
     folder: Path, chosen: study.Study, step: int, process: subprocess.Popen[str]
 ) -> None:
-    path = folder / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl"
+    path = folder / work_dir(chosen, Run("hvae", 0)) / "journal.jsonl"
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         if path.exists() and max((e["step"] for e in read(path)), default=0) >= step:
@@ -72,7 +73,7 @@ def test_a_training_killed_in_the_middle_loses_one_checkpoint_interval_at_most(
             assert "is stale; its holder is gone" in err
         reached = max(
             entry["step"]
-            for entry in read(prepared / grid.work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
+            for entry in read(prepared / work_dir(chosen, Run("hvae", 0)) / "journal.jsonl")
         )
     last = start(prepared, *TRAIN)
     _, err = last.communicate()

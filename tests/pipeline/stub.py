@@ -1,4 +1,4 @@
-"""Stands in for the command line: writes the files that grid.py names for a stage, with its
+"""Stands in for the command line: writes the files that pipeline/paths.py names for a stage, with its
 identity as content.
 
 STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang,
@@ -12,8 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from threetargets import grid, study
-from threetargets.grid import Run
+from threetargets import study
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
 from threetargets.stages import identities
 
 parser = argparse.ArgumentParser()
@@ -45,37 +47,37 @@ if call.stage == "calibrate":  # of no study
     raise SystemExit(0)
 
 chosen = study.load(call.params)
-folder = grid.run_dir(chosen, run)
+folder = paths.run_dir(chosen, run)
 outputs: list[Path] = []
-identity = ""
+known = ""
 if call.stage == "identities":
     identities.run(chosen)
 elif call.stage != "track":
-    identity = grid.identity(chosen, call.stage, run if call.cell else None, call.guidance)
+    known = identity(chosen, call.stage, run if call.cell else None, call.guidance)
 if call.stage == "prepare":
     outputs = [
-        grid.data_dir(chosen) / file
+        paths.data_dir(chosen) / file
         for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")
     ]
 elif call.stage == "train":
     outputs = [folder / file for file in ("weights.safetensors", "train.json", "train.jsonl")]
 elif call.stage == "sample":
-    place = grid.sample_dir(chosen, run, call.guidance)
+    place = paths.sample_dir(chosen, run, call.guidance)
     outputs = [
-        *(place / f"gamma{g}.npz" for g in grid.gammas(chosen, call.guidance)),
+        *(place / f"gamma{g}.npz" for g in jobs.gammas(chosen, call.guidance)),
         place / "sample.json",
     ]
 elif call.stage in ("likelihood", "evaluate"):
     outputs = [folder / f"{call.stage}.json"]
 elif call.stage == "track":
     outputs = [
-        grid.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")
+        paths.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")
     ]
 elif call.stage == "report":
     outputs = [
-        grid.reports(chosen) / file
+        paths.reports(chosen) / file
         for file in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
     ]
 for path in outputs:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"state": "complete", "reason": "", "identity": identity}))
+    path.write_text(json.dumps({"state": "complete", "reason": "", "identity": known}))

@@ -9,7 +9,7 @@ from report import synthetic
 
 from threetargets.report import collect
 from threetargets.report.collect import Results
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 ROOT = Path(__file__).parents[2]
 SMALL: dict[str, Any] = {

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import grid
+from threetargets.calibration.check_rows import drawn
 from threetargets.calibration.misprint import known
-from threetargets.calibration.rows import drawn
 from threetargets.files import write_arrays, write_json, write_text
-from threetargets.grid import FLOOR, Run
-from threetargets.records import Figure, Record
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.records import Figure, Record
 from threetargets.report import calibrated, calibration_page
 from threetargets.report.collect import FIDELITY, SAMPLES, Place, Results, calibration_dir, places
 from threetargets.report.routes import (
@@ -29,7 +30,7 @@ from threetargets.report.routes import (
     REPORTED,
     TWO,
 )
-from threetargets.study import Study, parse
+from threetargets.study.schema import Study, parse
 
 FAILED = Run("ddpm_raw-score_native", 1)
 MISSING = Run("ddpm_x0_elbo", 2)
@@ -158,8 +159,8 @@ def _judged(study: Study, run: Run) -> list[Figure]:
             for m in SAMPLES
         ]
     figures = []
-    for guidance in grid.guidances(study, run):
-        for gamma in grid.gammas(study, guidance):
+    for guidance in jobs.guidances(study, run):
+        for gamma in jobs.gammas(study, guidance):
             for metric in SAMPLES:
                 if metric != "accuracy" or run.model == "ddpm":
                     value, stderr = _curve(metric, float(gamma), run, guidance)
@@ -269,7 +270,7 @@ def _train(study: Study, run: Run, failed: bool) -> tuple[list[Figure], dict[str
         Figure("train_images_per_second", 19000 + 300 * rng.normal()),
         Figure("validation_loss", loss[-1]),
     ]
-    if run.model in grid.CLASSIFIERS:
+    if run.model in cells.CLASSIFIERS:
         figures += [
             Figure("accuracy_validation", 0.96, 0.014, 200),
             Figure("accuracy_test", 0.95, 0.0097, study.data.split.test),
@@ -314,7 +315,7 @@ def record(study: Study, place: Place, failed: bool = False) -> Record:
                 gamma=gamma,
                 n=study.sampling.images,
             )
-            for gamma in grid.gammas(study, place.guidance)
+            for gamma in jobs.gammas(study, place.guidance)
             for metric, value in (("sample_seconds", 1.5), ("sample_images_per_second", 330.0))
         ]
     elif place.stage == "likelihood":
@@ -327,7 +328,7 @@ def record(study: Study, place: Place, failed: bool = False) -> Record:
         study=study.study,
         cell=run.cell,
         seed=run.seed,
-        identity=grid.identity(study, place.stage, run, place.guidance),
+        identity=identity(study, place.stage, run, place.guidance),
         guidance=place.guidance,
         status="failed" if failed else "ok",
         reason="loss is not finite at step 2900" if failed else "",
@@ -348,7 +349,8 @@ def manifest(study: Study) -> dict[str, Any]:
         "class_names": [str(i) for i in range(CLASSES)],
         "digest": "d" * 64,
         "splits": {
-            name: {"n": getattr(study.data.split, name), "digest": "e" * 64} for name in grid.SPLITS
+            name: {"n": getattr(study.data.split, name), "digest": "e" * 64}
+            for name in cells.SPLITS
         },
         "source": {"package": "scikit-learn", "loader": "load_digits"},
     }
@@ -431,9 +433,9 @@ def write_results(
 ) -> None:
     """The whole tree under the present folder."""
     made = results(study, failed, missing)
-    write_arrays(grid.data_dir(study) / "test.npz", **_images(study.data.split.test, "test"))
-    write_json(grid.data_dir(study) / "manifest.json", made.manifest)
-    write_json(grid.results(study) / "tracking.json", made.tracking)
+    write_arrays(paths.data_dir(study) / "test.npz", **_images(study.data.split.test, "test"))
+    write_json(paths.data_dir(study) / "manifest.json", made.manifest)
+    write_json(paths.results(study) / "tracking.json", made.tracking)
     write_json(calibration_dir(study) / calibrated.FILE, calibration())
     write_text(
         calibration_dir(study) / calibrated.PAGE,
@@ -445,8 +447,8 @@ def write_results(
             drawn = _images(0 if place.run == failed else 20, place.run.cell, place.run.seed)
             if place.run.model != "ddpm":
                 drawn["labels"] = np.full(len(drawn["labels"]), -1)
-            for gamma in grid.gammas(study, place.guidance):
-                path = grid.sample_dir(study, place.run, place.guidance) / f"gamma{gamma}.npz"
+            for gamma in jobs.gammas(study, place.guidance):
+                path = paths.sample_dir(study, place.run, place.guidance) / f"gamma{gamma}.npz"
                 write_arrays(path, levels=drawn["images"], labels=drawn["labels"])
 
 

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from threetargets import study as studies
-from threetargets.grid import Run, gammas
-from threetargets.records import Figure, Record
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.jobs import gammas
+from threetargets.pipeline.records import Figure, Record
 from threetargets.report import autoencoders, claims, manifold, published, sections, tables
 from threetargets.report.answer import answer
 from threetargets.report.collect import Place, Results, places

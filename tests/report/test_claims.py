@@ -9,10 +9,10 @@ import pytest
 from report import synthetic
 from scipy import stats
 
-from threetargets.calibration.registry import CHECKS
-from threetargets.grid import Run
+from threetargets.calibration.checks import CHECKS
 from threetargets.metrics.statistics import welch_reference
-from threetargets.records import Figure
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.records import Figure
 from threetargets.report import calibrated, claims, guided, sections
 from threetargets.report.collect import Place, Results
 

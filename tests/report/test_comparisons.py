@@ -8,7 +8,7 @@ import pytest
 from report import synthetic
 from scipy import stats
 
-from threetargets.grid import Run
+from threetargets.pipeline.cells import Run
 from threetargets.report import comparisons
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND, FID, Comparison, Measure

@@ -10,7 +10,7 @@ import pytest
 from report import synthetic
 
 from threetargets.errors import Disagreement
-from threetargets.grid import FLOOR, Run
+from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.report import (
     claims,
     collect,

@@ -10,9 +10,9 @@ import pytest
 from report import synthetic
 from report.conftest import SMALL
 
-from threetargets import grid
 from threetargets.errors import Disagreement
-from threetargets.grid import Run
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
 from threetargets.report import mirror
 from threetargets.report.collect import Place, Results
 from threetargets.stages import report
@@ -71,7 +71,7 @@ def test_the_stage_stops_at_a_disagreement_and_writes_nothing(
     monkeypatch.setattr(mirror, "fetch", lambda uri, experiment: metrics)
     with pytest.raises(Disagreement, match="bound_bpd"):
         report.run(results.study)
-    assert not grid.reports(results.study).exists()
+    assert not paths.reports(results.study).exists()
 
 
 def test_real_runs_are_fetched_page_by_page(
@@ -108,7 +108,7 @@ def test_a_database_that_is_gone_is_not_created(
 )
 def test_without_tracking_the_report_goes_on_and_says_so(make: Make, state: Any) -> None:
     results = make(**SMALL)
-    path = grid.results(results.study) / "tracking.json"
+    path = paths.results(results.study) / "tracking.json"
     path.unlink()
     if state is not None:
         path.write_text(json.dumps(state))

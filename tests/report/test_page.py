@@ -16,14 +16,14 @@ import pytest
 from report import synthetic
 from report.conftest import ROOT, SMALL
 
-from threetargets import grid
 from threetargets.errors import DataError
 from threetargets.files import write_arrays
-from threetargets.grid import Run
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
 from threetargets.report import calibrated, collect, page, samples
 from threetargets.report.collect import Results
 from threetargets.report.mirror import Mirror
-from threetargets.study import load
+from threetargets.study.schema import load
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -279,7 +279,7 @@ def test_an_empty_study_is_a_page_of_holes(make: Make, kept: str) -> None:
     records = {
         p: r for p, r in results.records.items() if kept == "one cell" and p.run.cell == "vae"
     }
-    shutil.rmtree(grid.results(results.study) / "runs")
+    shutil.rmtree(paths.results(results.study) / "runs")
     bare = Results(results.study, records, results.manifest, {})
     text = "".join(checked(page.write(bare, Mirror()).read_text(encoding="utf-8")).text)
     assert "missing" in text
@@ -316,7 +316,7 @@ def test_a_sample_grid_shows_the_right_pixels(make: Make) -> None:
     labels = np.arange(20) % 10
     levels[labels == 7] = 16
     levels[17] = 5  # the second of its class is not shown
-    path = grid.sample_dir(results.study, run, "classifier-free") / "gamma2.npz"
+    path = paths.sample_dir(results.study, run, "classifier-free") / "gamma2.npz"
     write_arrays(path, levels=levels, labels=labels)
     plot = samples.guided(results, run.cell, "classifier-free")
     encoded = re.findall(r"base64,([^\"]+)", plot.svg)[0]

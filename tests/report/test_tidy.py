@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from report import synthetic
 
-from threetargets import grid
 from threetargets.errors import DataError, MissingInput
-from threetargets.grid import Run
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
 from threetargets.report import collect, tidy
 from threetargets.report.collect import Place, Results
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 HEADER = ["study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric"]
 HEADER += ["value", "stderr", "n", "reference", "extractor", "run_id", "status"]
@@ -115,5 +115,5 @@ def test_without_data_there_is_no_report(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingInput, match=str(grid.data_dir(study))):
+    with pytest.raises(MissingInput, match=str(paths.data_dir(study))):
         collect.load(study)

@@ -10,12 +10,15 @@ import torch
 import yaml
 from torch import nn
 
-from threetargets import files, grid, models
+from threetargets import files
 from threetargets import study as studies
 from threetargets.data import store
 from threetargets.errors import DataError, Diverged, MissingInput
-from threetargets.grid import Run
-from threetargets.records import Figure, Record
+from threetargets.families import build as models
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.records import Figure, Record
 from threetargets.stages import evaluate, prepare
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
@@ -59,7 +62,7 @@ def study(tmp_path, monkeypatch):
     }
     study = studies.parse(values, "test")
     prepare.run(study)
-    weights = grid.run_dir(study, grid.judge_runs(study)[0]) / "weights.safetensors"
+    weights = paths.run_dir(study, jobs.judge_runs(study)[0]) / "weights.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"abc")
     monkeypatch.setattr(models, "load", lambda study, manifest, run, device: Judge(study))
@@ -73,11 +76,11 @@ def write_record(path, stage, run, guidance="", status="ok", reason=""):
 
 def write_samples(study, run, labelled=True, failed=()):
     """Test images as samples: asked for by their own labels, or without labels."""
-    write_record(grid.run_dir(study, run) / "train.json", "train", run)
+    write_record(paths.run_dir(study, run) / "train.json", "train", run)
     test = store.load_split(study, "test")
-    for guidance in grid.guidances(study, run):
+    for guidance in jobs.guidances(study, run):
         bad = guidance in failed
-        folder = grid.sample_dir(study, run, guidance)
+        folder = paths.sample_dir(study, run, guidance)
         write_record(
             folder / "sample.json",
             "sample",
@@ -85,7 +88,7 @@ def write_samples(study, run, labelled=True, failed=()):
             guidance,
             *(("failed", "guide diverged") if bad else ()),
         )
-        for gamma in grid.gammas(study, guidance):
+        for gamma in jobs.gammas(study, guidance):
             n = 0 if bad else N
             labels = test.labels[:n].numpy() if labelled else np.full(n, -1)
             files.write_arrays(
@@ -94,7 +97,7 @@ def write_samples(study, run, labelled=True, failed=()):
 
 
 def result(study, run):
-    return Record.of(files.read_json(grid.run_dir(study, run) / "evaluate.json"))
+    return Record.of(files.read_json(paths.run_dir(study, run) / "evaluate.json"))
 
 
 def test_every_set_of_a_guided_run(study):
@@ -102,7 +105,7 @@ def test_every_set_of_a_guided_run(study):
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     record = result(study, GUIDED)
     assert (record.stage, record.status, record.reason) == ("evaluate", "ok", "")
-    assert record.identity == grid.identity(study, "evaluate", GUIDED)
+    assert record.identity == identity(study, "evaluate", GUIDED)
     assert (
         record.command
         == f"threetargets evaluate --params p.yaml --cell {GUIDED.cell} --seed 0 --threads 1"
@@ -206,7 +209,7 @@ def test_floor_uses_no_test_image(study, monkeypatch):
 
 def test_failed_training_is_a_failed_record(study):
     write_record(
-        grid.run_dir(study, GUIDED) / "train.json",
+        paths.run_dir(study, GUIDED) / "train.json",
         "train",
         GUIDED,
         status="failed",
@@ -227,7 +230,7 @@ def test_failed_sample_sets_do_not_take_the_others_with_them(study):
 
 def test_empty_set_is_named(study):
     write_samples(study, GUIDED)
-    path = grid.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
+    path = paths.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
     files.write_arrays(path, levels=np.zeros((0, 1, 8, 8), np.uint8), labels=np.zeros(0, np.int64))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     record = result(study, GUIDED)
@@ -236,7 +239,7 @@ def test_empty_set_is_named(study):
 
 
 def test_all_sample_sets_failed(study):
-    write_samples(study, GUIDED, failed=grid.guidances(study, GUIDED))
+    write_samples(study, GUIDED, failed=jobs.guidances(study, GUIDED))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     record = result(study, GUIDED)
     assert (
@@ -259,7 +262,7 @@ def test_failed_judge_is_a_failed_record(study, monkeypatch):
 def test_collapsed_samples_have_figures(study):
     write_samples(study, GUIDED)
     one = store.load_split(study, "test").images[:1].numpy()
-    path = grid.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
+    path = paths.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
     files.write_arrays(path, levels=np.repeat(one, N, 0), labels=np.zeros(N, np.int64))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     found = {
@@ -294,18 +297,18 @@ def test_collapsed_samples_have_figures(study):
 )
 def test_wrong_sample_files_are_named(study, arrays, said):
     write_samples(study, GUIDED)
-    path = grid.sample_dir(study, GUIDED, "classifier") / "gamma0.npz"
+    path = paths.sample_dir(study, GUIDED, "classifier") / "gamma0.npz"
     files.write_arrays(path, **arrays)
     with pytest.raises(DataError, match=f"gamma0.npz: .*{said}"):
         evaluate.run(study, GUIDED, params="p.yaml", threads=1)
-    assert not (grid.run_dir(study, GUIDED) / "evaluate.json").exists()
+    assert not (paths.run_dir(study, GUIDED) / "evaluate.json").exists()
 
 
 def test_missing_and_damaged_inputs_are_named(study):
     with pytest.raises(MissingInput, match=r"train\.json"):
         evaluate.run(study, GUIDED, params="p.yaml", threads=1)
     write_samples(study, GUIDED)
-    path = grid.sample_dir(study, GUIDED, "none") / "sample.json"
+    path = paths.sample_dir(study, GUIDED, "none") / "sample.json"
     path.write_text(json.dumps({"stage": "sample"}))
     with pytest.raises(DataError, match=r"sample\.json: damaged"):
         evaluate.run(study, GUIDED, params="p.yaml", threads=1)

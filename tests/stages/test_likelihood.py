@@ -8,16 +8,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from threetargets import models, study
+from threetargets import study
 from threetargets.diffusion.schedule import table
 from threetargets.diffusion.target import Prediction
-from threetargets.grid import Run
+from threetargets.families import build as models
+from threetargets.families.autoencoder.likelihood import gradient_figures, vae_figures
+from threetargets.families.build import process, refined
+from threetargets.families.diffusion.likelihood import _with_decoder, ddpm_figures
 from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.likelihood.ode import dequantised
-from threetargets.models import process, refined
 from threetargets.oracles import Gaussian
-from threetargets.stages.likelihood.ddpm import _with_decoder, ddpm_figures
-from threetargets.stages.likelihood.vae import gradient_figures, vae_figures
+from threetargets.pipeline.cells import Run
 from threetargets.streams import generator
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from threetargets import models, study
-from threetargets.grid import Run
+from threetargets import study
+from threetargets.families import build as models
+from threetargets.pipeline.cells import Run
 from threetargets.stages import sample
 
 ROOT = Path(__file__).parents[2]

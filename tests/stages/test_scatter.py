@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from threetargets import grid, models, study
+from threetargets import study
 from threetargets.data.store import load_manifest
 from threetargets.errors import ConfigError, DataError, MissingInput
+from threetargets.families import build as models
 from threetargets.files import write_json
-from threetargets.grid import Run
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
 from threetargets.stages import prepare, sample, scatter
 from threetargets.weights import write_weights
 
@@ -40,15 +42,15 @@ def chosen(tmp_path_factory):
                 torch.nn.init.normal_(
                     parameter, std=0.15, generator=torch.Generator().manual_seed(parameter.numel())
                 )
-            write_weights(grid.run_dir(parsed, run) / "weights.safetensors", model.state_dict())
-            write_json(grid.run_dir(parsed, run) / "train.json", {"status": "ok"})
+            write_weights(paths.run_dir(parsed, run) / "weights.safetensors", model.state_dict())
+            write_json(paths.run_dir(parsed, run) / "train.json", {"status": "ok"})
         yield parsed
 
 
 def files(chosen, run, guidance):
     """The sample files as bytes, and the record without its times, which are told apart by their
     names."""
-    folder = grid.sample_dir(chosen, run, guidance)
+    folder = paths.sample_dir(chosen, run, guidance)
     arrays = {path.name: path.read_bytes() for path in folder.glob("gamma*.npz")}
     record = json.loads((folder / "sample.json").read_text())
     for figure in record["figures"]:
@@ -58,7 +60,7 @@ def files(chosen, run, guidance):
 
 
 def scattered(chosen, run, guidance, shards):
-    for gamma in grid.gammas(chosen, guidance):
+    for gamma in jobs.gammas(chosen, guidance):
         for number in reversed(range(1, shards + 1)):
             scatter.shard(chosen, run, guidance, gamma, number, shards, **CALL)
     scatter.gather(chosen, run, guidance, shards)
@@ -72,7 +74,7 @@ def scattered(chosen, run, guidance, shards):
 def test_the_number_of_jobs_changes_no_bit(chosen, run, guidance):
     sample.run(chosen, run, guidance, **CALL)
     arrays, record = files(chosen, run, guidance)
-    assert len(arrays) == len(grid.gammas(chosen, guidance)) > 0
+    assert len(arrays) == len(jobs.gammas(chosen, guidance)) > 0
     for shards in (1, 3, 9):  # 9: more than there are batches, so that some draw nothing
         assert scattered(chosen, run, guidance, shards) == (arrays, record)
 
@@ -89,11 +91,11 @@ def test_shards_are_whole_batches_and_cover_every_sample_once(chosen, shards):
 def test_shards_of_a_failed_training_are_empty_and_the_record_says_why(chosen):
     run = Run("hvae", 0)
     write_json(
-        grid.run_dir(chosen, run) / "train.json", {"status": "failed", "reason": "loss is nan"}
+        paths.run_dir(chosen, run) / "train.json", {"status": "failed", "reason": "loss is nan"}
     )
     scatter.shard(chosen, run, "none", "1", 1, 1, **CALL)
     scatter.gather(chosen, run, "none", 1)
-    folder = grid.sample_dir(chosen, run, "none")
+    folder = paths.sample_dir(chosen, run, "none")
     record = json.loads((folder / "sample.json").read_text())
     assert (record["status"], record["reason"], record["figures"]) == ("failed", "loss is nan", [])
     with np.load(folder / "gamma1.npz") as arrays:

@@ -13,12 +13,15 @@ import torch
 import yaml
 from scipy.stats import norm
 
-from threetargets import files, grid, models, study
+from threetargets import files, study
 from threetargets.data.store import load_manifest
-from threetargets.grid import Run
+from threetargets.families import build as models
+from threetargets.families.autoencoder.latent_space import SIDE, manifolds
+from threetargets.families.autoencoder.likelihood import _active, _nll
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
 from threetargets.stages import likelihood, prepare, report, sample, train
-from threetargets.stages.likelihood.vae import _active, _nll
-from threetargets.stages.manifold import SIDE, manifolds
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,10 +46,10 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         prepare.run(chosen, params="study.yaml")
-        assert [run.cell for run in grid.trained_runs(chosen)] == [
+        assert [run.cell for run in jobs.trained_runs(chosen)] == [
             c for c in values["cells"] for _ in (0, 1)
         ]
-        for run in grid.trained_runs(chosen):
+        for run in jobs.trained_runs(chosen):
             train.run(chosen, run, **more)
             sample.run(chosen, run, "none", **more)
             likelihood.run(chosen, run, **more)
@@ -56,7 +59,7 @@ def done(tmp_path_factory):
 
 def record(done, name, run):
     folder, chosen = done
-    return files.read_json(folder / grid.run_dir(chosen, run) / name)
+    return files.read_json(folder / paths.run_dir(chosen, run) / name)
 
 
 def test_a_variant_has_its_own_model_and_training(done, monkeypatch):
@@ -72,10 +75,10 @@ def test_a_variant_has_its_own_model_and_training(done, monkeypatch):
         model = models.load(chosen, manifest, Run(cell, 1))
         assert (list(model.latents), model.samples) == ([latents], samples)
         entries = (
-            (folder / grid.run_dir(chosen, Run(cell, 1)) / "train.jsonl").read_text().splitlines()
+            (folder / paths.run_dir(chosen, Run(cell, 1)) / "train.jsonl").read_text().splitlines()
         )
         assert f'"step": {7 if cell == "vae_k3" else 60}' in entries[-1]
-    identities = {grid.identity(chosen, "train", run) for run in grid.trained_runs(chosen)}
+    identities = {identity(chosen, "train", run) for run in jobs.trained_runs(chosen)}
     assert len(identities) == 8
 
 
@@ -86,8 +89,8 @@ def test_a_variant_that_changes_leaves_the_others_as_they_are(done):
     other = study.parse(values, "other")
     changed = [
         run.cell
-        for run in grid.trained_runs(chosen)
-        if grid.identity(chosen, "train", run) != grid.identity(other, "train", run)
+        for run in jobs.trained_runs(chosen)
+        if identity(chosen, "train", run) != identity(other, "train", run)
     ]
     assert changed == ["vae_z4", "vae_z4"]
 
@@ -173,7 +176,7 @@ def test_mlflow_waits_for_no_evaluation(done, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/own.db")
     tracking.init(chosen)
     tracking.sync(chosen)
-    state = files.read_json(grid.results(chosen) / "tracking.json")
+    state = files.read_json(paths.results(chosen) / "tracking.json")
     assert state["state"] == "complete" and set(state["runs"]) == {
         f"{c}/seed{s}" for c in chosen.cells for s in (0, 1)
     }

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import files, grid
-from threetargets.records import Figure, Record
-from threetargets.study import Study, load, parse
+from threetargets import files
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.records import Figure, Record
+from threetargets.study.schema import Study, load, parse
 
 SMOKE = Path(__file__).parents[2] / "config" / "smoke.yaml"
 START = 1_700_000_000.0
@@ -28,12 +30,12 @@ def write_record(
     study: Study,
     path: Path,
     stage: str,
-    run: grid.Run,
+    run: cells.Run,
     figures: list[Figure],
     guidance: str = "",
     **more: Any,
 ) -> None:
-    identity = grid.identity(study, stage, run, guidance)
+    known = identity(study, stage, run, guidance)
     provenance = {"commit": "0123abcd", "data_digest": "feed"}
     values: dict[str, Any] = {
         "seconds": 2.0,
@@ -43,7 +45,7 @@ def write_record(
     values |= {"guidance": guidance, **more}
     files.write_json(
         path,
-        Record(stage, study.study, run.cell, run.seed, identity, figures=figures, **values).json(),
+        Record(stage, study.study, run.cell, run.seed, known, figures=figures, **values).json(),
     )
 
 
@@ -60,8 +62,8 @@ def write_journal(path: Path, steps: int = 30, begun: float = START) -> None:
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def write_train(study: Study, run: grid.Run, begun: float = START, **more: Any) -> None:
-    folder = grid.run_dir(study, run)
+def write_train(study: Study, run: cells.Run, begun: float = START, **more: Any) -> None:
+    folder = paths.run_dir(study, run)
     write_journal(folder / "train.jsonl", begun=begun)
     figures = [Figure("parameters", 1234.0), Figure("loss", 0.125, stderr=0.01)]
     write_record(study, folder / "train.json", "train", run, figures, **more)
@@ -70,15 +72,15 @@ def write_train(study: Study, run: grid.Run, begun: float = START, **more: Any) 
 def write_study(study: Study) -> None:
     """Every record of the study, in the working directory."""
     manifest = {"levels": 17, "shape": [1, 8, 8], "classes": 10, "digest": "feed"}
-    files.write_json(grid.data_dir(study) / "manifest.json", manifest)
-    for run in grid.trained_runs(study):
+    files.write_json(paths.data_dir(study) / "manifest.json", manifest)
+    for run in jobs.trained_runs(study):
         write_train(study, run)
-    for run in grid.model_runs(study):
-        folder = grid.run_dir(study, run)
+    for run in jobs.model_runs(study):
+        folder = paths.run_dir(study, run)
         measured = []
-        for guidance in grid.guidances(study, run):
-            place = grid.sample_dir(study, run, guidance)
-            for gamma in grid.gammas(study, guidance):
+        for guidance in jobs.guidances(study, run):
+            place = paths.sample_dir(study, run, guidance)
+            for gamma in jobs.gammas(study, guidance):
                 labels = np.arange(20) % 10 if run.model == "ddpm" else np.full(20, -1)
                 files.write_arrays(
                     place / f"gamma{gamma}.npz",
@@ -90,7 +92,7 @@ def write_study(study: Study) -> None:
                 )
             times = [
                 Figure("sample_seconds", 1.5, gamma=g, guidance=guidance)
-                for g in grid.gammas(study, guidance)
+                for g in jobs.gammas(study, guidance)
             ]
             write_record(study, place / "sample.json", "sample", run, times, guidance)
         write_record(
@@ -101,6 +103,6 @@ def write_study(study: Study) -> None:
             [Figure("bound_bpd", 2.25, 0.02, 200)],
         )
         write_record(study, folder / "evaluate.json", "evaluate", run, measured)
-    for run in grid.floor_runs(study):
+    for run in jobs.floor_runs(study):
         figures = [Figure("fid", 1.0, guidance="none", gamma="1")]
-        write_record(study, grid.run_dir(study, run) / "evaluate.json", "evaluate", run, figures)
+        write_record(study, paths.run_dir(study, run) / "evaluate.json", "evaluate", run, figures)

@@ -8,8 +8,9 @@ import pytest
 from tracking.conftest import Query
 from tracking.synthetic import small_study, write_study
 
-from threetargets import grid
-from threetargets.grid import Run
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
 from threetargets.tracking import Journal, Live, sync, truncate_after
 
 VAE = Run("vae", 0)
@@ -35,12 +36,12 @@ def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(
 ) -> None:
     study = small_study(live_after=0.0)
     write_study(study)
-    folder = grid.run_dir(study, VAE)
+    folder = paths.run_dir(study, VAE)
     (folder / "train.jsonl").unlink()
-    identity = grid.identity(study, "train", VAE)
+    wanted = identity(study, "train", VAE)
     with (
         Journal(folder / "train.jsonl") as journal,
-        Live(study, VAE, identity, folder / "train.jsonl") as live,
+        Live(study, VAE, wanted, folder / "train.jsonl") as live,
     ):
         for step in range(1, 11):
             journal.log(step, step, {"loss": 1 / step})
@@ -62,11 +63,11 @@ def test_points_are_seen_while_the_training_runs_and_sync_doubles_none(
 def test_sync_fills_in_what_the_live_mirror_did_not_send(query: Query, quick: None) -> None:
     study = small_study(live_after=0.0)
     write_study(study)
-    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path = paths.run_dir(study, VAE) / "train.jsonl"
     path.unlink()
     with Journal(path) as journal:
         journal.log(1, 1, {"loss": 1.0})
-        live = Live(study, VAE, grid.identity(study, "train", VAE), path)
+        live = Live(study, VAE, identity(study, "train", VAE), path)
         assert until(lambda: query(LOSSES) == [(1,)])
         live.close(timeout=20)
         journal.log(2, 2, {"loss": 0.5})
@@ -88,10 +89,10 @@ def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(
     """Step 3 was sent and taken back: the interruption came before its checkpoint."""
     study = small_study(live_after=0.0)
     write_study(study)
-    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path = paths.run_dir(study, VAE) / "train.jsonl"
     path.unlink()
-    identity = grid.identity(study, "train", VAE)
-    with Journal(path) as journal, Live(study, VAE, identity, path):
+    wanted = identity(study, "train", VAE)
+    with Journal(path) as journal, Live(study, VAE, wanted, path):
         for step in (1, 2, 3):
             journal.log(step, step, {"loss": 1.0})
         assert until(lambda: query(LOSSES) == [(3,)])
@@ -100,7 +101,7 @@ def test_a_resumed_training_goes_on_in_its_run_and_repeats_no_step(
     with Journal(path) as journal:
         for step in (3, 4):
             journal.log(step, step, {"loss": 1.0})
-        live = Live(study, VAE, identity, path)
+        live = Live(study, VAE, wanted, path)
         assert until(lambda: query(LOSSES) == [(4,)])
         live.close(timeout=20)
     train = sync(study)["runs"]["vae/seed0"]["train"]
@@ -116,9 +117,10 @@ def test_a_live_run_with_steps_that_this_training_has_not_is_left_behind(
 ) -> None:
     study = small_study(live_after=0.0)
     write_study(study)
-    path = grid.run_dir(study, VAE) / "train.jsonl"
+    path = paths.run_dir(study, VAE) / "train.jsonl"
     path.unlink()
-    with Journal(path) as journal, Live(study, VAE, grid.identity(study, "train", VAE), path):
+    wanted = identity(study, "train", VAE)
+    with Journal(path) as journal, Live(study, VAE, wanted, path):
         for step in (1, 2, 3):
             journal.log(step, step, {"loss": 1.0})
         assert until(lambda: query(LOSSES) == [(3,)])

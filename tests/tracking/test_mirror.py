@@ -8,9 +8,11 @@ import pytest
 from tracking.conftest import Query
 from tracking.synthetic import START, small_study, write_record, write_study, write_train
 
-from threetargets import files, grid
-from threetargets.grid import Run
-from threetargets.records import Figure
+from threetargets import files
+from threetargets.pipeline import paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.records import Figure
 from threetargets.tracking import figure_key, sync
 
 VAE, DDPM = Run("vae", 0), Run("ddpm_eps_eps-equivalent", 0)
@@ -88,7 +90,7 @@ def test_figures_curves_parameters_and_tags_arrive(query: Query) -> None:
     }
     wanted |= {"stage": "sample", "commit": "0123abcd", "data_digest": "feed"}
     assert wanted.items() <= found.items()
-    assert found["study.identity"] == grid.identity(study, "sample", DDPM, "classifier")
+    assert found["study.identity"] == identity(study, "sample", DDPM, "classifier")
 
 
 def test_artifacts_hold_the_record_the_curves_and_a_grid_of_rows_gamma_and_columns_class(
@@ -106,7 +108,7 @@ def test_artifacts_hold_the_record_the_curves_and_a_grid_of_rows_gamma_and_colum
 
     assert (folder("train") / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert (folder("train") / "train.jsonl").read_bytes() == (
-        grid.run_dir(study, DDPM) / "train.jsonl"
+        paths.run_dir(study, DDPM) / "train.jsonl"
     ).read_bytes()
     assert (folder("likelihood") / "likelihood.json").exists()
     with Image.open(folder("sample/classifier") / "samples.png") as picture:
@@ -146,7 +148,7 @@ def test_a_stage_run_again_replaces_only_itself(query: Query) -> None:
     study = small_study()
     write_study(study)
     old = sync(study)["runs"]["vae/seed0"]
-    path = grid.run_dir(study, VAE) / "likelihood.json"
+    path = paths.run_dir(study, VAE) / "likelihood.json"
     write_record(study, path, "likelihood", VAE, [Figure("bound_bpd", 1.75)])
     new = sync(study)["runs"]["vae/seed0"]
     assert {stage for stage in old if old[stage] != new[stage]} == {"likelihood"}
@@ -168,7 +170,7 @@ def test_the_same_training_done_again_does_not_mix_two_curves(query: Query) -> N
 def test_a_failed_cell_is_a_failed_run(query: Query) -> None:
     study = small_study()
     write_study(study)
-    folder = grid.run_dir(study, VAE)
+    folder = paths.run_dir(study, VAE)
     (folder / "train.jsonl").write_text("")
     write_record(
         study,
@@ -189,7 +191,7 @@ def test_a_failed_cell_is_a_failed_run(query: Query) -> None:
 def test_what_is_not_written_yet_is_counted_and_filled_in_later(query: Query) -> None:
     study = small_study()
     write_study(study)
-    path = grid.run_dir(study, VAE) / "evaluate.json"
+    path = paths.run_dir(study, VAE) / "evaluate.json"
     text = path.read_text()
     path.unlink()
     state = sync(study)
@@ -233,7 +235,7 @@ def test_an_interrupted_sync_goes_on_without_doubles(
 def test_a_damaged_record_is_named_in_the_reason(query: Query) -> None:
     study = small_study()
     write_study(study)
-    (grid.run_dir(study, VAE) / "likelihood.json").write_text("{")
+    (paths.run_dir(study, VAE) / "likelihood.json").write_text("{")
     assert "likelihood.json: damaged" in sync(study)["reason"]
 
 
@@ -257,7 +259,7 @@ def test_figure_keys_differ_and_mlflow_takes_them(figure: Figure, key: str) -> N
 def test_two_figures_of_one_name_are_refused_not_mixed(query: Query) -> None:
     study = small_study()
     write_study(study)
-    path = grid.run_dir(study, VAE) / "likelihood.json"
+    path = paths.run_dir(study, VAE) / "likelihood.json"
     write_record(
         study, path, "likelihood", VAE, [Figure("bound_bpd", 1.0), Figure("bound_bpd", 2.0)]
     )

@@ -13,12 +13,12 @@ from torch import nn
 from threetargets.diffusion.schedule import SCHEDULES, table
 from threetargets.diffusion.target import TARGETS
 from threetargets.errors import BudgetReached, DataError, Diverged
+from threetargets.families.autoencoder.model import Vae
+from threetargets.families.classifier.model import Classifier
+from threetargets.families.diffusion.model import Ddpm
 from threetargets.likelihood.decoders import DECODERS
-from threetargets.models.classifier import Classifier
-from threetargets.models.ddpm import Ddpm
-from threetargets.models.vae import Vae
 from threetargets.networks import mlp
-from threetargets.study import Training
+from threetargets.study.schema import Training
 from threetargets.tracking.journal import read
 from threetargets.training import loop
 

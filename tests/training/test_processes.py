@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from threetargets import study
 from threetargets.errors import ConfigError
-from threetargets.models import build
+from threetargets.families.build import build
 from threetargets.streams import ALL, generator
 from threetargets.training.loop import share_of
 
@@ -114,7 +114,7 @@ def test_the_mean_of_the_shares_losses_is_the_batch_s_loss(cell):
     """Of every family of model, with the noise of one process."""
     from types import SimpleNamespace
 
-    from threetargets.grid import Run
+    from threetargets.pipeline.cells import Run
 
     chosen = study.load(ROOT / "config/smoke.yaml")
     manifest = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)

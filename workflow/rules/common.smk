@@ -6,10 +6,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from threetargets import grid, study
-from threetargets.digest import code_digest
+from threetargets import study
 from threetargets.errors import UserError
-from threetargets.grid import Run
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline import identity as identities
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.digest import code_digest
 
 
 def parameter_file():
@@ -64,23 +66,23 @@ SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 
 # Runs with wildcards in the place of a cell and a seed, so that grid.py alone knows the paths.
 RUN = Run("{cell}", "{seed}")
-RUN_DIR = grid.run_dir(STUDY, RUN)
-NONE_DIR = grid.sample_dir(STUDY, RUN, "none")
-GUIDED_DIR = grid.sample_dir(STUDY, RUN, "{guidance}")
+RUN_DIR = paths.run_dir(STUDY, RUN)
+NONE_DIR = paths.sample_dir(STUDY, RUN, "none")
+GUIDED_DIR = paths.sample_dir(STUDY, RUN, "{guidance}")
 
 SHARD = str(GUIDED_DIR / "shards" / "gamma{gamma}-{scatteritem}")
 SHARD_ENDS = (".npz", ".json")
 
 DATA = [
-    grid.data_dir(STUDY) / name
-    for name in ("manifest.json", *(f"{split}.npz" for split in grid.SPLITS))
+    paths.data_dir(STUDY) / name
+    for name in ("manifest.json", *(f"{split}.npz" for split in cells.SPLITS))
 ]
-TRACKING = grid.results(STUDY) / "tracking.json"
+TRACKING = paths.results(STUDY) / "tracking.json"
 CALIBRATION = [
-    grid.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")
+    paths.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")
 ]
 REPORT = [
-    grid.reports(STUDY) / name
+    paths.reports(STUDY) / name
     for name in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
 ]
 
@@ -97,20 +99,20 @@ def run_of(wildcards):
 
 def identity(stage, guidance=""):
     """A rule's parameter that changes exactly when its numbers would: the declared fields and the code by content."""
-    return lambda wildcards: grid.identity(
+    return lambda wildcards: identities.identity(
         STUDY, stage, run_of(wildcards), wildcards.get("guidance", guidance)
     )
 
 
 def trained(run):
-    folder = grid.run_dir(STUDY, run)
+    folder = paths.run_dir(STUDY, run)
     return [folder / "weights.safetensors", folder / "train.json"]
 
 
 def samples(run, guidance):
-    folder = grid.sample_dir(STUDY, run, guidance)
+    folder = paths.sample_dir(STUDY, run, guidance)
     return [
-        *(folder / f"gamma{g}.npz" for g in grid.gammas(STUDY, guidance)),
+        *(folder / f"gamma{g}.npz" for g in jobs.gammas(STUDY, guidance)),
         folder / "sample.json",
     ]
 
@@ -129,7 +131,7 @@ def shards(folder, guidance):
     """The shards of every gamma, images and records, one pattern each: gather.sweep expands only the first of several."""
     return [
         f"{folder}/shards/gamma{g}-{{scatteritem}}{end}"
-        for g in grid.gammas(STUDY, guidance)
+        for g in jobs.gammas(STUDY, guidance)
         for end in SHARD_ENDS
     ]
 
@@ -138,37 +140,37 @@ def samples_to_evaluate(wildcards):
     run = run_of(wildcards)
     return (
         []
-        if run.model == grid.FLOOR
-        else [f for g in grid.guidances(STUDY, run) for f in samples(run, g)]
+        if run.model == cells.FLOOR
+        else [f for g in jobs.guidances(STUDY, run) for f in samples(run, g)]
     )
 
 
 def manifolds():
     """Weights that the report draws: of autoencoders with two latents."""
-    two = [run for run in grid.model_runs(STUDY) if run.cell in STUDY.autoencoders]
+    two = [run for run in jobs.model_runs(STUDY) if run.cell in STUDY.autoencoders]
     return [trained(run)[0] for run in two if STUDY.autoencoder(run.cell).latents == [2]]
 
 
 def records():
     """Every record and journal of the study: what tracking and report read."""
     found = []
-    for run in grid.trained_runs(STUDY):
-        folder = grid.run_dir(STUDY, run)
+    for run in jobs.trained_runs(STUDY):
+        folder = paths.run_dir(STUDY, run)
         found += [folder / "train.json", folder / "train.jsonl"]
-    for run in grid.model_runs(STUDY):
+    for run in jobs.model_runs(STUDY):
         found += [
-            grid.sample_dir(STUDY, run, g) / "sample.json" for g in grid.guidances(STUDY, run)
+            paths.sample_dir(STUDY, run, g) / "sample.json" for g in jobs.guidances(STUDY, run)
         ]
-        found += [grid.run_dir(STUDY, run) / "likelihood.json"]
-    found += [grid.run_dir(STUDY, run) / "evaluate.json" for run in grid.measured_runs(STUDY)]
+        found += [paths.run_dir(STUDY, run) / "likelihood.json"]
+    found += [paths.run_dir(STUDY, run) / "evaluate.json" for run in jobs.measured_runs(STUDY)]
     return found
 
 
 def sample_sets():
     return [
         f
-        for run in grid.model_runs(STUDY)
-        for g in grid.guidances(STUDY, run)
+        for run in jobs.model_runs(STUDY)
+        for g in jobs.guidances(STUDY, run)
         for f in samples(run, g)[:-1]
     ]
 

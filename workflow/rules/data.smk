@@ -12,7 +12,7 @@ rule prepare:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=grid.identity(STUDY, "prepare"),
+        identity=identities.identity(STUDY, "prepare"),
     message:
         f"prepare {STUDY.data.name} (log: {{log}})"
     shell:

@@ -28,7 +28,7 @@ rule evaluate:
     input:
         DATA,
         samples_to_evaluate,
-        judge=[f for judge in grid.judge_runs(STUDY) for f in trained(judge)],
+        judge=[f for judge in jobs.judge_runs(STUDY) for f in trained(judge)],
     output:
         RUN_DIR / "evaluate.json",
     log:

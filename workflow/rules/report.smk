@@ -20,7 +20,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=grid.identity(STUDY, "report"),
+        identity=identities.identity(STUDY, "report"),
     message:
         "report (log: {log})"
     shell:

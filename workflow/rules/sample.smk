@@ -5,7 +5,7 @@ rule sample:
         RUN_DIR / "weights.safetensors",
         RUN_DIR / "train.json",
     output:
-        [NONE_DIR / f"gamma{g}.npz" for g in grid.gammas(STUDY, "none")],
+        [NONE_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "none")],
         NONE_DIR / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-none.log",
@@ -32,7 +32,7 @@ rule sample_guided:
         RUN_DIR / "train.json",
         guide=guide,
     output:
-        [GUIDED_DIR / f"gamma{g}.npz" for g in grid.gammas(STUDY, "classifier")],
+        [GUIDED_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "classifier")],
         GUIDED_DIR / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",

@@ -39,7 +39,7 @@ rule gather:
     input:
         [f for s in shards(NONE_DIR, "none") for f in gather.sweep(s, allow_missing=True)],
     output:
-        [NONE_DIR / f"gamma{g}.npz" for g in grid.gammas(STUDY, "none")],
+        [NONE_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "none")],
         NONE_DIR / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-none.log",
@@ -64,7 +64,7 @@ rule gather_guided:
     input:
         [f for s in shards(GUIDED_DIR, "classifier") for f in gather.sweep(s, allow_missing=True)],
     output:
-        [GUIDED_DIR / f"gamma{g}.npz" for g in grid.gammas(STUDY, "classifier")],
+        [GUIDED_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "classifier")],
         GUIDED_DIR / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from threetargets.calibration.check_rows import Row, drawn, exact
 from threetargets.calibration.densities import NARROW, PLANE, cosine, isotropic
 from threetargets.calibration.quadrature import Array, abars, betas
-from threetargets.calibration.rows import Row, drawn, exact
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table, table_of_betas
 from threetargets.levels import centres, nearest

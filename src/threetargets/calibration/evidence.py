@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from threetargets.calibration.check_rows import Row, drawn, exact
 from threetargets.calibration.densities import LATENT, ONE_LEVEL, SEEN
 from threetargets.calibration.quadrature import Array
-from threetargets.calibration.rows import Row, drawn, exact
 from threetargets.likelihood.gaussian import kl_to_standard
 from threetargets.likelihood.importance import log_mean_weights
 from threetargets.streams import generator

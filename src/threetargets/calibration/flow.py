@@ -6,8 +6,8 @@ import math
 
 import torch
 
+from threetargets.calibration.check_rows import Row, drawn, exact
 from threetargets.calibration.densities import PLANE, tensor
-from threetargets.calibration.rows import Row, drawn, exact
 from threetargets.diffusion.predictor import Predictor
 from threetargets.likelihood.ode import hutchinson, log_prob, rademacher
 from threetargets.oracles import Gaussian

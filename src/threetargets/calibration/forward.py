@@ -8,9 +8,9 @@ import math
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
+from threetargets.calibration.check_rows import Row, drawn, exact, written
 from threetargets.calibration.densities import HUMPS, cosine, tensor
 from threetargets.calibration.quadrature import abars, bayes_step, betas
-from threetargets.calibration.rows import Row, drawn, exact, written
 from threetargets.diffusion.kernel import add_noise, posterior, transition_variance
 from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
 from threetargets.likelihood.bound import prior_term

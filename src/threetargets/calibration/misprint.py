@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from threetargets.calibration.rows import Row, drawn, exact
+from threetargets.calibration.check_rows import Row, drawn, exact
 
 KASY, DAI = "Kasy 2024 (000)", "Dai, lecture 12 (001)"
 CHAPTER, POLYAKOV = "Lecture notes, chapter 11 (002)", "Polyakov 2022 (003)"

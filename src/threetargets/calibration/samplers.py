@@ -9,10 +9,10 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from torch import Tensor
 
+from threetargets.calibration.check_rows import Row, exact
 from threetargets.calibration.densities import CORRELATED, HUMPS, cosine, tensor
 from threetargets.calibration.quadrature import slope
-from threetargets.calibration.rows import Row, exact
-from threetargets.diffusion.sample import SAMPLERS, Step, ddim, heun, sample
+from threetargets.diffusion.sampler import SAMPLERS, Step, ddim, heun, sample
 from threetargets.diffusion.schedule import Table
 
 ORDERS = {"ancestral": 1, "ddim": 1, "heun": 2}

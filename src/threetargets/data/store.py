@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from threetargets import files, grid, streams
+from threetargets import files, streams
 from threetargets.data import binarise
 from threetargets.data.sources import Source, arrays_digest
 from threetargets.errors import ConfigError, DataError
-from threetargets.study import Split, Study
+from threetargets.pipeline import cells, paths
+from threetargets.study.schema import Split, Study
 
 Resample = Callable[[Tensor, torch.Generator], Tensor]
 AGAIN = "run `threetargets prepare` again"
@@ -73,11 +74,11 @@ class Images:
 
 
 def split_path(study: Study, split: str) -> Path:
-    return grid.data_dir(study) / f"{split}.npz"
+    return paths.data_dir(study) / f"{split}.npz"
 
 
 def manifest_path(study: Study) -> Path:
-    return grid.data_dir(study) / "manifest.json"
+    return paths.data_dir(study) / "manifest.json"
 
 
 def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
@@ -92,11 +93,11 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for total, parts in source.pools:
         if sum(wanted[part] for part in parts) > total:
-            sizes = " + ".join(str(wanted[part]) for part in grid.SPLITS if part in parts)
+            sizes = " + ".join(str(wanted[part]) for part in cells.SPLITS if part in parts)
             asked = f"{sizes} = {sum(wanted[part] for part in parts)}" if len(parts) > 1 else sizes
             several = len(source.pools) > 1
             has = (
-                f"{total} for {' and '.join(p for p in grid.SPLITS if p in parts)}"
+                f"{total} for {' and '.join(p for p in cells.SPLITS if p in parts)}"
                 if several
                 else str(total)
             )
@@ -133,7 +134,7 @@ def write(
         class_names=source.class_names,
         resampled=source.resampled,
         digest="",
-        splits={split: stored[split] for split in grid.SPLITS},
+        splits={split: stored[split] for split in cells.SPLITS},
         source={"digest": source.digest, "licence": source.licence, "citation": source.citation}
         | provenance,
     )
@@ -151,7 +152,7 @@ def load_manifest(study: Study) -> Manifest:
     path = manifest_path(study)
     values = files.read_json(path)
     try:
-        splits = {split: Stored(**values["splits"][split]) for split in grid.SPLITS}
+        splits = {split: Stored(**values["splits"][split]) for split in cells.SPLITS}
         tuples = {"shape": tuple(values["shape"]), "class_names": tuple(values["class_names"])}
         manifest = Manifest(**{**values, **tuples, "splits": splits})
         whole = manifest.content_digest() == manifest.digest

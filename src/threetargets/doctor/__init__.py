@@ -6,7 +6,7 @@ from __future__ import annotations
 from threetargets.data import fetch, sources
 from threetargets.doctor import hours, machine, places, slurm
 from threetargets.doctor.finding import Finding
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 __all__ = ["Finding", "examine", "table"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from threetargets import grid
 from threetargets.data import pretrained
 from threetargets.data.sources import Source
 from threetargets.data.store import Manifest
-from threetargets.study import Study
+from threetargets.pipeline import jobs
+from threetargets.study.schema import Study
 
 FLOAT = 4
 HEADER = 10_000  # of a safetensors file
@@ -50,9 +50,9 @@ def described(source: Source) -> Manifest:
 
 def parameters(study: Study, source: Source) -> dict[str, int]:
     """Parameters of each cell that is trained."""
-    from threetargets import models
+    from threetargets.families import build as models
 
-    runs = {run.cell: run for run in grid.trained_runs(study)}
+    runs = {run.cell: run for run in jobs.trained_runs(study)}
     return {
         cell: models.parameters(models.build(study, described(source), run))
         for cell, run in runs.items()
@@ -68,9 +68,9 @@ def packed(source: Source, images: int, levels: int) -> int:
 def records(study: Study) -> int:
     """Records that the stages write: train, sample (one for each kind of guidance), likelihood,
     evaluate."""
-    models = grid.model_runs(study)
-    sampled = sum(len(grid.guidances(study, run)) for run in models)
-    return len(grid.trained_runs(study)) + sampled + len(models) + len(grid.measured_runs(study))
+    models = jobs.model_runs(study)
+    sampled = sum(len(jobs.guidances(study, run)) for run in models)
+    return len(jobs.trained_runs(study)) + sampled + len(models) + len(jobs.measured_runs(study))
 
 
 def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> Disk:
@@ -83,11 +83,11 @@ def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> D
     split = study.data.split
     stored = packed(source, split.train, 256 if source.resampled else source.levels)
     stored += packed(source, split.validation + split.test, source.levels)
-    trained = [sizes[run.cell] for run in grid.trained_runs(study)]
+    trained = [sizes[run.cell] for run in jobs.trained_runs(study)]
     sets = sum(
-        len(grid.gammas(study, guidance))
-        for run in grid.model_runs(study)
-        for guidance in grid.guidances(study, run)
+        len(jobs.gammas(study, guidance))
+        for run in jobs.model_runs(study)
+        for guidance in jobs.guidances(study, run)
     )
     files = [*(source.layouts[0] if source.layouts else ())]
     files += [pretrained.STANDARD] if "inception" in study.evaluation.extractors else []
@@ -110,11 +110,11 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
     """
     import torch
 
-    from threetargets import models
+    from threetargets.families import build as models
     from threetargets.streams import generator
 
     most = ("", 0)
-    for cell, run in {run.cell: run for run in grid.trained_runs(study)}.items():
+    for cell, run in {run.cell: run for run in jobs.trained_runs(study)}.items():
         model = models.build(study, described(source), run)
         kept: dict[int, int] = {}
 

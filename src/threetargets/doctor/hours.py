@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
-from threetargets import grid
 from threetargets.data import sources
 from threetargets.data.sources import Source
 from threetargets.doctor import estimate
 from threetargets.doctor.finding import Finding
 from threetargets.doctor.work import Work, sample_sets, whole
+from threetargets.pipeline import jobs
 from threetargets.sizes import amount
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def lines(study: Study) -> list[str]:
     """What `threetargets estimate` prints."""
     source = sources.find(study.data.name)
     needed, disk, rates = whole(study, source), estimate.disk(study, source), rates_of(study)
-    sets = sum(sample_sets(study, run) for run in grid.model_runs(study))
+    sets = sum(sample_sets(study, run) for run in jobs.model_runs(study))
     trained = (
         f"{len(study.cells)} cells x {len(study.seeds)} seeds, "
-        f"{len(grid.trained_runs(study))} trainings"
+        f"{len(jobs.trained_runs(study))} trainings"
     )
     flop = f"{needed.flop:.2g}".replace("e+", "e")
     kept = f"{amount(disk.kept)} ({amount(disk.samples)} samples, {amount(disk.weights)} weights)"

@@ -10,13 +10,13 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from threetargets import grid
 from threetargets.data import fetch
 from threetargets.data.sources import Source
 from threetargets.doctor import estimate
 from threetargets.doctor.finding import Finding
+from threetargets.pipeline import paths
 from threetargets.sizes import amount
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 LOCK = Path("requirements.lock")
 CGROUP = Path("/sys/fs/cgroup")
@@ -117,7 +117,7 @@ def disk(study: Study, source: Source, to_download: bool) -> list[Finding]:
     """Free space of the project's file system and the cache's against the estimate, less what is
     there already."""
     need = estimate.disk(study, source)
-    here = max(0, need.kept - _held(grid.results(study))) + need.checkpoints
+    here = max(0, need.kept - _held(paths.results(study))) + need.checkpoints
     parts = (
         f"{amount(need.weights)} weights, {amount(need.samples)} samples, {amount(need.data)} data"
     )

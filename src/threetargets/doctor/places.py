@@ -10,7 +10,7 @@ from threetargets.data.download import File, is_whole
 from threetargets.data.sources import Source
 from threetargets.doctor.finding import Finding
 from threetargets.errors import UserError
-from threetargets.study import Study
+from threetargets.study.schema import Study
 from threetargets.tracking import store as tracking
 
 SECONDS = 5.0  # for a server's answer

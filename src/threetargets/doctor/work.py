@@ -17,24 +17,25 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from threetargets import grid, models
 from threetargets.data.sources import Source
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
-from threetargets.diffusion.sample import sample
+from threetargets.diffusion.sampler import sample
 from threetargets.diffusion.target import Prediction
 from threetargets.doctor import estimate
-from threetargets.grid import Run
+from threetargets.families import build as models
+from threetargets.families.autoencoder.likelihood import CHUNK
+from threetargets.families.autoencoder.model import Vae
+from threetargets.families.classifier.model import Classifier
+from threetargets.families.diffusion.likelihood import STEP_CHECK
+from threetargets.families.diffusion.model import Ddpm
 from threetargets.likelihood.gradients import ESTIMATORS
 from threetargets.likelihood.ode import hutchinson
-from threetargets.models.classifier import Classifier
-from threetargets.models.ddpm import Ddpm
-from threetargets.models.vae import Vae
-from threetargets.stages.likelihood.ddpm import STEP_CHECK
-from threetargets.stages.likelihood.vae import CHUNK
+from threetargets.pipeline import cells, jobs
+from threetargets.pipeline.cells import Run
 from threetargets.stages.sample import grid_of, guided, step_of
 from threetargets.streams import PerSample, generator
-from threetargets.study import Evaluation, Study
+from threetargets.study.schema import Evaluation, Study
 
 INCEPTION = 1.142e10
 """Of Inception v3 as torch-fidelity has it, for one image, counted with the same counter; building
@@ -95,7 +96,7 @@ def training(study: Study, source: Source, run: Run) -> float:
     with torch.no_grad():
         look = counted(loss) / 2
     looks = math.ceil(settings.steps / settings.checkpoint_every) + 1
-    scored = split.validation + split.test if run.model in grid.CLASSIFIERS else 0
+    scored = split.validation + split.test if run.model in cells.CLASSIFIERS else 0
     return settings.steps * settings.batch * step + (looks * split.validation + scored) * look
 
 
@@ -118,13 +119,13 @@ def sampling(study: Study, source: Source, run: Run) -> float:
     if isinstance(model, Vae):
         return images * counted(lambda: model.sample(PerSample(0, "doctor", range(1))))
     assert isinstance(model, Ddpm)
-    guidances, label = grid.guidances(study, run), torch.zeros(1, dtype=torch.int64)
+    guidances, label = jobs.guidances(study, run), torch.zeros(1, dtype=torch.int64)
     guide = (
         _build(study, source, Run("guide", run.seed)).eval() if "classifier" in guidances else None
     )
     total, known, calls = 0.0, dict[tuple[str, bool], float](), evaluations(study)
     for guidance in guidances:
-        for gamma in map(float, grid.gammas(study, guidance)):
+        for gamma in map(float, jobs.gammas(study, guidance)):
             kind = (
                 guidance,
                 gamma == 0,
@@ -206,18 +207,18 @@ def _vae_likelihood(study: Study, source: Source, model: Vae) -> float:
 
 def sample_sets(study: Study, run: Run) -> int:
     """How many sets of images of a run are evaluated."""
-    if run.model == grid.FLOOR:
+    if run.model == cells.FLOOR:
         return 1
-    return sum(len(grid.gammas(study, guidance)) for guidance in grid.guidances(study, run))
+    return sum(len(jobs.gammas(study, guidance)) for guidance in jobs.guidances(study, run))
 
 
 def networks(study: Study, source: Source) -> float:
     """Of judge and Inception: every sample set, and the test split, which the judge sees anew for
     each run."""
-    runs, test = grid.measured_runs(study), study.data.split.test
+    runs, test = jobs.measured_runs(study), study.data.split.test
     seen = study.sampling.images * sum(sample_sets(study, run) for run in runs)
     inception = INCEPTION if "inception" in study.evaluation.extractors else 0.0
-    judge = sum(_judging(study, source, run) for run in grid.judge_runs(study))
+    judge = sum(_judging(study, source, run) for run in jobs.judge_runs(study))
     return (seen + test) * inception + (seen + len(runs) * test) * judge
 
 
@@ -249,7 +250,7 @@ def statistics(n: int, m: int, features: int, evaluation: Evaluation) -> float:
 
 def whole(study: Study, source: Source) -> Work:
     """Of the whole study."""
-    trained, generative = grid.trained_runs(study), grid.model_runs(study)
+    trained, generative = jobs.trained_runs(study), jobs.model_runs(study)
     widths = {"judge": study.classifiers.width, "inception": FEATURES}
     n, m, evaluation = study.sampling.images, study.data.split.test, study.evaluation
     return Work(
@@ -257,7 +258,7 @@ def whole(study: Study, source: Source) -> Work:
         sample=_total(study, source, generative, sampling),
         likelihood=_total(study, source, generative, likelihood),
         evaluate=networks(study, source),
-        statistics=sum(sample_sets(study, run) for run in grid.measured_runs(study))
+        statistics=sum(sample_sets(study, run) for run in jobs.measured_runs(study))
         * sum(statistics(n, m, widths[name], evaluation) for name in evaluation.extractors),
         jobs=estimate.records(study),
         compiled=sum(run.model == "ddpm" for run in trained) if study.compile else 0,
@@ -271,6 +272,6 @@ def _total(
     share a network."""
     alike: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        kind = (run.model, *grid.guidances(study, run)) if run.model == "ddpm" else (run.cell,)
+        kind = (run.model, *jobs.guidances(study, run)) if run.model == "ddpm" else (run.cell,)
         alike.setdefault(kind, []).append(run)
     return sum(len(same) * count(study, source, same[0]) for same in alike.values())

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from threetargets.records import Figure
+from threetargets.pipeline.records import Figure
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Figure:

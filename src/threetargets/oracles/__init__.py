@@ -11,7 +11,7 @@ guidance with.
 is computed in float64.
 """
 
-from threetargets.oracles.gaussian import CLEAN, Gaussian
+from threetargets.oracles.gaussian_data import CLEAN, Gaussian
 from threetargets.oracles.linear import Hierarchy, Layer
 from threetargets.oracles.mixture import Mixture
 

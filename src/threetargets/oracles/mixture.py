@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from threetargets.diffusion.target import Prediction
-from threetargets.oracles.gaussian import CLEAN, Gaussian
+from threetargets.oracles.gaussian_data import CLEAN, Gaussian
 
 
 class Mixture:

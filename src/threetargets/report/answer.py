@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from threetargets import grid
-from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline import jobs
+from threetargets.pipeline.cells import Run
 from threetargets.report import autoencoders, comparisons
 from threetargets.report.captions import floor_said
 from threetargets.report.collect import Place, Results, places
@@ -36,7 +36,7 @@ from threetargets.report.wording import (
     signed,
     target,
 )
-from threetargets.values import WEIGHTINGS
+from threetargets.study.values import WEIGHTINGS
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _guidance(results: Results) -> str:
         ] = []  # cells with the same means, as twins have, are one
         for name in results.study.guidance.cells:
             means: dict[str, float] = {}
-            for g in grid.gammas(results.study, guidance):
+            for g in jobs.gammas(results.study, guidance):
                 seen = results.observe(name, "fid", guidance, g)
                 if seen.values:
                     means[g] = sum(seen.values.values()) / len(seen.values)

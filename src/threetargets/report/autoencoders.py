@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from threetargets.autoencoder import Autoencoder
-from threetargets.grid import Run
+from threetargets.families.autoencoder.spec import Autoencoder
 from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
+from threetargets.pipeline.cells import Run
 from threetargets.report.captions import commands, over_images, spread
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threetargets.calibration.check_rows import Row, verdict
 from threetargets.calibration.misprint import Shown
-from threetargets.calibration.rows import Row, verdict
 from threetargets.errors import DataError
 from threetargets.files import read_json
 

@@ -3,8 +3,8 @@ they make."""
 
 from __future__ import annotations
 
+from threetargets.calibration.check_rows import Row, written
 from threetargets.calibration.misprint import Shown
-from threetargets.calibration.rows import Row, written
 from threetargets.report.calibrated import Calibration, Checked
 from threetargets.report.wording import Table, Text, count, decimals, number
 

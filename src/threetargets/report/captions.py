@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from threetargets.grid import FLOOR, Run
 from threetargets.metrics.statistics import Interval, t_interval
-from threetargets.records import Figure
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure
 from threetargets.report.collect import Results
 from threetargets.report.wording import cell, decimals, interval, listing, number
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import grid
 from threetargets.errors import DataError, Disagreement
 from threetargets.files import read_json
-from threetargets.grid import FLOOR, Run
-from threetargets.records import Figure, Record
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure, Record
 from threetargets.report import calibrated
 from threetargets.report.calibrated import Calibration
-from threetargets.study import Study
+from threetargets.study.schema import Study
+from threetargets.study.values import kind_of
 from threetargets.units import BITS, NATS, Unit, unit
-from threetargets.values import kind_of
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 FIDELITY = ("fid", "fid_infinity", "kid", "precision", "recall")
@@ -51,8 +51,8 @@ class Place:
 
     def path(self, study: Study) -> Path:
         if self.stage == "sample":
-            return grid.sample_dir(study, self.run, self.guidance) / "sample.json"
-        return grid.run_dir(study, self.run) / f"{self.stage}.json"
+            return paths.sample_dir(study, self.run, self.guidance) / "sample.json"
+        return paths.run_dir(study, self.run) / f"{self.stage}.json"
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,23 @@ class Observed:
 
 def places(study: Study) -> Iterator[Place]:
     """Every record that the grid expects, in the order of the grid."""
-    measured = grid.measured_runs(study)
-    for run in grid.model_runs(study):
+    measured = jobs.measured_runs(study)
+    for run in jobs.model_runs(study):
         yield Place("train", run)
-        for guidance in grid.guidances(study, run):
+        for guidance in jobs.guidances(study, run):
             yield Place("sample", run, guidance)
         yield Place("likelihood", run)
         if run in measured:
             yield Place("evaluate", run)
-    for run in [*grid.guide_runs(study), *grid.judge_runs(study)]:
+    for run in [*jobs.guide_runs(study), *jobs.judge_runs(study)]:
         yield Place("train", run)
-    for run in grid.floor_runs(study):
+    for run in jobs.floor_runs(study):
         yield Place("evaluate", run)
 
 
 def calibration_dir(study: Study) -> Path:
     """Where `threetargets calibrate --out` writes for this study."""
-    return grid.results(study) / "calibration"
+    return paths.results(study) / "calibration"
 
 
 def by(study: Study, metric: str, extractor: str) -> str:
@@ -228,11 +228,11 @@ def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
 def load(study: Study) -> Results:
     """Read what the study has written. Raises MissingInput without a data manifest, DataError for a
     damaged file, Disagreement where records were measured by different extractors of one kind."""
-    manifest = read_json(grid.data_dir(study) / "manifest.json")
+    manifest = read_json(paths.data_dir(study) / "manifest.json")
     found = {place: place.path(study) for place in places(study)}
     records = {place: _record(path) for place, path in found.items() if path.exists()}
     _one_of_each_kind(study, records)
-    tracking = grid.results(study) / "tracking.json"
+    tracking = paths.results(study) / "tracking.json"
     measured = calibration_dir(study) / calibrated.FILE
     return Results(
         study,

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from threetargets.grid import Run
 from threetargets.metrics.statistics import (
     Difference,
     Interval,
@@ -23,8 +22,9 @@ from threetargets.metrics.statistics import (
     t_interval,
     tost_paired,
 )
+from threetargets.pipeline.cells import Run
 from threetargets.report.collect import Results
-from threetargets.values import TARGETS, WEIGHTINGS
+from threetargets.study.values import TARGETS, WEIGHTINGS
 
 # The pairs of targets that the study asks about; score and raw score differ by the scaling of the
 # output.

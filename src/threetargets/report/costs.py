@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from threetargets import grid
-from threetargets.records import Figure
+from threetargets.pipeline import jobs
+from threetargets.pipeline.records import Figure
 from threetargets.report.captions import commands, spread
 from threetargets.report.collect import Place, Results
 from threetargets.report.comparisons import is_ddpm
@@ -13,7 +13,7 @@ from threetargets.report.wording import Table, Text, cell, count, number
 
 def costs(results: Results) -> Table:
     """Seconds, parameters and images per second of every cell, classifiers included."""
-    cells = [*results.study.cells, *({r.cell: None for r in grid.guide_runs(results.study)})]
+    cells = [*results.study.cells, *({r.cell: None for r in jobs.guide_runs(results.study)})]
     rows: list[tuple[Text, ...]] = []
     for name in cells:
         sampled = name in results.study.cells
@@ -31,7 +31,7 @@ def costs(results: Results) -> Table:
                 rate,
             )
         )
-    for judge in grid.judge_runs(results.study):
+    for judge in jobs.judge_runs(results.study):
         train = [
             results.figure(judge, m)
             for m in ("parameters", "train_seconds", "train_images_per_second")
@@ -46,7 +46,7 @@ def costs(results: Results) -> Table:
         )
     head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
     sampling = results.study.sampling
-    once = " (the judge is trained once)" if grid.judge_runs(results.study) else ""
+    once = " (the judge is trained once)" if jobs.judge_runs(results.study) else ""
     caption = f"{spread(results)}{once}. Wall-clock times; runs may have shared the machine."
     if any(map(is_ddpm, cells)):
         caption += (
@@ -75,7 +75,7 @@ def classifiers(results: Results) -> Table:
         return Text(f"{figure.value:.3f}{error}", "", f"n = {figure.n}" if figure.n else "")
 
     rows = []
-    for run in [*grid.guide_runs(results.study), *grid.judge_runs(results.study)]:
+    for run in [*jobs.guide_runs(results.study), *jobs.judge_runs(results.study)]:
         place = Place("train", run)
         figures = [
             said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline.cells import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@ compare."""
 
 from __future__ import annotations
 
-from threetargets.grid import FLOOR, Run
-from threetargets.records import Figure
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure
 from threetargets.report.captions import commands, context, floor_said, spread
 from threetargets.report.collect import Results, by
 from threetargets.report.comparisons import FID

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import grid
-from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline import cells
+from threetargets.pipeline.cells import Run
 from threetargets.report.captions import (
     asked_for_a_class,
     commands,
@@ -35,7 +35,7 @@ from threetargets.report.drawing import (
     svg,
 )
 from threetargets.report.wording import cell, labels, target
-from threetargets.values import WEIGHTINGS
+from threetargets.study.values import WEIGHTINGS
 
 GAMMA_METRICS = {
     "fid": "FID",
@@ -152,7 +152,7 @@ def along_gamma(results: Results, metric: str) -> Plot:
                     panel.axhspan(real.low, real.high, color=MUTED, alpha=0.14, linewidth=0)
             for name in study.guidance.cells:
                 seen = [
-                    results.observe(name, metric, guidance, grid.gamma_label(g)) for g in gammas
+                    results.observe(name, metric, guidance, cells.gamma_label(g)) for g in gammas
                 ]
                 found = [t_interval(list(o.values.values())) for o in seen]
                 curve = [
@@ -171,7 +171,7 @@ def along_gamma(results: Results, metric: str) -> Plot:
                         {
                             "guidance": guidance,
                             "cell": name,
-                            "gamma": grid.gamma_label(gamma),
+                            "gamma": cells.gamma_label(gamma),
                             "mean": f.mean,
                             "low": f.low,
                             "high": f.high,
@@ -192,7 +192,7 @@ def along_gamma(results: Results, metric: str) -> Plot:
     first = study.guidance.kinds[0] if study.guidance.kinds else ""
     caption = (
         f"{spread(results)}, shown as a band. "
-        f"{context(results, metric, first, grid.gamma_label(gammas[0]))}. Dashed: "
+        f"{context(results, metric, first, cells.gamma_label(gammas[0]))}. Dashed: "
         f"{floor_said(results, metric)}, "
     )
     if metric in ("accuracy", "entropy"):

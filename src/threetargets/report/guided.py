@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from threetargets.grid import FLOOR, gamma_label
 from threetargets.metrics.statistics import holm, page_trend, t_interval, welch_reference
+from threetargets.pipeline.cells import FLOOR, gamma_label
 from threetargets.report.captions import floor_said, on_test
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import alike

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from threetargets import grid
+from threetargets.pipeline import jobs
+from threetargets.pipeline.cells import FLOOR
 from threetargets.report.collect import FAILED, MISSING, Results, places
 from threetargets.report.comparisons import BOUND, FID, Measure
 
@@ -19,15 +20,15 @@ def _mean(results: Results, cell: str, measure: Measure) -> float | None:
 def headlines(results: Results) -> dict[str, Any]:
     """Means over seeds by cell: the bound and, where samples are measured, FID, with the floor as
     cell `data`; and how many records failed or are missing."""
-    cells = results.study.cells
-    floor = [results.figure(run, FID.metric) for run in grid.floor_runs(results.study)]
+    names = results.study.cells
+    floor = [results.figure(run, FID.metric) for run in jobs.floor_runs(results.study)]
     values = [f.value for f in floor if f is not None and f.value is not None]
     states = [results.status(place) for place in places(results.study)]
     found: dict[str, Any] = {
-        f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in cells}
+        f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in names}
     }
     if floor:
-        found[FID.metric] = {cell: _mean(results, cell, FID) for cell in cells} | {
-            grid.FLOOR: sum(values) / len(values) if len(values) == len(floor) else None
+        found[FID.metric] = {cell: _mean(results, cell, FID) for cell in names} | {
+            FLOOR: sum(values) / len(values) if len(values) == len(floor) else None
         }
     return found | {"records": {"failed": states.count(FAILED), "missing": states.count(MISSING)}}

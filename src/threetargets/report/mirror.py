@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from threetargets.errors import Disagreement
-from threetargets.records import Figure
+from threetargets.pipeline.records import Figure
 from threetargets.report.collect import Results
 
 RUNS_A_PAGE = 1000

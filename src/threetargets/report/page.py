@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from threetargets import grid
 from threetargets.files import need, write_json, write_text
+from threetargets.pipeline import paths
 from threetargets.report import calibrated, tidy
 from threetargets.report.answer import Answer, answer
 from threetargets.report.collect import Results, calibration_dir
@@ -46,7 +46,7 @@ def write(results: Results, mirror: Mirror) -> Path:
 
     Raises CannotWrite, and MissingInput where calibration.json has lost its page.
     """
-    folder = grid.reports(results.study)
+    folder = paths.reports(results.study)
     first, body = answer(results), sections(results, mirror)
     html, markdown = _html(results, first, body), _markdown(results, first, body)
     write_text(folder / "metrics.csv", tidy.as_csv(tidy.rows(results)))

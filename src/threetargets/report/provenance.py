@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from threetargets import grid
-from threetargets.digest import code_digest
+from threetargets.pipeline.digest import code_digest
+from threetargets.pipeline.identity import identity
 from threetargets.report.collect import Results, places
 from threetargets.report.mirror import Mirror
 from threetargets.report.wording import Table, Text, of
@@ -42,7 +42,7 @@ def _distinct(values: Iterable[Any]) -> Text:
 def stale(results: Results) -> int:
     """Records whose identity is not the one that the present parameters and code give."""
     return sum(
-        record.identity != grid.identity(results.study, place.stage, place.run, place.guidance)
+        record.identity != identity(results.study, place.stage, place.run, place.guidance)
         for place, record in results.records.items()
     )
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from threetargets.grid import Run
-from threetargets.registry import names
+from threetargets.pipeline.cells import Run
 from threetargets.report.captions import commands, over_images, spread
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import is_ddpm
 from threetargets.report.drawing import Plot, band, canvas, colour, dash, legend, over_seeds, svg
 from threetargets.report.tables import measured
 from threetargets.report.wording import Table, Text, cell, of, target
-from threetargets.values import WEIGHTINGS
+from threetargets.study.names import names
+from threetargets.study.values import WEIGHTINGS
 
 REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
 ODE, DEQUANTISED, HALVED = "ode_decoder", "ode", "ode_half_steps_difference"

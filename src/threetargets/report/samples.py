@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import grid
 from threetargets.errors import DataError
 from threetargets.files import read_arrays
-from threetargets.grid import Run
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
 from threetargets.report.captions import commands, prepared
 from threetargets.report.collect import Place, Results
 from threetargets.report.drawing import FONT, INK, MUTED, PAPER, Plot
@@ -128,7 +128,7 @@ def drawn(results: Results, name: str) -> Plot:
         (s for s in study.seeds if results.status(Place("sample", Run(name, s), "none")) == "ok"),
         study.seeds[0],
     )
-    path = grid.sample_dir(study, Run(name, seed), "none") / "gamma1.npz"
+    path = paths.sample_dir(study, Run(name, seed), "none") / "gamma1.npz"
     levels = (
         read_arrays(path)["levels"][: 4 * each]
         if path.exists()
@@ -159,12 +159,12 @@ def guided(results: Results, name: str, guidance: str) -> Plot:
     """The samples of one cell over gamma, first seed that has them; noise is paired, so a column
     differs by gamma."""
     study, shape, classes = results.study, _shape(results), _classes(results)
-    gammas = grid.gammas(study, guidance)
+    gammas = jobs.gammas(study, guidance)
     seed = next(
         (s for s in study.seeds if results.status(Place("sample", Run(name, s), guidance)) == "ok"),
         study.seeds[0],
     )
-    folder = grid.sample_dir(study, Run(name, seed), guidance)
+    folder = paths.sample_dir(study, Run(name, seed), guidance)
     rows: list[np.ndarray | None] = []
     for gamma in gammas:
         path = folder / f"gamma{gamma}.npz"
@@ -201,7 +201,7 @@ def guided(results: Results, name: str, guidance: str) -> Plot:
 def real(results: Results) -> Plot:
     """Test images in the layout of the samples."""
     shape, classes = _shape(results), _classes(results)
-    test = read_arrays(grid.data_dir(results.study) / "test.npz")
+    test = read_arrays(paths.data_dir(results.study) / "test.npz")
     wanted = len(results.study.guidance.gammas)
     found = [_by_class(test["images"], test["labels"], len(classes), i) for i in range(wanted)]
     rows: list[np.ndarray | None] = [r for r in found if r is not None] or [None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threetargets import grid
-from threetargets.grid import Run
 from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline import cells
+from threetargets.pipeline.cells import Run
 from threetargets.report import comparisons
 from threetargets.report.captions import (
     asked_for_a_class,
@@ -34,7 +34,7 @@ from threetargets.report.wording import (
     signed,
     target,
 )
-from threetargets.values import TARGETS, WEIGHTINGS
+from threetargets.study.values import TARGETS, WEIGHTINGS
 
 
 def _mean(seen: Observed) -> float:
@@ -272,7 +272,7 @@ def parts(results: Results) -> Table:
 
 def along_gamma(results: Results, metric: str, title: str) -> Table:
     """One metric at every gamma, a row for each cell and kind of guidance."""
-    gammas = [grid.gamma_label(g) for g in results.study.guidance.gammas]
+    gammas = [cells.gamma_label(g) for g in results.study.guidance.gammas]
     names = labels(results.study.guidance.cells)
     rows = []
     for guidance in results.study.guidance.kinds:

@@ -8,13 +8,13 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from threetargets import grid
-from threetargets.grid import FLOOR, Run
-from threetargets.records import Figure
+from threetargets.pipeline import cells, jobs
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure
 from threetargets.report.collect import FAILED, FIDELITY, OK, SAMPLES, Place, Results, by, places
-from threetargets.study import Study
+from threetargets.study.schema import Study
+from threetargets.study.values import AUTOENCODERS, LEVELS
 from threetargets.units import unit
-from threetargets.values import AUTOENCODERS, LEVELS
 
 COLUMNS = (
     "study",
@@ -56,7 +56,7 @@ def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
     run = place.run
     if place.stage == "train":
         yield from (("parameters", "", "", ""), ("train_seconds", "", "", ""))
-        if run.model in grid.CLASSIFIERS:
+        if run.model in cells.CLASSIFIERS:
             yield "accuracy_test", "", "", ""
     elif place.stage == "likelihood":
         suffix = unit(LEVELS[study.data.name]).suffix
@@ -67,8 +67,8 @@ def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
         yield from ((metric, "", "", kind) for metric, kind in _measured(study, labelled=True))
     elif place.stage == "evaluate":
         metrics = _measured(study, labelled=run.model == "ddpm")
-        for guidance in grid.guidances(study, run):
-            for gamma in grid.gammas(study, guidance):
+        for guidance in jobs.guidances(study, run):
+            for gamma in jobs.gammas(study, guidance):
                 yield from ((metric, guidance, gamma, kind) for metric, kind in metrics)
 
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from threetargets.grid import Run
 from threetargets.metrics.statistics import Difference, Interval, holm, paired_t
+from threetargets.pipeline.cells import Run
 from threetargets.report import comparisons
 from threetargets.report.captions import null_branch
 from threetargets.report.collect import Results
 from threetargets.report.comparisons import BOUND, DIFFERENT, EQUAL, FID, NO_DATA, Comparison
 from threetargets.report.wording import between, cell, number, signed
-from threetargets.values import WEIGHTINGS
+from threetargets.study.values import WEIGHTINGS
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 PARAMETERS_WITHIN = 0.2

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from threetargets.grid import Run
 from threetargets.metrics.statistics import Interval
+from threetargets.pipeline.cells import Run
 from threetargets.report.collect import Observed
 
 TARGETS = {"x0": "x₀", "eps": "ε", "score": "score", "v": "v", "raw-score": "raw score"}

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from threetargets.calibration.check_rows import RULE
+from threetargets.calibration.checks import CHECKS
 from threetargets.calibration.errata import ERRATA
-from threetargets.calibration.registry import CHECKS
-from threetargets.calibration.rows import RULE
 from threetargets.errors import Disagreement
 from threetargets.files import write_json, write_text
-from threetargets.records import provenance
+from threetargets.pipeline.records import provenance
 from threetargets.report import calibrated, calibration_page
 
 

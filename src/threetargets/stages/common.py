@@ -11,9 +11,11 @@ from torch import Tensor
 from threetargets.data.store import Manifest
 from threetargets.errors import ConfigError
 from threetargets.files import read_json
-from threetargets.grid import Run, identity, run_dir
-from threetargets.records import Figure, Record, provenance
-from threetargets.study import Study
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.paths import run_dir
+from threetargets.pipeline.records import Figure, Record, provenance
+from threetargets.study.schema import Study
 
 
 def device_of(study: Study) -> torch.device:

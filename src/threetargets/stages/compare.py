@@ -16,9 +16,9 @@ from threetargets.data import pretrained
 from threetargets.data.sources import SOURCES, arrays_digest, read
 from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.metrics import fidelity, inception, remembered
-from threetargets.records import Figure
-from threetargets.stages.progress import Progress
-from threetargets.study import Evaluation
+from threetargets.pipeline.records import Figure
+from threetargets.progress import Progress
+from threetargets.study.schema import Evaluation
 
 CHOSEN = Evaluation(
     kid_subset_size=1000,

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from threetargets import files, grid, models, streams
+from threetargets import files, streams
 from threetargets.data import pretrained, store
 from threetargets.errors import DataError, Diverged
-from threetargets.grid import Run
+from threetargets.families import build as models
 from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
-from threetargets.records import Figure, Record
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.records import Figure, Record
+from threetargets.progress import Progress
 from threetargets.stages.common import Clock, device_of
-from threetargets.stages.progress import Progress
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 REFERENCE = "test"
 AGAIN = "run `threetargets sample` again"
@@ -53,18 +55,18 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
         record.reason = reason
     except Diverged as error:
         record = clock.failed(str(error))
-    files.write_json(grid.run_dir(study, run) / "evaluate.json", record.json())
+    files.write_json(paths.run_dir(study, run) / "evaluate.json", record.json())
 
 
 def _failures(study: Study, run: Run) -> dict[str, str]:
     """Why the training, or a sample set, failed; empty where nothing did."""
-    if run.model == grid.FLOOR:
+    if run.model == cells.FLOOR:
         return {}
-    paths = {"train": grid.run_dir(study, run) / "train.json"}
-    for guidance in grid.guidances(study, run):
-        paths[guidance] = grid.sample_dir(study, run, guidance) / "sample.json"
+    records = {"train": paths.run_dir(study, run) / "train.json"}
+    for guidance in jobs.guidances(study, run):
+        records[guidance] = paths.sample_dir(study, run, guidance) / "sample.json"
     found = {}
-    for what, path in paths.items():
+    for what, path in records.items():
         try:
             earlier = Record.of(files.read_json(path))
         except (KeyError, TypeError):
@@ -82,7 +84,7 @@ def _sets(
     study: Study, run: Run, manifest: store.Manifest, failures: dict[str, str]
 ) -> Iterator[SampleSet]:
     """The sample sets that can be measured; one that is empty is added to `failures`."""
-    if run.model == grid.FLOOR:
+    if run.model == cells.FLOOR:
         train = store.load_split(study, "train")
         drawn = _balanced(
             train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor")
@@ -91,10 +93,10 @@ def _sets(
         return
     if "train" in failures:
         return
-    for guidance in grid.guidances(study, run):
+    for guidance in jobs.guidances(study, run):
         if guidance in failures:
             continue
-        for gamma in grid.gammas(study, guidance):
+        for gamma in jobs.gammas(study, guidance):
             found = _read_set(study, run, guidance, gamma, manifest)
             if len(found.levels):
                 yield found
@@ -115,7 +117,7 @@ def _balanced(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def _read_set(
     study: Study, run: Run, guidance: str, gamma: str, manifest: store.Manifest
 ) -> SampleSet:
-    path = grid.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
+    path = paths.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
     arrays = files.read_arrays(path)
     if set(arrays) != {"levels", "labels"}:
         found = ", ".join(sorted(arrays)) or "none"
@@ -183,10 +185,10 @@ def _judge(
     study: Study, manifest: store.Manifest, split: store.Images, device: torch.device
 ) -> Judge | None:
     """The study's judge; none where images have no labels."""
-    for run in grid.judge_runs(study):
+    for run in jobs.judge_runs(study):
         module = models.load(study, manifest, run, device)
         name = extractor.register(
-            extractor.name_of(grid.run_dir(study, run) / "weights.safetensors"), module
+            extractor.name_of(paths.run_dir(study, run) / "weights.safetensors"), module
         )
         test = extractor.see(name, split.images, manifest.levels, device)
         return Judge(name, test, split.labels, fidelity.Reference(test.features, REFERENCE))
@@ -207,7 +209,7 @@ def _judged(
     # The judge was trained on the images of the floor: how well it knows real ones, the test split
     # says.
     logits, labels = (
-        (judge.test.logits, judge.labels) if run.model == grid.FLOOR else (seen.logits, asked)
+        (judge.test.logits, judge.labels) if run.model == cells.FLOOR else (seen.logits, asked)
     )
     if labels is not None:
         figures.append(accuracy.accuracy(logits, labels))

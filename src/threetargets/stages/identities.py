@@ -5,7 +5,7 @@ the job's input.
     results/<study>/identities/{train,likelihood,evaluate}/<cell>-seed<k>.json
     results/<study>/identities/sample/<cell>-seed<k>-<guidance>.json
 
-Snakemake compares the digest of the same fields, `grid.identity`, in memory. DVC compares files by
+Snakemake compares the digest of the same fields, `identity`, in memory. DVC compares files by
 content; with these an edited parameter or module makes the same jobs stale in both, and nobody
 keeps a list of modules by hand.
 """
@@ -16,23 +16,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from threetargets import files, grid
-from threetargets.digest import code_digest
-from threetargets.grid import Run
-from threetargets.study import Study
+from threetargets import files
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.digest import code_digest
+from threetargets.pipeline.identity import identity_fields
+from threetargets.study.schema import Study
 
 
-def jobs(study: Study) -> Iterator[tuple[str, Run | None, str]]:
+def every(study: Study) -> Iterator[tuple[str, Run | None, str]]:
     """Stage, run and guidance of every job of the study."""
     yield "prepare", None, ""
-    models = grid.model_runs(study)
-    for run in grid.trained_runs(study):
+    models = jobs.model_runs(study)
+    for run in jobs.trained_runs(study):
         yield "train", run, ""
     for run in models:
-        for guidance in grid.guidances(study, run):
+        for guidance in jobs.guidances(study, run):
             yield "sample", run, guidance
         yield "likelihood", run, ""
-    for run in grid.measured_runs(study):
+    for run in jobs.measured_runs(study):
         yield "evaluate", run, ""
     yield "calibrate", None, ""
     yield "report", None, ""
@@ -40,7 +42,7 @@ def jobs(study: Study) -> Iterator[tuple[str, Run | None, str]]:
 
 def path(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> Path:
     """The file of one job."""
-    folder = grid.results(study) / "identities"
+    folder = paths.results(study) / "identities"
     if run is None:
         return folder / f"{stage}.json"
     return (
@@ -54,14 +56,14 @@ def fields(study: Study, stage: str, run: Run | None = None, guidance: str = "")
     """What the numbers of one job depend on. The calibration is of no study: its code is all."""
     if stage == "calibrate":
         return {"stage": stage, "code": code_digest(stage)}
-    return grid.identity_fields(study, stage, run, guidance)
+    return identity_fields(study, stage, run, guidance)
 
 
 def run(study: Study) -> None:
     """Write the file of every job of the study and delete the others. Raises CannotWrite."""
-    wanted = {path(study, *job): fields(study, *job) for job in jobs(study)}
+    wanted = {path(study, *job): fields(study, *job) for job in every(study)}
     for file, values in wanted.items():
         files.write_json(file, values)
-    for old in (grid.results(study) / "identities").rglob("*.json"):
+    for old in (paths.results(study) / "identities").rglob("*.json"):
         if old not in wanted:
             old.unlink()

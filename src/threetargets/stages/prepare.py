@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threetargets.data import pretrained, sources, store
 from threetargets.data.download import say
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 
 def run(study: Study, params: str = "params.yaml") -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from threetargets.grid import work_dir
+from threetargets.families.autoencoder.latent_space import manifolds
+from threetargets.pipeline.identity import work_dir
 from threetargets.report import collect, mirror, page
 from threetargets.report.mirror import Mirror
-from threetargets.stages.manifold import manifolds
-from threetargets.study import Study
+from threetargets.study.schema import Study
 from threetargets.tracking import figure_key, store
 from threetargets.training import finished
 

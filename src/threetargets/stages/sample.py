@@ -14,20 +14,22 @@ from torch import Tensor, nn
 from threetargets.data.store import Manifest, load_manifest
 from threetargets.diffusion.guidance import by_classifier, classifier_free, conditional
 from threetargets.diffusion.predictor import Predictor, clipped
-from threetargets.diffusion.sample import SAMPLERS, Step, sample
+from threetargets.diffusion.sampler import SAMPLERS, Step, sample
 from threetargets.diffusion.schedule import Table
 from threetargets.errors import ConfigError
+from threetargets.families.autoencoder.model import Vae
+from threetargets.families.build import load, process
+from threetargets.families.classifier.model import Classifier
+from threetargets.families.diffusion.model import Ddpm
 from threetargets.files import write_arrays, write_json
-from threetargets.grid import Run, gammas, guidances, sample_dir
 from threetargets.levels import nearest
-from threetargets.models import load, process
-from threetargets.models.classifier import Classifier
-from threetargets.models.ddpm import Ddpm
-from threetargets.models.vae import Vae
-from threetargets.records import Figure
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.jobs import gammas, guidances
+from threetargets.pipeline.paths import sample_dir
+from threetargets.pipeline.records import Figure
 from threetargets.stages.common import Clock, device_of, failure_of
 from threetargets.streams import PerSample
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 
 def asked_labels(count: int, classes: int) -> Tensor:

@@ -22,11 +22,14 @@ import numpy as np
 from threetargets.data.store import load_manifest
 from threetargets.errors import ConfigError, DataError
 from threetargets.files import read_arrays, read_json, write_arrays, write_json
-from threetargets.grid import Run, gammas, identity, sample_dir
-from threetargets.records import Figure, Record
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import identity
+from threetargets.pipeline.jobs import gammas
+from threetargets.pipeline.paths import sample_dir
+from threetargets.pipeline.records import Figure, Record
 from threetargets.stages.common import Clock, device_of
 from threetargets.stages.sample import check, draw, labels_of, load_with_guide, speed, why_none
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 
 def parse(text: str) -> tuple[int, int]:

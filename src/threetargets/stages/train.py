@@ -14,15 +14,17 @@ from torch import Tensor, nn
 
 from threetargets.data.store import load_manifest, load_split, load_training
 from threetargets.errors import Diverged
+from threetargets.families.build import build, parameters
+from threetargets.families.classifier.model import Classifier
+from threetargets.families.diffusion.model import Ddpm
 from threetargets.files import write, write_json
-from threetargets.grid import Run, run_dir, work_dir
-from threetargets.models import build, parameters
-from threetargets.models.classifier import Classifier
-from threetargets.models.ddpm import Ddpm
-from threetargets.records import Figure
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.identity import work_dir
+from threetargets.pipeline.paths import run_dir
+from threetargets.pipeline.records import Figure
 from threetargets.stages.common import Clock, device_of, mean_figure
 from threetargets.streams import generator
-from threetargets.study import Study
+from threetargets.study.schema import Study
 from threetargets.tracking import Live, read
 from threetargets.training.lock import hold
 from threetargets.training.loop import Trained, train

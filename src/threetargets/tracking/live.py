@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from threetargets import grid
-from threetargets.study import Study
+from threetargets.pipeline import cells
+from threetargets.pipeline.identity import identity_fields
+from threetargets.study.schema import Study
 from threetargets.tracking import store
 from threetargets.tracking.journal import Entry, read
 from threetargets.tracking.runs import (
@@ -36,7 +37,7 @@ class Live:
     a training shorter than that is left to `sync` altogether, and never imports MLflow.
     """
 
-    def __init__(self, study: Study, run: grid.Run, identity: str, journal: Path) -> None:
+    def __init__(self, study: Study, run: cells.Run, identity: str, journal: Path) -> None:
         self._study, self._run, self._identity, self._journal = study, run, identity, journal
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._body, name="mlflow-live", daemon=True)
@@ -85,7 +86,7 @@ class Live:
         study, run, start = self._study, self._run, milliseconds(entries[0]["time"])
         key, tags = model_key(study, run), model_tags(study, run)
         parent = runs.open(key, self._identity, {**tags, "stage": "model"}, start)
-        runs.send(parent, [], flat(grid.identity_fields(study, "train", run)["run"]), {})
+        runs.send(parent, [], flat(identity_fields(study, "train", run)["run"]), {})
         stage = {**tags, "stage": "train"}
         return runs.open(
             f"{key}/train", self._identity, stage, start, parent.info.run_id, journal=entries

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from threetargets import files, grid
-from threetargets.records import Figure, Record
-from threetargets.study import Study
+from threetargets import files
+from threetargets.pipeline import cells, jobs, paths
+from threetargets.pipeline.identity import identity, identity_fields
+from threetargets.pipeline.records import Figure, Record
+from threetargets.study.schema import Study
 from threetargets.tracking import pictures, store
 from threetargets.tracking.journal import read
 from threetargets.tracking.runs import (
@@ -59,20 +61,20 @@ class Result:
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def expected(study: Study, run: grid.Run) -> Iterator[Result]:
+def expected(study: Study, run: cells.Run) -> Iterator[Result]:
     """The results that the study has of a run, each where its stage writes it."""
-    folder = grid.run_dir(study, run)
-    if run.model != grid.FLOOR:
+    folder = paths.run_dir(study, run)
+    if run.model != cells.FLOOR:
         yield Result("train", folder / "train.json", (folder / "train.jsonl",))
-    if run.model in grid.CLASSIFIERS:
+    if run.model in cells.CLASSIFIERS:
         return
-    if run.model != grid.FLOOR:
-        for guidance in grid.guidances(study, run):
-            place = grid.sample_dir(study, run, guidance)
-            sets = tuple(place / f"gamma{g}.npz" for g in grid.gammas(study, guidance))
+    if run.model != cells.FLOOR:
+        for guidance in jobs.guidances(study, run):
+            place = paths.sample_dir(study, run, guidance)
+            sets = tuple(place / f"gamma{g}.npz" for g in jobs.gammas(study, guidance))
             yield Result(f"sample/{guidance}", place / "sample.json", sets)
         yield Result("likelihood", folder / "likelihood.json")
-    if run in grid.measured_runs(study):
+    if run in jobs.measured_runs(study):
         yield Result("evaluate", folder / "evaluate.json")
 
 
@@ -110,9 +112,9 @@ def _params(study: Study, record: Record) -> dict[str, str]:
     """The parameters that are the stage's own. None where the parameter file has changed since:
     they would be wrong."""
     run = record.run
-    if record.identity != grid.identity(study, record.stage, run, record.guidance):
+    if record.identity != identity(study, record.stage, run, record.guidance):
         return {}
-    fields = grid.identity_fields(study, record.stage, run, record.guidance)
+    fields = identity_fields(study, record.stage, run, record.guidance)
     model = fields.pop("run", {})
     return flat(fields | ({"training": model["training"]} if record.stage == "train" else {}))
 
@@ -124,7 +126,7 @@ def _artifacts(study: Study, result: Result, folder: Path) -> None:
         pictures.loss_curves(read(result.others[0]), folder / "curves.png")
     elif result.stage.startswith("sample/"):
         sets = [path for path in result.others if path.exists()]
-        pictures.sample_grid(sets, grid.data_dir(study) / "manifest.json", folder / "samples.png")
+        pictures.sample_grid(sets, paths.data_dir(study) / "manifest.json", folder / "samples.png")
 
 
 def _mirror_stage(
@@ -157,17 +159,17 @@ def _mirror_stage(
 
 
 def _mirror_model(
-    study: Study, runs: Runs, run: grid.Run, found: list[tuple[Result, Record]]
+    study: Study, runs: Runs, run: cells.Run, found: list[tuple[Result, Record]]
 ) -> dict[str, str]:
     """A model's run and its stages; the parent shows the figures of the model as trained. Returns
     their ids."""
     first = found[0][1]
     trained = first.stage == "train"
-    current = grid.FLOOR if run.model == grid.FLOOR else grid.identity(study, "train", run)
-    identity = first.identity if trained else current
+    current = cells.FLOOR if run.model == cells.FLOOR else identity(study, "train", run)
+    trained_as = first.identity if trained else current
     start = milliseconds(found[0][0].path.stat().st_mtime - first.seconds)
     tags = {**_tags(study, first), "stage": MODEL}
-    parent = runs.open(model_key(study, run), identity, tags, start)
+    parent = runs.open(model_key(study, run), trained_as, tags, start)
     ids = {"parent": parent.info.run_id}
     for result, record in found:
         ids[result.stage] = _mirror_stage(
@@ -185,8 +187,8 @@ def _mirror_model(
         if not math.isclose(held.get(m.key, math.nan), m.value, rel_tol=1e-9)
     ]
     params = (
-        flat(grid.identity_fields(study, "train", run)["run"])
-        if trained and identity == current
+        flat(identity_fields(study, "train", run)["run"])
+        if trained and trained_as == current
         else {}
     )
     runs.send(parent, news, params, {**tags, "status": status})
@@ -202,7 +204,7 @@ def _mirror(study: Study, state: dict[str, Any]) -> None:
     state["experiment_id"] = place.experiment_id
     runs = Runs.load(place)
     missing = 0
-    for run in [*grid.trained_runs(study), *grid.floor_runs(study)]:
+    for run in [*jobs.trained_runs(study), *jobs.floor_runs(study)]:
         results = list(expected(study, run))
         found = [(r, Record.of(files.read_json(r.path))) for r in results if r.path.exists()]
         missing += len(results) - len(found)
@@ -239,7 +241,7 @@ def init(study: Study) -> dict[str, Any]:
             f"MLflow: {state['reason']}; the study runs without it, track sync will fill it in",
             file=sys.stderr,
         )
-    files.write_json(grid.results(study) / "tracking-init.json", state)
+    files.write_json(paths.results(study) / "tracking-init.json", state)
     return state
 
 
@@ -272,7 +274,7 @@ def sync(study: Study) -> dict[str, Any]:
         **state,
         "runs": dict(state["runs"]),
     }  # a mirror that was left behind may still add to it
-    files.write_json(grid.results(study) / "tracking.json", state)
+    files.write_json(paths.results(study) / "tracking.json", state)
     if state["state"] == "complete":
         models, stages = len(state["runs"]), sum(len(ids) - 1 for ids in state["runs"].values())
         print(

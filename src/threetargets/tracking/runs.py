@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from threetargets import grid
-from threetargets.records import Figure
-from threetargets.study import Study
+from threetargets.pipeline import cells
+from threetargets.pipeline.records import Figure
+from threetargets.study.schema import Study
+from threetargets.study.values import kind_of
 from threetargets.tracking.journal import Entry
 from threetargets.tracking.store import Store
-from threetargets.values import kind_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -62,11 +62,11 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def model_key(study: Study, run: grid.Run) -> str:
+def model_key(study: Study, run: cells.Run) -> str:
     return f"{study.study}/{run.cell}/seed{run.seed}"
 
 
-def model_tags(study: Study, run: grid.Run) -> dict[str, str]:
+def model_tags(study: Study, run: cells.Run) -> dict[str, str]:
     """What one filters by; tags without a value are left out."""
     tags = {"study": study.study, "cell": run.cell, "model": run.model, "target": run.target}
     return {

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock, Timeout
 
-from threetargets.study import Study
+from threetargets.study.schema import Study
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,0 +1,1 @@
+"""Variational autoencoders, flat and hierarchical."""

@@ -1,0 +1,1 @@
+"""The two classifiers: the guide and the judge."""

@@ -1,0 +1,235 @@
+"""A diffusion model: its bound under every reverse variance, in two forms and at several lengths,
+and its ODE."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from threetargets.data.store import Manifest
+from threetargets.diffusion.guidance import conditional
+from threetargets.diffusion.predictor import Predictor
+from threetargets.diffusion.schedule import Table
+from threetargets.diffusion.target import Prediction
+from threetargets.diffusion.times import PROPOSALS, single_draw_std
+from threetargets.families.build import refined
+from threetargets.families.diffusion.model import Ddpm
+from threetargets.families.measured import OVER_IMAGES, batches, likelihood_figure, told
+from threetargets.levels import centres
+from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, decoder_term, denoise
+from threetargets.likelihood.ode import (
+    decoded_log_prob,
+    exact_trace,
+    hutchinson,
+    level_log_prob,
+    rademacher,
+)
+from threetargets.likelihood.two_sided import two_sided_terms
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.records import Figure
+from threetargets.progress import Progress
+from threetargets.stages.common import mean_figure
+from threetargets.streams import generator
+from threetargets.study.schema import Study
+from threetargets.units import unit
+
+STEP_CHECK = 50
+"""Images on which the ODE is solved again with half the steps."""
+
+Curves = dict[str, dict[str, list[float]]]
+
+
+def ddpm_figures(
+    study: Study,
+    manifest: Manifest,
+    run: Run,
+    model: Ddpm,
+    images: Tensor,
+    labels: Tensor,
+    fit: Tensor,
+) -> tuple[list[Figure], Curves]:
+    """The bound without labels (comparable with vae and hvae), its parts and its kin; and the bound
+    given the label.
+
+    fit: levels of the train split, to which the fitted reverse variances are fitted.
+    """
+    progress = Progress(
+        f"{run.cell} seed {run.seed}: likelihood", _calls(study, model, len(images), len(fit))
+    )
+    null = torch.full_like(labels, model.null)
+
+    def seen(levels: Tensor, y: Tensor, table: Table) -> Denoised:
+        rows = batches(len(levels), study.likelihood.batch)
+        predictors = [(r, _counted(conditional(model.conditional, y[r]), progress)) for r in rows]
+        return denoise(
+            predictors, table, levels, manifest.levels, seed=run.seed, draws=study.likelihood.draws
+        )
+
+    variance = study.diffusion.variance
+    without, given = (
+        seen(images, null, model.table),
+        seen(images, labels, model.table).bound(variance),
+    )
+    unlabelled = null[:1].expand(len(fit))
+    mse = seen(fit, unlabelled, model.table).x0_mse
+    bound = without.bound(variance)
+    figures = [
+        likelihood_figure(manifest, "bound", bound.nats),
+        likelihood_figure(manifest, "prior", bound.prior),
+        likelihood_figure(manifest, "denoising", bound.denoising.sum(1)),
+        likelihood_figure(manifest, "decoder", bound.decoder),
+        likelihood_figure(manifest, "bound_given_label", given.nats),
+    ]
+    variances = (*VARIANCES, "learned-interpolation")
+    figures += [
+        likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats) for v in variances
+    ]
+    drawn, level = _levels(manifest, model.table, without, bound)
+
+    chosen = study.likelihood.lengths
+    for steps in chosen.steps:
+        table = refined(study, steps)
+        part, fitted = (
+            seen(images[: chosen.images], null[: chosen.images], table),
+            seen(fit, unlabelled, table).x0_mse,
+        )
+        fixed, best = (
+            _with_decoder(part, v, fitted, model.table, variance) for v in (variance, "optimal")
+        )
+        figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
+        figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
+
+    predictor = _counted(
+        lambda x, log_snr: model.conditional(x, log_snr, null[:1].expand(len(x))), progress
+    )
+    figures += drawn + ode_figures(study, manifest, run, predictor, model.table, images)
+    return figures + form_figures(study, manifest, run, predictor, model.table, images), {
+        "levels": level
+    }
+
+
+def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
+    """Network calls, for the progress line."""
+    chosen, T = study.likelihood, model.table.steps
+
+    def count(n: int) -> int:
+        return len(batches(n, chosen.batch))
+
+    each = count(chosen.lengths.images) + count(fit)
+    bounds = chosen.draws * (
+        T * (2 * count(images) + count(fit)) + sum(chosen.lengths.steps) * each
+    )
+    ode = 2 * 4 * chosen.ode.steps * count(chosen.ode.images) + 2 * chosen.ode.steps
+    return bounds + ode + 2 * T - 1
+
+
+def _with_decoder(seen: Denoised, variance: str, mse: Tensor, whole: Table, decoder: str) -> Tensor:
+    """The bound (N,), its denoising terms with `variance`, its decoder as in the process `whole`
+    with the variance `decoder`: of other tables sigma_1 would be another."""
+    terms = seen.bound(variance, mse)
+    widths = [decoder_term(seen.levels, x0, whole, decoder, seen.count) for x0 in seen.first]
+    return terms.prior + terms.denoising.sum(1) + torch.stack(widths).mean(0)
+
+
+def _counted(predictor: Predictor, progress: Progress) -> Predictor:
+    def predict(x_t: Tensor, log_snr: Tensor) -> Prediction:
+        progress.step()
+        return predictor(x_t, log_snr)
+
+    return predict
+
+
+def _levels(
+    manifest: Manifest, table: Table, seen: Denoised, bound: Bound
+) -> tuple[list[Figure], dict[str, list[float]]]:
+    """The standard deviation of one draw of a level under each proposal; and the bound level by
+    level."""
+    terms = told(manifest, torch.cat([bound.decoder[:, None], bound.denoising], 1))
+    suffix = unit(manifest.levels).suffix
+    figures = [
+        Figure(
+            f"draw_std_{name}_{suffix}",
+            single_draw_std(terms, table, name),
+            n=len(terms),
+            reference="test",
+        )
+        for name in PROPOSALS
+    ]
+    return figures, {
+        "i": list(range(1, table.steps + 1)),
+        "log_snr": table.log_snr[1:].tolist(),
+        "term": terms.mean(0).tolist(),
+        "stderr": (terms.std(0) / len(terms) ** 0.5).tolist(),
+        "eps_mse": seen.eps_mse.tolist(),
+        "x0_mse": seen.x0_mse.tolist(),
+    }
+
+
+def ode_figures(
+    study: Study, manifest: Manifest, run: Run, predictor: Predictor, table: Table, images: Tensor
+) -> list[Figure]:
+    """-log P by the probability-flow ODE: of the uniformly dequantised image (ode), and of a draw
+    of x_1 with the bound's own decoder behind it (ode_decoder); and what halving the solver's steps
+    changes.
+
+    The same noise and probes for every model of a seed, so that they are compared in pairs.
+    """
+    chosen, levels = study.likelihood.ode, images[: study.likelihood.ode.images]
+    high, low = float(table.log_snr[1]), float(table.log_snr[-1])
+    source = generator(run.seed, "ode")
+    u = torch.rand(levels.shape, generator=source, dtype=torch.float64).to(levels.device)
+    eps = torch.randn(levels.shape, generator=source, dtype=torch.float64).to(levels.device)
+    probes = rademacher(max(1, chosen.probes), tuple(levels.shape), source).to(levels.device)
+
+    def solve(rows: slice, steps: int) -> Tensor:
+        trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
+        return -level_log_prob(
+            predictor, levels[rows], u[rows], manifest.levels, high, low, steps, trace
+        )
+
+    def decoded(rows: slice) -> Tensor:
+        trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
+        variance, count = study.diffusion.variance, manifest.levels
+        return -decoded_log_prob(
+            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace
+        )
+
+    rows = batches(len(levels), study.likelihood.batch)
+    nats = torch.cat([solve(r, chosen.steps) for r in rows])
+    check = slice(0, min(STEP_CHECK, len(levels)))
+    return [
+        likelihood_figure(manifest, "ode", nats),
+        likelihood_figure(manifest, "ode_decoder", torch.cat([decoded(r) for r in rows])),
+        likelihood_figure(
+            manifest,
+            "ode_half_steps_difference",
+            (solve(check, chosen.steps // 2) - nats[check]).abs(),
+        ),
+    ]
+
+
+def form_figures(
+    study: Study, manifest: Manifest, run: Run, predictor: Predictor, table: Table, images: Tensor
+) -> list[Figure]:
+    """The bound through x_i given x_0, and through x_{i-1}, x_i, x_{i+1}: their difference, and
+    their variances over draws at fixed images. L_0, which both share, is left out of both."""
+    chosen, variance = study.likelihood.forms, study.diffusion.variance
+    levels = images[: chosen.images].repeat_interleave(chosen.draws, 0)
+
+    def per_image(nats: Tensor) -> Tensor:
+        return nats.double().cpu().view(-1, chosen.draws)
+
+    usual = denoise(
+        [(slice(0, len(levels)), predictor)], table, levels, manifest.levels, seed=run.seed
+    ).bound(variance)
+    x0 = centres(levels, manifest.levels)
+    other = two_sided_terms(predictor, table, x0, variance, seed=run.seed)
+    one = per_image(usual.prior + usual.denoising.sum(1))
+    two = per_image(other.last + other.ratios.sum(1))
+    printed = per_image(other.last + other.divergences.sum(1))
+    return [
+        likelihood_figure(manifest, "two_sided_difference", (two - one).mean(1)),
+        likelihood_figure(manifest, "two_sided_printed_difference", (printed - one).mean(1)),
+        mean_figure("one_sided_draw_variance", one.var(1), OVER_IMAGES["test"], reference="test"),
+        mean_figure("two_sided_draw_variance", two.var(1), OVER_IMAGES["test"], reference="test"),
+    ]

@@ -1,0 +1,48 @@
+"""The likelihood of one model on the test split, part by part, in bits/dim or nats, with standard
+errors over the images."""
+
+from __future__ import annotations
+
+import sys
+
+from threetargets.data.store import load_manifest, load_split
+from threetargets.families.autoencoder.likelihood import vae_figures
+from threetargets.families.autoencoder.model import Vae
+from threetargets.families.build import load
+from threetargets.families.diffusion.likelihood import ddpm_figures
+from threetargets.families.diffusion.model import Ddpm
+from threetargets.files import write_json
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.paths import run_dir
+from threetargets.stages.common import Clock, device_of, failure_of
+from threetargets.study.schema import Study
+
+
+def run(study: Study, run: Run, *, params: str, threads: int) -> None:
+    """Write likelihood.json for a model of the grid."""
+    manifest = load_manifest(study)
+    clock = Clock("likelihood", study, run, params, manifest, threads)
+    path = run_dir(study, run) / "likelihood.json"
+    reason = failure_of(study, run)
+    if reason:
+        write_json(path, clock.failed(reason).json())
+        return
+    device = device_of(study)
+    test = load_split(study, "test").first(study.likelihood.images)
+    model = load(study, manifest, run, device)
+    train = load_split(study, "train").images.to(device)
+    if isinstance(model, Vae):
+        figures = vae_figures(
+            study, manifest, run, model, test.images.to(device), train[: len(test)]
+        )
+    else:
+        assert isinstance(model, Ddpm)
+        fit = train[: study.likelihood.fit_images]
+        figures, clock.record.curves = ddpm_figures(
+            study, manifest, run, model, test.images.to(device), test.labels.to(device), fit
+        )
+    print(
+        f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures),
+        file=sys.stderr,
+    )
+    write_json(path, clock.done(figures).json())
