@@ -140,19 +140,19 @@ def sample(
 def gather(
     cell: Cell,
     seed: Seed,
+    gamma: Annotated[str, typer.Option(help="the gamma whose shards were drawn")],
     shards: Annotated[int, typer.Option(min=1, help="N of the --shard K/N that were drawn")],
     guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
     params: Params = "params.yaml",
 ) -> None:
-    """Put the shards of every gamma together: the files that one `sample` would have written."""
+    """Put the shards of a gamma together: the files that one `sample` would have written."""
     from threetargets import study
     from threetargets.pipeline import jobs
     from threetargets.stages import scatter
 
     chosen = study.load(params)
-    scatter.gather(
-        chosen, jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen)), guidance, shards
-    )
+    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
+    scatter.gather(chosen, run, guidance, gamma, shards)
 
 
 @app.command()

@@ -8,9 +8,12 @@ has bins of 2/255 and half bins at the ends.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Value = TypeVar("Value", Tensor, float)
 
 
 def centres(levels: Tensor, count: int) -> Tensor:
@@ -23,6 +26,6 @@ def nearest(x: Tensor, count: int) -> Tensor:
     return ((x + 1.0) * (count / 2.0)).floor().clamp(0, count - 1).to(torch.uint8)
 
 
-def bits_per_dim(nats: Tensor | float, dims: int) -> Tensor | float:
+def bits_per_dim(nats: Value, dims: int) -> Value:
     """nats per example / (D log 2)."""
     return nats / (dims * math.log(2.0))

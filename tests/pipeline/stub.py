@@ -1,5 +1,5 @@
-"""Stands in for the command line: writes the files that pipeline/paths.py names for a stage, with its
-identity as content.
+"""Stands in for the command line: writes the files that pipeline/jobs.py names for a stage, with
+its identity as content.
 
 STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang,
 STUB_LOG=<file> gets a line for each call.

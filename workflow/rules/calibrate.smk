@@ -11,7 +11,7 @@ rule calibrate:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=code_digest("calibrate"),
+        identity=identity(STUDY, "calibrate"),
     message:
         "calibrate (progress: {log})"
     shell:

@@ -1,17 +1,18 @@
-# The study, its grid and its paths, for the rules. Nothing here imports torch or mlflow: every job reads this again.
+# The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every job
+# reads this again.
 import json
 import os
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
 from threetargets import study
 from threetargets.errors import UserError
-from threetargets.pipeline import cells, jobs, paths
-from threetargets.pipeline import identity as identities
+from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
-from threetargets.pipeline.digest import code_digest
+from threetargets.pipeline.identity import identity
 
 
 def parameter_file():
@@ -64,115 +65,51 @@ RETRIES = None if CLUSTER else 2
 # --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for all.
 SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 
-# Runs with wildcards in the place of a cell and a seed, so that grid.py alone knows the paths.
-RUN = Run("{cell}", "{seed}")
+# A run with wildcards in the place of a cell and a seed, so that paths.py alone knows the paths.
+RUN = SimpleNamespace(cell="{cell}", seed="{seed}")
 RUN_DIR = paths.run_dir(STUDY, RUN)
-NONE_DIR = paths.sample_dir(STUDY, RUN, "none")
-GUIDED_DIR = paths.sample_dir(STUDY, RUN, "{guidance}")
-
-SHARD = str(GUIDED_DIR / "shards" / "gamma{gamma}-{scatteritem}")
+TRAINED = paths.trained(STUDY, RUN)
+SAMPLES = paths.sample_dir(STUDY, RUN, "{guidance}")
+SHARD = str(SAMPLES / "shards" / "gamma{gamma}-{scatteritem}")
 SHARD_ENDS = (".npz", ".json")
 
-DATA = [
-    paths.data_dir(STUDY) / name
-    for name in ("manifest.json", *(f"{split}.npz" for split in cells.SPLITS))
-]
-TRACKING = paths.results(STUDY) / "tracking.json"
-CALIBRATION = [
-    paths.results(STUDY) / "calibration" / name for name in ("calibration.json", "index.html")
-]
-REPORT = [
-    paths.reports(STUDY) / name
-    for name in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
-]
+# The one list of what there is to do, and the jobs of runs by what tells them apart.
+JOBS = jobs.jobs(STUDY)
+OF_STUDY = {job.stage: job for job in JOBS if job.run is None}
+OF_RUN = {(job.stage, job.run.cell, job.run.seed, job.guidance): job for job in JOBS if job.run}
+DATA = OF_STUDY["prepare"].outputs
+CALIBRATION = OF_STUDY["calibrate"].outputs
+TRACKING = OF_STUDY["track"].outputs[0]
+REPORT = OF_STUDY["report"].outputs
+READ = OF_STUDY["track"].inputs  # every record, journal and sample set
 
 
 wildcard_constraints:
-    cell="[a-z0-9-]+(_[a-z0-9-]+(_[a-z-]+)?)?",
+    cell="[a-z0-9-]+(_[a-z0-9-]+)*",
     seed="[0-9]+",
-    guidance="classifier|classifier-free",
+    guidance="none|classifier|classifier-free",
+    gamma="[0-9.e+-]+?",
 
 
-def run_of(wildcards):
-    return Run(wildcards.cell, int(wildcards.seed))
+def job_of(stage, wildcards):
+    guidance = wildcards.get("guidance", "")
+    return OF_RUN[stage, wildcards.cell, int(wildcards.seed), guidance]
 
 
-def identity(stage, guidance=""):
-    """A rule's parameter that changes exactly when its numbers would: the declared fields and the code by content."""
-    return lambda wildcards: identities.identity(
-        STUDY, stage, run_of(wildcards), wildcards.get("guidance", guidance)
-    )
+def needs(stage):
+    """What a job of this stage reads."""
+    return lambda wildcards: job_of(stage, wildcards).inputs
 
 
-def trained(run):
-    folder = paths.run_dir(STUDY, run)
-    return [folder / "weights.safetensors", folder / "train.json"]
+def identity_of(stage):
+    """A rule's parameter that changes exactly when its numbers would: the declared fields and the
+    code by content."""
 
+    def of(wildcards):
+        run = Run(wildcards.cell, int(wildcards.seed))
+        return identity(STUDY, stage, run, wildcards.get("guidance", ""))
 
-def samples(run, guidance):
-    folder = paths.sample_dir(STUDY, run, guidance)
-    return [
-        *(folder / f"gamma{g}.npz" for g in jobs.gammas(STUDY, guidance)),
-        folder / "sample.json",
-    ]
-
-
-def guide(wildcards):
-    """Classifier guidance needs the noise-aware classifier of the same seed."""
-    return trained(Run("guide", int(wildcards.seed))) if wildcards.guidance == "classifier" else []
-
-
-def shard(wildcards):
-    """2-of-3 as the command line names it: 2/3."""
-    return wildcards.scatteritem.replace("-of-", "/")
-
-
-def shards(folder, guidance):
-    """The shards of every gamma, images and records, one pattern each: gather.sweep expands only the first of several."""
-    return [
-        f"{folder}/shards/gamma{g}-{{scatteritem}}{end}"
-        for g in jobs.gammas(STUDY, guidance)
-        for end in SHARD_ENDS
-    ]
-
-
-def samples_to_evaluate(wildcards):
-    run = run_of(wildcards)
-    return (
-        []
-        if run.model == cells.FLOOR
-        else [f for g in jobs.guidances(STUDY, run) for f in samples(run, g)]
-    )
-
-
-def manifolds():
-    """Weights that the report draws: of autoencoders with two latents."""
-    two = [run for run in jobs.model_runs(STUDY) if run.cell in STUDY.autoencoders]
-    return [trained(run)[0] for run in two if STUDY.autoencoder(run.cell).latents == [2]]
-
-
-def records():
-    """Every record and journal of the study: what tracking and report read."""
-    found = []
-    for run in jobs.trained_runs(STUDY):
-        folder = paths.run_dir(STUDY, run)
-        found += [folder / "train.json", folder / "train.jsonl"]
-    for run in jobs.model_runs(STUDY):
-        found += [
-            paths.sample_dir(STUDY, run, g) / "sample.json" for g in jobs.guidances(STUDY, run)
-        ]
-        found += [paths.run_dir(STUDY, run) / "likelihood.json"]
-    found += [paths.run_dir(STUDY, run) / "evaluate.json" for run in jobs.measured_runs(STUDY)]
-    return found
-
-
-def sample_sets():
-    return [
-        f
-        for run in jobs.model_runs(STUDY)
-        for g in jobs.guidances(STUDY, run)
-        for f in samples(run, g)[:-1]
-    ]
+    return of
 
 
 def closing_words():

@@ -12,7 +12,7 @@ rule prepare:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=identities.identity(STUDY, "prepare"),
+        identity=identity(STUDY, "prepare"),
     message:
         f"prepare {STUDY.data.name} (log: {{log}})"
     shell:

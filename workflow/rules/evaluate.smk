@@ -1,9 +1,7 @@
 # Likelihood on the test split; FID and its kin, accuracy and entropy of every sample set.
 rule likelihood:
     input:
-        DATA,
-        RUN_DIR / "weights.safetensors",
-        RUN_DIR / "train.json",
+        needs("likelihood"),
     output:
         RUN_DIR / "likelihood.json",
     log:
@@ -16,7 +14,7 @@ rule likelihood:
         mem_mb=MEMORY,
         runtime=240,
     params:
-        identity=identity("likelihood"),
+        identity=identity_of("likelihood"),
     message:
         "likelihood of {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:
@@ -26,9 +24,7 @@ rule likelihood:
 
 rule evaluate:
     input:
-        DATA,
-        samples_to_evaluate,
-        judge=[f for judge in jobs.judge_runs(STUDY) for f in trained(judge)],
+        needs("evaluate"),
     output:
         RUN_DIR / "evaluate.json",
     log:
@@ -41,7 +37,7 @@ rule evaluate:
         mem_mb=MEMORY,
         runtime=240,
     params:
-        identity=identity("evaluate"),
+        identity=identity_of("evaluate"),
     message:
         "evaluate {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:

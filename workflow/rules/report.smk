@@ -2,12 +2,7 @@
 # weights of autoencoders whose latent space can be drawn.
 rule report:
     input:
-        DATA,
-        records(),
-        sample_sets(),
-        manifolds(),
-        TRACKING,
-        CALIBRATION,
+        OF_STUDY["report"].inputs,
     output:
         REPORT,
     log:
@@ -20,7 +15,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=identities.identity(STUDY, "report"),
+        identity=identity(STUDY, "report"),
     message:
         "report (log: {log})"
     shell:

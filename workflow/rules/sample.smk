@@ -1,14 +1,21 @@
-# Samples of a model as it was trained, and over the gammas of each kind of guidance.
+# Samples of a model as it was trained, and over the gammas of each kind of guidance. Each gamma is a
+# result of its own: a job keeps those that are there (`update`), and draws what is missing.
+def gammas(guidance):
+    """Images and record of every gamma of a guidance."""
+    labels = jobs.gammas(STUDY, guidance)
+    return [update(path) for g in labels for path in paths.sampled(STUDY, RUN, "{guidance}", g)]
+
+
 rule sample:
     input:
-        DATA[0],
-        RUN_DIR / "weights.safetensors",
-        RUN_DIR / "train.json",
+        needs("sample"),
     output:
-        [NONE_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "none")],
-        NONE_DIR / "sample.json",
+        gammas("none"),
+        SAMPLES / "sample.json",
     log:
-        LOGS / "sample" / "{cell}-seed{seed}-none.log",
+        LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",
+    wildcard_constraints:
+        guidance="none",
     conda:
         "../envs/threetargets.yaml"
     threads: THREADS
@@ -17,36 +24,20 @@ rule sample:
         mem_mb=MEMORY,
         runtime=240,
     params:
-        identity=identity("sample", "none"),
+        identity=identity_of("sample"),
     message:
         "sample {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:
         f"threetargets sample --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
-        " --guidance none --threads {threads} > {log} 2>&1"
-
-
-rule sample_guided:
-    input:
-        DATA[0],
-        RUN_DIR / "weights.safetensors",
-        RUN_DIR / "train.json",
-        guide=guide,
-    output:
-        [GUIDED_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "classifier")],
-        GUIDED_DIR / "sample.json",
-    log:
-        LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",
-    conda:
-        "../envs/threetargets.yaml"
-    threads: THREADS
-    resources:
-        gpu=GPU,
-        mem_mb=MEMORY,
-        runtime=240,
-    params:
-        identity=identity("sample"),
-    message:
-        "sample {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance} guidance (progress: {log})"
-    shell:
-        f"threetargets sample --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
         " --guidance {wildcards.guidance} --threads {threads} > {log} 2>&1"
+
+
+use rule sample as sample_guided with:
+    output:
+        gammas("classifier"),
+        SAMPLES / "sample.json",
+    wildcard_constraints:
+        guidance="classifier|classifier-free",
+    message:
+        "sample {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance} guidance"
+        " (progress: {log})"

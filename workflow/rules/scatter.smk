@@ -1,22 +1,16 @@
-# In the place of sample.smk with --set-scatter sweep=N: each gamma of each sweep is drawn by N jobs, and gathered into
-# the files that one job writes, bit for bit. Shards are temporary.
+# In the place of sample.smk with --set-scatter sweep=N: each gamma of each sweep is drawn by N jobs,
+# and gathered into the files that one job writes, bit for bit. Shards are temporary.
 scattergather:
     sweep=1,
 
 
 rule sample_shard:
     input:
-        DATA[0],
-        RUN_DIR / "weights.safetensors",
-        RUN_DIR / "train.json",
-        guide=guide,
+        needs("sample"),
     output:
         temp([SHARD + end for end in SHARD_ENDS]),
     log:
         LOGS / "sample" / "{cell}-seed{seed}-{guidance}-gamma{gamma}-{scatteritem}.log",
-    wildcard_constraints:
-        guidance="none|classifier|classifier-free",
-        gamma="[0-9.e+-]+?",
     conda:
         "../envs/threetargets.yaml"
     threads: THREADS
@@ -25,10 +19,11 @@ rule sample_shard:
         mem_mb=MEMORY,
         runtime=240,
     params:
-        identity=identity("sample"),
-        shard=shard,
+        identity=identity_of("sample"),
+        shard=lambda wildcards: wildcards.scatteritem.replace("-of-", "/"),
     message:
-        "sample {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance}, gamma {wildcards.gamma}, shard {params.shard}"
+        "sample {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance}, gamma"
+        " {wildcards.gamma}, shard {params.shard}"
     shell:
         f"threetargets sample --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
         " --guidance {wildcards.guidance} --gamma {wildcards.gamma} --shard {params.shard}"
@@ -37,12 +32,11 @@ rule sample_shard:
 
 rule gather:
     input:
-        [f for s in shards(NONE_DIR, "none") for f in gather.sweep(s, allow_missing=True)],
+        [gather.sweep(SHARD + end, allow_missing=True) for end in SHARD_ENDS],
     output:
-        [NONE_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "none")],
-        NONE_DIR / "sample.json",
+        paths.sampled(STUDY, RUN, "{guidance}", "{gamma}"),
     log:
-        LOGS / "sample" / "{cell}-seed{seed}-none.log",
+        LOGS / "sample" / "{cell}-seed{seed}-{guidance}-gamma{gamma}.log",
     localrule: True
     conda:
         "../envs/threetargets.yaml"
@@ -51,21 +45,23 @@ rule gather:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=identity("sample", "none"),
+        identity=identity_of("sample"),
         shards=workflow.resource_settings.overwrite_scatter["sweep"],
     message:
-        "gather samples of {wildcards.cell}, seed {wildcards.seed}"
+        "gather gamma {wildcards.gamma} of {wildcards.cell}, seed {wildcards.seed}"
     shell:
         f"threetargets gather --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
-        " --guidance none --shards {params.shards} > {log} 2>&1"
+        " --guidance {wildcards.guidance} --gamma {wildcards.gamma} --shards {params.shards}"
+        " > {log} 2>&1"
 
 
-rule gather_guided:
+# It finds every gamma gathered, draws nothing, and sums them up.
+rule sample:
     input:
-        [f for s in shards(GUIDED_DIR, "classifier") for f in gather.sweep(s, allow_missing=True)],
+        needs("sample"),
+        lambda wildcards: job_of("sample", wildcards).outputs[:-1],
     output:
-        [GUIDED_DIR / f"gamma{g}.npz" for g in jobs.gammas(STUDY, "classifier")],
-        GUIDED_DIR / "sample.json",
+        SAMPLES / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",
     localrule: True
@@ -76,10 +72,9 @@ rule gather_guided:
         mem_mb=2000,
         runtime=30,
     params:
-        identity=identity("sample"),
-        shards=workflow.resource_settings.overwrite_scatter["sweep"],
+        identity=identity_of("sample"),
     message:
-        "gather samples of {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance} guidance"
+        "sum up the samples of {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance}"
     shell:
-        f"threetargets gather --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
-        " --guidance {wildcards.guidance} --shards {params.shards} > {log} 2>&1"
+        f"threetargets sample --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        " --guidance {wildcards.guidance} --threads {threads} > {log} 2>&1"

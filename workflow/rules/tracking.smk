@@ -1,8 +1,7 @@
 # MLflow, filled from the records when all are there. The store is made ready at the start (onstart in the Snakefile).
 rule track:
     input:
-        records(),
-        sample_sets(),
+        READ,
     output:
         TRACKING,
     log:

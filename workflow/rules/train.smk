@@ -2,11 +2,9 @@
 # Checkpoints lie in work/<identity>/, which is no output: an interrupted training goes on from there.
 rule train:
     input:
-        DATA,
+        needs("train"),
     output:
-        RUN_DIR / "weights.safetensors",
-        RUN_DIR / "train.json",
-        RUN_DIR / "train.jsonl",
+        TRAINED,
     log:
         LOGS / "train" / "{cell}-seed{seed}.log",
     benchmark:
@@ -20,7 +18,7 @@ rule train:
         mem_mb=MEMORY,
         runtime=720,
     params:
-        identity=identity("train"),
+        identity=identity_of("train"),
     message:
         "train {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:

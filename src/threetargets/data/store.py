@@ -20,7 +20,8 @@ from threetargets.data import binarise
 from threetargets.data.sources import Source, arrays_digest
 from threetargets.errors import ConfigError, DataError
 from threetargets.pipeline import cells, paths
-from threetargets.study.schema import Split, Study
+from threetargets.study.blocks import Split
+from threetargets.study.schema import Study
 
 Resample = Callable[[Tensor, torch.Generator], Tensor]
 AGAIN = "run `threetargets prepare` again"

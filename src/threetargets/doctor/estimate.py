@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from threetargets.data import pretrained
 from threetargets.data.sources import Source
 from threetargets.data.store import Manifest
+from threetargets.families import training_of
 from threetargets.pipeline import jobs
 from threetargets.study.schema import Study
 
@@ -68,9 +69,7 @@ def packed(source: Source, images: int, levels: int) -> int:
 def records(study: Study) -> int:
     """Records that the stages write: train, sample (one for each kind of guidance), likelihood,
     evaluate."""
-    models = jobs.model_runs(study)
-    sampled = sum(len(jobs.guidances(study, run)) for run in models)
-    return len(jobs.trained_runs(study)) + sampled + len(models) + len(jobs.measured_runs(study))
+    return sum(map(len, jobs.of_runs(study).values()))
 
 
 def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> Disk:
@@ -84,11 +83,7 @@ def disk(study: Study, source: Source, sizes: dict[str, int] | None = None) -> D
     stored = packed(source, split.train, 256 if source.resampled else source.levels)
     stored += packed(source, split.validation + split.test, source.levels)
     trained = [sizes[run.cell] for run in jobs.trained_runs(study)]
-    sets = sum(
-        len(jobs.gammas(study, guidance))
-        for run in jobs.model_runs(study)
-        for guidance in jobs.guidances(study, run)
-    )
+    sets = len(jobs.sample_sets(study))
     files = [*(source.layouts[0] if source.layouts else ())]
     files += [pretrained.STANDARD] if "inception" in study.evaluation.extractors else []
     return Disk(
@@ -131,7 +126,7 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
             loss = model(images, labels, generator(0, "doctor"))
         saved = sum(size for pointer, size in kept.items() if pointer not in own)
         del loss
-        batch = study.training_of(cell).batch
+        batch = training_of(study, cell).batch
         need = (
             20 * models.parameters(model)
             + saved * batch // 2

@@ -1,13 +1,14 @@
-"""Batches of a split, and a likelihood over its images as a figure."""
+"""Batches of a split, and means over its images as figures."""
 
 from __future__ import annotations
+
+import math
 
 from torch import Tensor
 
 from threetargets.data.store import Manifest
 from threetargets.levels import bits_per_dim
 from threetargets.pipeline.records import Figure
-from threetargets.stages.common import mean_figure
 from threetargets.units import BITS, unit
 
 OVER_IMAGES = {"test": "test images", "train": "training images"}
@@ -17,12 +18,12 @@ def batches(count: int, batch: int) -> list[slice]:
     return [slice(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
-def told(manifest: Manifest, nats: Tensor) -> Tensor:
+def in_unit(manifest: Manifest, nats: Tensor) -> Tensor:
     """nats per example, of any shape, in the unit of the data, float64 on the CPU."""
     values = nats.double().cpu()
-    told = bits_per_dim(values, manifest.dims) if unit(manifest.levels) == BITS else values
-    assert isinstance(told, Tensor)
-    return told
+    if unit(manifest.levels) == BITS:
+        values = bits_per_dim(values, manifest.dims)
+    return values
 
 
 def likelihood_figure(
@@ -30,4 +31,11 @@ def likelihood_figure(
 ) -> Figure:
     """`metric`_bpd or `metric`_nats: the mean over images of nats (N,), with its standard error."""
     name = f"{metric}_{unit(manifest.levels).suffix}"
-    return mean_figure(name, told(manifest, nats), OVER_IMAGES[reference], reference=reference)
+    return mean_figure(name, in_unit(manifest, nats), OVER_IMAGES[reference], reference=reference)
+
+
+def mean_figure(metric: str, values: Tensor, spread: str, **more: str) -> Figure:
+    """The mean of independent values with its standard error."""
+    n = len(values)
+    stderr = float(values.double().std(unbiased=True)) / math.sqrt(n) if n > 1 else None
+    return Figure(metric, float(values.double().mean()), stderr, n, spread, **more)

@@ -39,7 +39,7 @@ from torch_fidelity.metric_prc import (
 from threetargets import streams
 from threetargets.metrics import frechet
 from threetargets.pipeline.records import Figure
-from threetargets.study.schema import Evaluation
+from threetargets.study.blocks import Evaluation
 
 PRC_BATCH = 1000  # rows of the distance matrix held at once; does not change a figure
 

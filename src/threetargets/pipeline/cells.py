@@ -1,14 +1,21 @@
-"""A cell of the grid, and a run: a cell with its seed."""
+"""A run: a cell of the grid with its seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threetargets.study.values import AUTOENCODERS
+from threetargets import families
+from threetargets.families.cell import Cell
 
+FLOOR = Cell("data")
+"""Real training images in the place of samples: the floor of every figure of samples."""
 CLASSIFIERS = ("guide", "judge")
-FLOOR = "data"
 SPLITS = ("train", "validation", "test")
+
+
+def parse(name: str) -> Cell:
+    """The cell of that name, the floor included. Raises ValueError, one line."""
+    return FLOOR if name == FLOOR else families.parse(name)
 
 
 def gamma_label(gamma: float) -> str:
@@ -18,25 +25,21 @@ def gamma_label(gamma: float) -> str:
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """One trained model of a study."""
+    """One trained model of a study; or, of the cell `data`, a draw of real images."""
 
-    cell: str
+    cell: Cell
     seed: int
 
-    @property
-    def model(self) -> str:
-        """The family: vae, hvae, ddpm, guide, judge or data."""
-        return self.cell.split("_")[0]
+    def __post_init__(self) -> None:
+        if not isinstance(self.cell, Cell):
+            object.__setattr__(self, "cell", parse(self.cell))
 
+    # TEMPORARY
     @property
-    def target(self) -> str:
-        return self.cell.split("_")[1] if self.model == "ddpm" else ""
-
+    def model(self): return self.cell.kind
     @property
-    def weighting(self) -> str:
-        return self.cell.split("_")[2] if self.model == "ddpm" else ""
-
+    def target(self): return getattr(self.cell, "target", "")
     @property
-    def variant(self) -> str:
-        """`z20` of vae_z20."""
-        return self.cell.partition("_")[2] if self.model in AUTOENCODERS else ""
+    def weighting(self): return getattr(self.cell, "weighting", "")
+    @property
+    def variant(self): return self.cell.variant

@@ -1,22 +1,61 @@
-"""The digest of the code that a stage runs: its module and everything of ours that it imports, by
-content."""
+"""The digest of the code that a job runs: its stage's module, its family's, and everything of ours
+that these import.
+
+By syntax tree, without comments, docstrings and the names of lines: an edit that changes no
+instruction changes no digest. Of a registry only the entries that the job takes count, and what
+they alone use: a further target is no change for the others.
+"""
 
 from __future__ import annotations
 
 import ast
 import functools
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
 NO_NUMBERS = (
-    "tracking",
-    "study",
-    "pipeline",
-    "errors",
+    *("tracking", "study", "pipeline", "errors", "progress"),
+    *("families.cell", "families.protocol", "families.variants", "networks.parameters"),
+    *("data.download", "data.fetch", "data.pretrained"),
 )
-"""Left out of every digest but the report's: the mirror of what was measured, the reading of
-parameters, whose values are in the identity themselves, the names of files, and messages."""
+"""Left out of every digest but the report's: the mirror of what was measured; the reading of
+parameters, by the specs of families too, whose values are in the identity themselves; the names of
+files, messages; and downloads, which are checked by digest."""
+REGISTRIES = {
+    "TARGETS": "diffusion/target.py",
+    "WEIGHTINGS": "diffusion/weighting.py",
+    "SCHEDULES": "diffusion/schedule.py",
+    "SAMPLERS": "diffusion/sampler.py",
+    "DENOISERS": "networks/build.py",
+    "TRUNKS": "networks/build.py",
+    "DECODERS": "likelihood/decoders.py",
+    "SOURCES": "data/sources.py",
+}
+"""Dictionaries of which a job takes some entries, and where they are assigned."""
+PARTS = {
+    "train": ("model",),
+    "sample": ("model", "sampling"),
+    "likelihood": ("model", "likelihood"),
+    "evaluate": ("model",),
+}
+"""The files of a family that a stage loads by name, which no import statement shows."""
+
+Choices = Mapping[str, frozenset[str]]
+FrozenChoices = frozenset[tuple[str, frozenset[str]]]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A top-level statement: the names that it binds, those that it reads, and its tree as
+    text."""
+
+    binds: frozenset[str]
+    reads: frozenset[str]
+    text: str
+    droppable: bool
 
 
 def _file(module: str) -> Path | None:
@@ -26,44 +65,178 @@ def _file(module: str) -> Path | None:
     return path.with_suffix(".py") if path.with_suffix(".py").exists() else None
 
 
-def _imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _documents(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Without the strings that stand as statements, which are documentation."""
+    return [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+
+
+def _tree(node: object) -> str:
+    """A syntax tree as text, the same in every version of Python that has these nodes: what is
+    empty is left out."""
+    if isinstance(node, ast.AST):
+        fields = (
+            (name, _documents(value) if name == "body" and isinstance(value, list) else value)
+            for name, value in ast.iter_fields(node)
+        )
+        inner = ",".join(f"{n}={_tree(v)}" for n, v in fields if v is not None and v != [])
+        return f"{type(node).__name__}({inner})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_tree, node))}]"
+    return repr(node)
+
+
+def _for_types(node: ast.stmt) -> bool:
+    """`if TYPE_CHECKING:`, which nothing runs."""
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in _reads(node.test)
+
+
+def _reads(*nodes: ast.AST) -> frozenset[str]:
+    return frozenset(
+        inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)
+    )
+
+
+def _bound(node: ast.stmt) -> frozenset[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return frozenset({node.name})
+    goals = node.targets if isinstance(node, ast.Assign) else []
+    goals = [node.target] if isinstance(node, ast.AnnAssign) else goals
+    return frozenset(name for goal in goals for name in _reads(goal))
+
+
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _statement(node: ast.stmt) -> Statement:
+    definition = isinstance(node, ast.FunctionDef | ast.ClassDef)
+    return Statement(_bound(node), _reads(node), _tree(node), definition)
+
+
+@functools.cache
+def _statements(path: Path, choices: FrozenChoices, asked: frozenset[str]) -> list[Statement]:
+    """The statements of a module but its imports; of its registries the chosen entries. A
+    definition that only an entry left out leads to is left out with it, unless other modules ask
+    for it by name."""
+    wanted, left_out = dict(choices), set[str]()
+    kept = [Statement(frozenset(), asked, "", False)]
+    for node in _documents(_parsed(path).body):
+        if isinstance(node, ast.Import | ast.ImportFrom) or _for_types(node):
+            continue
+        name = next(iter(_bound(node)), "")
+        value = getattr(node, "value", None)
+        if name in wanted and isinstance(value, ast.Dict):
+            entries = list(zip(value.keys, value.values, strict=True))
+            chosen = [(k, v) for k, v in entries if _key(k) in wanted[name]]
+            rest = [v for k, v in entries if _key(k) not in wanted[name]]
+            left_out |= _reads(*rest)
+            text = ",".join(f"{_key(k)}:{_tree(v)}" for k, v in sorted(chosen, key=_by_key))
+            read = _reads(*(v for _, v in chosen))
+            kept.append(Statement(frozenset({name}), read, f"{name}={{{text}}}", False))
+        else:
+            kept.append(_statement(node))
+    return _without(kept, left_out)
+
+
+def _key(node: ast.expr | None) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def _by_key(entry: tuple[ast.expr | None, ast.expr]) -> str:
+    return _key(entry[0])
+
+
+def _without(statements: list[Statement], names: set[str]) -> list[Statement]:
+    """Less the definitions that only `names` lead to, directly or through each other."""
+    doubtful: list[Statement] = []
+    while more := [s for s in statements if s.droppable and s.binds & names and s not in doubtful]:
+        doubtful += more
+        names = names.union(*(s.reads for s in more))
+    kept = [s for s in statements if s not in doubtful]
+    while needed := [s for s in doubtful if any(s.binds & k.reads for k in kept)]:
+        kept += needed
+        doubtful = [s for s in doubtful if s not in needed]
+    return [s for s in statements if s not in doubtful]
+
+
+@functools.cache
+def _imports(path: Path) -> tuple[tuple[str, str, str], ...]:
+    """(module of ours, name in it or "", name here) of every import, wherever it stands."""
+    ours: list[tuple[str, str, str]] = []
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            ours += [(alias.name, "", alias.asname or alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.split(".")[0] == PACKAGE.name}
+            ours += [(node.module, alias.name, alias.asname or alias.name) for alias in node.names]
+    return tuple(one for one in ours if one[0].split(".")[0] == PACKAGE.name)
 
 
 def _counts(module: str) -> bool:
-    return module.split(".")[1:2] not in [[name] for name in NO_NUMBERS]
+    inner = ".".join(module.split(".")[1:])
+    left_out = any(inner == name or inner.startswith(f"{name}.") for name in NO_NUMBERS)
+    return not (left_out or inner == "families" or module.endswith(".spec"))
 
 
 @functools.cache
-def modules(stage: str) -> tuple[str, ...]:
-    """The files, relative to the package, that `stages/<stage>.py` imports directly or through
-    others, itself included; and the templates that lie beside them; less NO_NUMBERS where they
-    cannot change one."""
-    todo = [f"{PACKAGE.name}.stages.{stage}"]
-    files: set[Path] = set()
+def _reached(
+    roots: tuple[str, ...], choices: FrozenChoices, everything: bool
+) -> dict[str, tuple[str, ...]]:
+    """The modules that the roots import directly or through others, themselves included, each with
+    its statements as text."""
+    asked: dict[str, frozenset[str]] = {}
+    todo = [(f"{PACKAGE.name}.{root}", "") for root in roots]
+    reached: dict[str, tuple[str, ...]] = {}
     while todo:
-        path = _file(todo.pop())
-        if path is None or path in files or not path.exists():
+        module, name = todo.pop()
+        path = _file(module)
+        key = str(path.relative_to(PACKAGE)) if path else ""
+        if path is None or (key in reached and name in asked[key]):
             continue
-        files.add(path)
-        todo.extend(name for name in _imports(path) if stage == "report" or _counts(name))
-    templates = {
-        t for path in files for t in path.parent.iterdir() if t.suffix in (".html", ".css", ".md")
+        asked[key] = asked.get(key, frozenset()) | {name}
+        here = frozenset(choice for choice in choices if REGISTRIES.get(choice[0]) == key)
+        statements = _statements(path, here, asked[key])
+        reached[key] = tuple(s.text for s in statements)
+        read = {n for s in statements for n in s.reads}
+        for source, inner, as_name in _imports(path):
+            if as_name.split(".")[0] in read and (everything or _counts(source)):
+                todo.append((source, inner))
+                if inner and (everything or _counts(f"{source}.{inner}")):
+                    todo.append((f"{source}.{inner}", ""))
+    return reached
+
+
+def _roots(stage: str, family: str) -> tuple[str, ...]:
+    parts = PARTS.get(stage, ()) if family else ()
+    return (f"stages.{stage}", *(f"families.{family}.{part}" for part in parts))
+
+
+def modules(stage: str, family: str = "", choices: Choices | None = None) -> tuple[str, ...]:
+    """The files, relative to the package, that a stage runs for a family; and the templates that
+    lie beside the report's; less NO_NUMBERS where they cannot change a number."""
+    frozen = frozenset((choices or {}).items())
+    files = _reached(_roots(stage, family), frozen, stage == "report")
+    return tuple(sorted({*files, *_templates(files)}))
+
+
+def _templates(files: Mapping[str, object]) -> set[str]:
+    folders = {(PACKAGE / name).parent for name in files}
+    return {
+        str(path.relative_to(PACKAGE))
+        for folder in folders
+        for path in (*folder.iterdir(), *folder.glob("templates/*"))
+        if path.suffix in (".html", ".css", ".md")
     }
-    return tuple(sorted(str(path.relative_to(PACKAGE)) for path in files | templates))
 
 
-@functools.cache
-def code_digest(stage: str) -> str:
-    """12 hexadecimal digits: SHA-256 over the names and contents of `modules(stage)`."""
+def code_digest(stage: str, family: str = "", choices: Choices | None = None) -> str:
+    """12 hexadecimal digits: SHA-256 over the statements of `modules`, and over their templates."""
+    frozen = frozenset((choices or {}).items())
     sha = hashlib.sha256()
-    for name in modules(stage):
+    reached = _reached(_roots(stage, family), frozen, stage == "report")
+    for name in sorted(reached):
+        sha.update("\0".join([name, *reached[name], ""]).encode())
+    for name in sorted(_templates(reached)):
         sha.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes() + b"\0")
     return sha.hexdigest()[:12]

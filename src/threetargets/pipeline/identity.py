@@ -2,87 +2,117 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+from threetargets import families
+from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.digest import code_digest
-from threetargets.pipeline.jobs import gammas, guidances, judge_runs
 from threetargets.study.schema import Study
-from threetargets.study.values import AUTOENCODERS
 
 LOGGING = ("log_every", "checkpoint_every")
 
 
-def _training_fields(study: Study, run: Run) -> dict:
-    values = study.model_dump(mode="json")
-    fields: dict = {
-        "data": {"name": study.data.name, "split": values["data"]["split"]},
+def _code(study: Study, stage: str, run: Run) -> str:
+    """The digest of the code that a stage runs for this run."""
+    chosen = {"SOURCES": frozenset({study.data.name})}
+    if not run.cell.family or (stage == "evaluate" and families.spec_of(run.cell).GENERATIVE):
+        return code_digest(stage, "", chosen)
+    taken = families.spec_of(run.cell).choices(study, run.cell, stage)
+    return code_digest(stage, run.cell.family, {**chosen, **taken})
+
+
+def _data(study: Study) -> dict[str, Any]:
+    return {"name": study.data.name, "split": study.data.split.model_dump()}
+
+
+def _training_fields(study: Study, run: Run) -> dict[str, Any]:
+    settings = families.training_of(study, run.cell).model_dump()
+    return {
+        "data": _data(study),
         "cell": run.cell,
         "seed": run.seed,
-        "training": {
-            k: v for k, v in study.training_of(run.cell).model_dump().items() if k not in LOGGING
-        },
-        "precision": study.precision,
+        "training": {k: v for k, v in settings.items() if k not in LOGGING},
+        **families.spec_of(run.cell).fields(study, run.cell, "train"),
     }
-    if run.model == "ddpm":
-        fields |= {"diffusion": values["diffusion"], "network": values["network"]}
-    elif run.model in AUTOENCODERS:
-        fields |= {"model": study.autoencoder(run.cell).model_dump(mode="json")}
-    else:
-        fields |= {"width": study.classifiers.width, "network": study.network.name}
-    if run.model == "guide":
-        fields |= {"schedule": values["diffusion"]["schedule"], "steps": study.diffusion.steps}
-    return fields
 
 
-def identity_fields(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> dict:
+def identity_fields(
+    study: Study, stage: str, run: Run | None = None, guidance: str = ""
+) -> dict[str, Any]:
     """Everything that changes the numbers of a stage's result, and nothing that does not.
 
     Left out on purpose: title, tracking, device, threads, logging and checkpoint intervals, the
-    other cells and seeds.
+    other cells and seeds; and the gammas of a sweep, each of which is a result of its own.
     """
-    values = study.model_dump(mode="json")
-    fields: dict = {"stage": stage, "code": code_digest(stage)}
-    if stage == "prepare":
-        return fields | {"data": {"name": study.data.name, "split": values["data"]["split"]}}
     if run is None:
-        return fields | {"study": values}
-    if run.model != FLOOR:
-        fields |= {"run": _training_fields(study, run), "training_code": code_digest("train")}
+        code = code_digest(stage)
+        if stage == "prepare":
+            chosen = {"SOURCES": frozenset({study.data.name})}
+            return {"stage": stage, "code": code_digest(stage, "", chosen), "data": _data(study)}
+        if stage == "calibrate":  # of no study
+            return {"stage": stage, "code": code}
+        return {"stage": stage, "code": code, "study": study.model_dump(mode="json")}
+    fields: dict[str, Any] = {"stage": stage, "code": _code(study, stage, run)}
+    if run.cell != FLOOR:
+        fields["run"] = _training_fields(study, run)
+    if stage == "train":
+        return fields
+    if run.cell != FLOOR:
+        fields["trained"] = identity(study, "train", run)
+    if stage == "evaluate":
+        return fields | _evaluation(study, run)
+    fields |= families.spec_of(run.cell).fields(study, run.cell, stage, guidance)
     if stage == "sample":
-        fields |= {
-            "sampling": values["sampling"],
-            "guidance": guidance,
-            "gammas": gammas(study, guidance),
-        }
-        if guidance == "classifier":
-            fields |= {"guide": _training_fields(study, Run("guide", run.seed))}
-    elif stage == "likelihood":
-        fields |= {"likelihood": values["likelihood"]}
-    elif stage == "evaluate":
-        fields |= {
-            "evaluation": {
-                k: v for k, v in values["evaluation"].items() if k != "inception"
-            },  # checked by digest
-            "sampling": values["sampling"],
-            "cell": run.cell,
-            "seed": run.seed,
-        }
-        fields |= {
-            "judge": [_training_fields(study, judge) for judge in judge_runs(study)],
-            "sets": {g: gammas(study, g) for g in guidances(study, run)},
-        }
-        fields |= {"data": {"name": study.data.name, "split": values["data"]["split"]}}
+        fields["guidance"] = guidance
+        guide = jobs.guide_of(run, guidance)
+        fields |= {"guide": identity(study, "train", guide)} if guide else {}
     return fields
+
+
+def _evaluation(study: Study, run: Run) -> dict[str, Any]:
+    evaluation = study.evaluation.model_dump(mode="json", exclude={"inception"})  # has a digest
+    samples = {
+        guidance: [identity(study, "sample", run, guidance), *jobs.gammas(study, guidance)]
+        for guidance in (jobs.guidances(study, run) if run.cell != FLOOR else [])
+    }
+    return {
+        "evaluation": evaluation,
+        "images": study.sampling.images,
+        "samples": samples,
+        "judge": [identity(study, "train", judge) for judge in jobs.judge_runs(study)],
+        "judging": [_code(study, "evaluate", judge) for judge in jobs.judge_runs(study)],
+        "data": _data(study),
+        "seed": run.seed,
+    }
 
 
 def identity(study: Study, stage: str, run: Run | None = None, guidance: str = "") -> str:
     """16 hexadecimal digits: SHA-256 over the declared fields."""
-    text = json.dumps(
-        identity_fields(study, stage, run, guidance), sort_keys=True, separators=(",", ":")
-    )
+    return _identity(_Key(study), stage, run, guidance)
+
+
+class _Key:
+    """A study as a key of a cache, by identity of the object: it is frozen."""
+
+    def __init__(self, study: Study):
+        self.study = study
+
+    def __hash__(self) -> int:
+        return id(self.study)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.study is self.study
+
+
+@functools.lru_cache(maxsize=4096)
+def _identity(key: _Key, stage: str, run: Run | None, guidance: str) -> str:
+    fields = identity_fields(key.study, stage, run, guidance)
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

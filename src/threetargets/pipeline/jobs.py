@@ -1,10 +1,37 @@
-"""What a study consists of: its runs and their sample sets."""
+"""The one list of what a study consists of: every job with its run, its files and its record.
+
+Snakefile, identities, tracking, report, doctor and estimate read it; dvc.yaml, which cannot, is
+compared with it by a test.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from threetargets import families
 from threetargets.errors import ConfigError
+from threetargets.pipeline import paths
 from threetargets.pipeline.cells import FLOOR, Run, gamma_label
 from threetargets.study.schema import Study
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a stage. `record` is the one of its files that says what came of it; jobs of the
+    whole study have no run."""
+
+    stage: str
+    record: Path
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    run: Run | None = None
+    guidance: str = ""
+
+    @property
+    def name(self) -> str:
+        """train, sample/<guidance>, likelihood, evaluate: its name under its run."""
+        return f"{self.stage}/{self.guidance}" if self.guidance else self.stage
 
 
 def model_runs(study: Study) -> list[Run]:
@@ -15,14 +42,14 @@ def model_runs(study: Study) -> list[Run]:
 def guide_runs(study: Study) -> list[Run]:
     """One noise-aware classifier for each seed, where the study guides by classifier."""
     wanted = "classifier" in study.guidance.kinds and study.guidance.cells
-    return [Run("guide", seed) for seed in study.seeds] if wanted else []
+    return [Run(families.GUIDE, seed) for seed in study.seeds] if wanted else []
 
 
 def judge_runs(study: Study) -> list[Run]:
     """The one independent classifier, whose features and labels are the same for every figure; none
     where images have no labels, or samples are not measured."""
     wanted = study.evaluation.extractors and study.labelled
-    return [Run("judge", study.classifiers.judge_seed)] if wanted else []
+    return [Run(families.JUDGE, families.judge_seed(study))] if wanted else []
 
 
 def floor_runs(study: Study) -> list[Run]:
@@ -50,18 +77,110 @@ def gammas(study: Study, guidance: str) -> list[str]:
     return ["1"] if guidance == "none" else [gamma_label(g) for g in study.guidance.gammas]
 
 
+def guide_of(run: Run, guidance: str) -> Run | None:
+    """The classifier that guides the samples of a run: the one of its seed."""
+    return Run(families.GUIDE, run.seed) if guidance == "classifier" else None
+
+
+def _train(study: Study, run: Run) -> Job:
+    outputs = paths.trained(study, run)
+    return Job("train", outputs[1], paths.data(study), outputs, run)
+
+
+def _sample(study: Study, run: Run, guidance: str) -> Job:
+    guide = guide_of(run, guidance)
+    inputs = [paths.data(study)[0], *paths.trained(study, run)[:2]]
+    inputs += paths.trained(study, guide)[:2] if guide else []
+    record = paths.sample_dir(study, run, guidance) / "sample.json"
+    sets = [paths.sampled(study, run, guidance, g) for g in gammas(study, guidance)]
+    outputs = [*(path for images_and_record in sets for path in images_and_record), record]
+    return Job("sample", record, tuple(inputs), tuple(outputs), run, guidance)
+
+
+def _likelihood(study: Study, run: Run) -> Job:
+    record = paths.run_dir(study, run) / "likelihood.json"
+    inputs = (*paths.data(study), *paths.trained(study, run)[:2])
+    return Job("likelihood", record, inputs, (record,), run)
+
+
+def _evaluate(study: Study, run: Run) -> Job:
+    record, inputs = paths.run_dir(study, run) / "evaluate.json", [*paths.data(study)]
+    if run.cell != FLOOR:
+        for guidance in guidances(study, run):
+            inputs += _sample(study, run, guidance).outputs
+    for judge in judge_runs(study):
+        inputs += paths.trained(study, judge)[:2]
+    return Job("evaluate", record, tuple(inputs), (record,), run)
+
+
+def jobs(study: Study) -> list[Job]:
+    """Every job, in an order in which they can run."""
+    of_models = [job for some in of_runs(study).values() for job in some]
+    stages = ("train", "sample", "likelihood", "evaluate")
+    read = (*records(study), *sample_sets(study))
+    calibration, tracking, report = (
+        paths.calibration(study),
+        paths.tracking(study),
+        paths.report(study),
+    )
+    for_report = (*paths.data(study), *read, *drawn_weights(study), tracking, *calibration)
+    return [
+        Job("prepare", paths.data(study)[0], (), paths.data(study)),
+        *sorted(of_models, key=lambda job: stages.index(job.stage)),
+        Job("calibrate", calibration[0], (), calibration),
+        Job("track", tracking, read, (tracking,)),
+        Job("report", report[3], for_report, report),
+    ]
+
+
+def of_runs(study: Study) -> dict[Run, list[Job]]:
+    """The jobs that leave a record, run by run: what tracking mirrors and the report shows."""
+    by_run = {run: [_train(study, run)] for run in trained_runs(study)}
+    for run in model_runs(study):
+        by_run[run] += [_sample(study, run, g) for g in guidances(study, run)]
+        by_run[run].append(_likelihood(study, run))
+    for run in measured_runs(study):
+        by_run.setdefault(run, []).append(_evaluate(study, run))
+    return by_run
+
+
+def records(study: Study) -> list[Path]:
+    """Every record, and the journals of trainings: what tracking and report read."""
+    some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
+    journals = [job.outputs[2] for job in some if job.stage == "train"]
+    return [*(job.record for job in some), *journals]
+
+
+def sample_sets(study: Study) -> list[Path]:
+    """The images of every sample set."""
+    some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
+    return [path for job in some if job.stage == "sample" for path in images(job)]
+
+
+def images(job: Job) -> list[Path]:
+    """The sample sets that a job draws."""
+    return [path for path in job.outputs if path.suffix == ".npz"]
+
+
+def drawn_weights(study: Study) -> list[Path]:
+    """Weights that the report draws."""
+    return [
+        paths.trained(study, run)[0]
+        for run in model_runs(study)
+        if families.spec_of(run.cell).drawn(study, run.cell)
+    ]
+
+
 def find_run(study: Study, cell: str, seed: int, among: list[Run]) -> Run:
     """The run of that cell and seed. Raises ConfigError naming what the study has."""
-    run = Run(cell, seed)
-    if run not in among:
-        cells = sorted({r.cell for r in among})
-        seeds = sorted({r.seed for r in among if r.cell == cell})
-        if seeds:
-            raise ConfigError(
-                f"--seed {seed}: {cell} of study {study.study} has seeds "
-                f"{', '.join(map(str, seeds))}"
-            )
-        raise ConfigError(
-            f"--cell {cell}: not in study {study.study}; expected one of {', '.join(cells)}"
-        )
-    return run
+    for run in among:
+        if (run.cell, run.seed) == (cell, seed):
+            return run
+    cells = sorted({str(r.cell) for r in among})
+    seeds = sorted({r.seed for r in among if r.cell == cell})
+    if seeds:
+        has = ", ".join(map(str, seeds))
+        raise ConfigError(f"--seed {seed}: {cell} of study {study.study} has seeds {has}")
+    raise ConfigError(
+        f"--cell {cell}: not in study {study.study}; expected one of {', '.join(cells)}"
+    )

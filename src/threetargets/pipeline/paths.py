@@ -1,24 +1,34 @@
 """Where a study keeps what it writes.
 
-    results/<study>/data/{train,validation,test}.npz, manifest.json
-    results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json, train.jsonl
-    results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz, sample.json
-    results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json
-    results/<study>/tracking.json
-    reports/<study>/index.html, report.md, metrics.csv
-    work/<identity>/                     checkpoints and journal of a training that is not finished
-
-A cell is a model of the comparison (`vae`, `hvae`, their variants `vae_<name>`,
-`ddpm_<target>_<weighting>`), one of the two classifiers (`guide`, which sees noisy images; `judge`,
-which sees clean ones), or `data`: real training images in the place of samples, the floor.
+results/<study>/data/{train,validation,test}.npz, manifest.json
+results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json, train.jsonl
+results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz, gamma<g>.json, sample.json
+results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json
+results/<study>/identities/<stage>/<cell>-seed<k>[-<guidance>].json
+results/<study>/calibration/calibration.json, index.html
+results/<study>/tracking-init.json, tracking.json
+reports/<study>/index.html, report.md, metrics.csv, metrics.json, calibration.html
+work/<identity>/                     checkpoints and journal of a training that is not finished
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
-from threetargets.pipeline.cells import Run
 from threetargets.study.schema import Study
+
+REPORT = ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
+
+
+class Placed(Protocol):
+    """What names a folder: a run, or a pattern in the place of one."""
+
+    @property
+    def cell(self) -> str: ...
+
+    @property
+    def seed(self) -> int | str: ...
 
 
 def results(study: Study) -> Path:
@@ -33,9 +43,39 @@ def data_dir(study: Study) -> Path:
     return results(study) / "data"
 
 
-def run_dir(study: Study, run: Run) -> Path:
+def run_dir(study: Study, run: Placed) -> Path:
     return results(study) / "runs" / run.cell / f"seed{run.seed}"
 
 
-def sample_dir(study: Study, run: Run, guidance: str) -> Path:
+def sample_dir(study: Study, run: Placed, guidance: str) -> Path:
     return run_dir(study, run) / "samples" / guidance
+
+
+def data(study: Study) -> tuple[Path, ...]:
+    names = ("manifest.json", "train.npz", "validation.npz", "test.npz")
+    return tuple(data_dir(study) / name for name in names)
+
+
+def trained(study: Study, run: Placed) -> tuple[Path, ...]:
+    """The weights, the record and the journal of a training."""
+    names = ("weights.safetensors", "train.json", "train.jsonl")
+    return tuple(run_dir(study, run) / name for name in names)
+
+
+def sampled(study: Study, run: Placed, guidance: str, gamma: str) -> tuple[Path, Path]:
+    """Images and record of one sample set."""
+    folder = sample_dir(study, run, guidance)
+    return folder / f"gamma{gamma}.npz", folder / f"gamma{gamma}.json"
+
+
+def tracking(study: Study) -> Path:
+    return results(study) / "tracking.json"
+
+
+def calibration(study: Study) -> tuple[Path, ...]:
+    folder = results(study) / "calibration"
+    return folder / "calibration.json", folder / "index.html"
+
+
+def report(study: Study) -> tuple[Path, ...]:
+    return tuple(reports(study) / name for name in REPORT)

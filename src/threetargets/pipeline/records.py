@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from threetargets.pipeline.cells import Run
+from threetargets.pipeline.cells import Run, parse
 from threetargets.pipeline.digest import code_digest
 
 PACKAGES = (
@@ -72,7 +72,7 @@ class Record:
 
     @property
     def run(self) -> Run:
-        return Run(self.cell, self.seed)
+        return Run(parse(self.cell), self.seed)
 
 
 def _git(*arguments: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import torch
-from torch import Tensor
 
 from threetargets.data.store import Manifest
 from threetargets.errors import ConfigError
@@ -74,10 +72,3 @@ def failure_of(study: Study, run: Run, stage: str = "train") -> str:
     """Why that stage of the run failed, or an empty string."""
     record = read_json(run_dir(study, run) / f"{stage}.json")
     return "" if record["status"] == "ok" else str(record["reason"])
-
-
-def mean_figure(metric: str, values: Tensor, spread: str, **more: str) -> Figure:
-    """The mean of independent values with its standard error."""
-    n = len(values)
-    stderr = float(values.double().std(unbiased=True)) / math.sqrt(n) if n > 1 else None
-    return Figure(metric, float(values.double().mean()), stderr, n, spread, **more)

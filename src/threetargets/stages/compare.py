@@ -18,7 +18,7 @@ from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.metrics import fidelity, inception, remembered
 from threetargets.pipeline.records import Figure
 from threetargets.progress import Progress
-from threetargets.study.schema import Evaluation
+from threetargets.study.blocks import Evaluation
 
 CHOSEN = Evaluation(
     kid_subset_size=1000,

@@ -5,12 +5,8 @@ from __future__ import annotations
 
 import sys
 
-from threetargets.data.store import load_manifest, load_split
-from threetargets.families.autoencoder.likelihood import vae_figures
-from threetargets.families.autoencoder.model import Vae
-from threetargets.families.build import load
-from threetargets.families.diffusion.likelihood import ddpm_figures
-from threetargets.families.diffusion.model import Ddpm
+from threetargets.data.store import Images, load_manifest, load_split
+from threetargets.families.build import likelihood_part, load
 from threetargets.files import write_json
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.paths import run_dir
@@ -29,20 +25,11 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
         return
     device = device_of(study)
     test = load_split(study, "test").first(study.likelihood.images)
-    model = load(study, manifest, run, device)
+    test = Images(test.images.to(device), test.labels.to(device))
     train = load_split(study, "train").images.to(device)
-    if isinstance(model, Vae):
-        figures = vae_figures(
-            study, manifest, run, model, test.images.to(device), train[: len(test)]
-        )
-    else:
-        assert isinstance(model, Ddpm)
-        fit = train[: study.likelihood.fit_images]
-        figures, clock.record.curves = ddpm_figures(
-            study, manifest, run, model, test.images.to(device), test.labels.to(device), fit
-        )
-    print(
-        f"{run.cell} seed {run.seed}: " + ", ".join(f"{f.metric} {f.value:.4f}" for f in figures),
-        file=sys.stderr,
-    )
+    model = load(study, manifest, run, device)
+    measure = likelihood_part(run.cell).measure
+    figures, clock.record.curves = measure(study, manifest, run, model, test, train)
+    values = ", ".join(f"{f.metric} {f.value:.4f}" for f in figures)
+    print(f"{run.cell} seed {run.seed}: {values}", file=sys.stderr)
     write_json(path, clock.done(figures).json())

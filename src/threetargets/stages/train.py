@@ -14,15 +14,14 @@ from torch import Tensor, nn
 
 from threetargets.data.store import load_manifest, load_split, load_training
 from threetargets.errors import Diverged
-from threetargets.families.build import build, parameters
-from threetargets.families.classifier.model import Classifier
-from threetargets.families.diffusion.model import Ddpm
+from threetargets.families import training_of
+from threetargets.families.build import build, model_part, parameters
 from threetargets.files import write, write_json
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import work_dir
 from threetargets.pipeline.paths import run_dir
 from threetargets.pipeline.records import Figure
-from threetargets.stages.common import Clock, device_of, mean_figure
+from threetargets.stages.common import Clock, device_of
 from threetargets.streams import generator
 from threetargets.study.schema import Study
 from threetargets.tracking import Live, read
@@ -52,11 +51,9 @@ def run(
     folder, work = run_dir(study, run), work_dir(study, run)
     (data, resample), validation = load_training(study), load_split(study, "validation")
     model = build(study, manifest, run)
-    if study.precision == "bf16" and isinstance(model, Ddpm):
-        model.autocast = torch.bfloat16
     accelerator = Accelerator(cpu=device_of(study).type == "cpu")
-    if study.compile and isinstance(model, Ddpm) and accelerator.device.type == "cuda":
-        model.net.compile()
+    family = model_part(run.cell)
+    family.ready(study, model, accelerator.device)
     size = parameters(model)
 
     def validate(average: nn.Module) -> float:
@@ -67,7 +64,7 @@ def run(
             model,
             data.images,
             data.labels,
-            study.training_of(run.cell),
+            training_of(study, run.cell),
             name=f"{run.cell} seed {run.seed}",
             seed=run.seed,
             identity=clock.record.identity,
@@ -113,11 +110,8 @@ def run(
                 "validation_loss", validate(model), n=len(validation.images), reference="validation"
             ),
         ]
-        if isinstance(model, Classifier):
-            test = load_split(study, "test")
-            for name, split in (("validation", validation), ("test", test)):
-                hits = _hits(model, split.images, split.labels, accelerator.device)
-                figures.append(mean_figure(f"accuracy_{name}", hits, "images", reference=name))
+        splits = {"validation": validation, "test": load_split(study, "test")}
+        figures += family.scores(model, splits, accelerator.device)
         clock.record.curves = curves(journal)
         write_json(folder / "train.json", clock.done(figures).json())
 
@@ -163,20 +157,3 @@ def _loss(
         )
         total += float(part) * len(images[rows])
     return total / len(images)
-
-
-@torch.no_grad()
-def _hits(model: Classifier, images: Tensor, labels: Tensor, device: torch.device) -> Tensor:
-    """1 where the class is right, else 0; the guide sees each image at one noise level, spread
-    evenly over 1..T."""
-    from threetargets.diffusion.kernel import add_noise
-    from threetargets.diffusion.times import draw, stratified
-    from threetargets.levels import centres
-
-    x, log_snr, source = centres(images, model.count), None, generator(0, "accuracy")
-    if model.noisy is not None:
-        i, _ = draw(model.noisy, "uniform", stratified(len(x), source))
-        level = model.noisy.log_snr[i]
-        x = add_noise(x, torch.randn(x.shape, generator=source), level)
-        log_snr = level.to(device, torch.float32)
-    return (model.logits(x.to(device), log_snr).argmax(1).cpu() == labels).double()

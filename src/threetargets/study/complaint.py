@@ -3,54 +3,78 @@
 from __future__ import annotations
 
 import re
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 
-def complaint(
-    found: ValidationError, schema: type[BaseModel], more_keys: tuple[str, ...] = ()
-) -> str:
-    """`key: what is wrong and what was expected`, of the first error. `more_keys` are legal beside
-    the schema's."""
+def complaint(error: ValidationError, schema: Any, more_keys: tuple[str, ...] = ()) -> str:
+    """`key: what is wrong and what was expected`, of the first mistake. `more_keys` are legal
+    beside the schema's."""
     # A misspelt key is also a missing one: what was written says more than what was not.
-    errors = sorted(found.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    error, total = errors[0], len(errors)
-    where = ".".join(str(part) for part in error["loc"]) or "the file"
-    kind = error["type"]
+    mistakes = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    mistake, total = mistakes[0], len(mistakes)
+    keys, parent = _keys(mistake["loc"], schema)
+    kind = mistake["type"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        keys.append("name")
+    where = ".".join(keys) or "the file"
     if kind == "extra_forbidden":
-        known = sorted({*_known_keys(error["loc"][:-1], schema), *more_keys})
-        said = f"unknown key; expected one of {', '.join(known)}"
-    elif kind == "missing":
-        said = "is missing"
+        known = sorted({*parent, *more_keys})
+        wrong = f"unknown key; expected one of {', '.join(known)}"
+    elif kind in ("missing", "union_tag_not_found"):
+        wrong = "is missing"
+    elif kind == "union_tag_invalid":
+        context = mistake["ctx"]
+        expected = context["expected_tags"].replace(", ", " or ")
+        wrong = f"input should be {expected}, found {context['tag']!r}"
     else:
-        message = error["msg"].removeprefix("Value error, ")
-        said = message[0].lower() + message[1:]
-        if not isinstance(error["input"], dict) and kind != "value_error":
-            said += f", found {error['input']!r}"
-        if kind in ("float_type", "int_type") and _exponent(error["input"]):
-            said += (
-                "; YAML takes it for text: write the mantissa with a point and the "
-                "exponent with a sign, as 1.0e-3"
+        message = mistake["msg"].removeprefix("Value error, ")
+        wrong = message[0].lower() + message[1:]
+        if not isinstance(mistake["input"], dict) and kind != "value_error":
+            wrong += f", found {mistake['input']!r}"
+        if kind in ("float_type", "int_type") and _exponent(mistake["input"]):
+            wrong += (
+                "; YAML takes it for text: write the mantissa with a point and the exponent "
+                "with a sign, as 1.0e-3"
             )
     more = f" (and {total - 1} more mistake{'s' if total > 2 else ''})" if total > 1 else ""
-    return f"{where}: {said}{more}"
+    return f"{where}: {wrong}{more}"
 
 
 def _exponent(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and re.fullmatch(r"[+-]?[0-9.]+[eE][+-]?[0-9]+", value.strip()) is not None
-    )
+    written = r"[+-]?[0-9.]+[eE][+-]?[0-9]+"
+    return isinstance(value, str) and re.fullmatch(written, value.strip()) is not None
 
 
-def _known_keys(loc: tuple, section: type[BaseModel]) -> set[str]:
+def _keys(loc: tuple[int | str, ...], schema: Any) -> tuple[list[str], set[str]]:
+    """The keys that lead to a mistake, and the known keys of the block that it stands in. Where a
+    block is one of several by its `name`, pydantic puts the name among the keys: it is no key."""
+    keys: list[str] = []
+    known: set[str] = set()
+    options = _blocks(schema)
     for part in loc:
-        field = section.model_fields.get(str(part))
-        if (
-            field is None
-            or not isinstance(field.annotation, type)
-            or not issubclass(field.annotation, BaseModel)
-        ):
-            break
-        section = field.annotation
-    return set(section.model_fields)
+        named = [o for o in options if _name(o) == part] if len(options) > 1 else []
+        if named:
+            options = named
+            continue
+        keys.append(str(part))
+        known = {key for option in options for key in option.model_fields}
+        inner = [o.model_fields[part] for o in options if part in o.model_fields]
+        options = [b for field in inner for b in _blocks(field.annotation)]
+    return keys, known
+
+
+def _name(block: type[BaseModel]) -> object:
+    return next(iter(get_args(block.model_fields["name"].annotation)), None)
+
+
+def _blocks(annotation: Any) -> list[type[BaseModel]]:
+    """The blocks that an annotation allows: one, or several told apart by their `name`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType):
+        return [block for option in get_args(annotation) for block in _blocks(option)]
+    arguments = get_args(annotation)
+    return _blocks(arguments[0]) if hasattr(annotation, "__metadata__") else []

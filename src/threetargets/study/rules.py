@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threetargets.study.values import AUTOENCODERS, LEVELS
+from threetargets.families import FAMILIES, spec_of
 
 if TYPE_CHECKING:
     from threetargets.study.schema import Study
@@ -13,39 +13,22 @@ if TYPE_CHECKING:
 
 def check(study: Study) -> None:
     """Raises ValueError."""
-    _autoencoders(study)
+    for name, spec in FAMILIES.items():
+        spec.check(study, tuple(cell for cell in study.cells if cell.family == name))
     _guidance(study)
     _labels(study)
     _sizes(study)
 
 
-def _autoencoders(study: Study) -> None:
-    for family in AUTOENCODERS:
-        block = getattr(study, family)
-        for variant in ("", *block.variants):
-            where = f"{family}.variants.{variant}.latents" if variant else f"{family}.latents"
-            levels = len(block.of(variant).latents)
-            if family == "vae" and levels != 1:
-                raise ValueError(f"{where} needs exactly one level; hierarchical models are `hvae`")
-            if family == "hvae" and levels < 2:
-                raise ValueError(f"{where} needs two or more levels")
-            study.training_of(f"{family}_{variant}" if variant else family)
-    for cell in study.autoencoders:
-        family, _, variant = cell.partition("_")
-        if variant and variant not in getattr(study, family).variants:
-            raise ValueError(f"cells names {cell!r}, but {family}.variants has no {variant!r}")
-        if study.autoencoder(cell).decoder == "bernoulli" and LEVELS[study.data.name] != 2:
-            has = f"{study.data.name} has {LEVELS[study.data.name]}"
-            raise ValueError(f"decoder of {cell} is bernoulli, which is for two levels; {has}")
-
-
 def _guidance(study: Study) -> None:
-    unknown = [c for c in study.guidance.cells if c not in study.cells]
-    if unknown:
-        raise ValueError(f"guidance.cells names {unknown[0]!r}, which is not in cells")
-    wrong = [c for c in study.guidance.cells if not c.startswith("ddpm_")]
-    if wrong:
-        raise ValueError(f"guidance.cells names {wrong[0]!r}; only diffusion models are guided")
+    for cell in study.guidance.cells:
+        if cell not in study.cells:
+            raise ValueError(f"guidance.cells names {str(cell)!r}, which is not in cells")
+        if not spec_of(cell).LABELLED:
+            raise ValueError(
+                f"guidance.cells names {str(cell)!r}; only models that are asked for a class are "
+                "guided"
+            )
     if study.guidance.cells and not study.evaluation.extractors:
         raise ValueError(
             "guidance.cells is not empty, but evaluation.extractors is: nothing would be measured"
@@ -53,20 +36,13 @@ def _guidance(study: Study) -> None:
 
 
 def _labels(study: Study) -> None:
-    if study.classifiers.judge_seed in study.seeds:
-        raise ValueError(
-            "classifiers.judge_seed is one of seeds; the judge must be independent of every guide"
-        )
     if study.labelled:
         return
+    has_none = f"but {study.data.name} has no labels"
     if "judge" in study.evaluation.extractors:
-        raise ValueError(
-            f"evaluation.extractors has judge, but {study.data.name} has no labels to train it on"
-        )
+        raise ValueError(f"evaluation.extractors has judge, {has_none} to train it on")
     if study.guidance.cells:
-        raise ValueError(
-            f"guidance.cells is not empty, but {study.data.name} has no labels to guide to"
-        )
+        raise ValueError(f"guidance.cells is not empty, {has_none} to guide to")
 
 
 def _sizes(study: Study) -> None:

@@ -4,18 +4,20 @@ registries."""
 from __future__ import annotations
 
 import math
-import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from threetargets.study.names import facts, names, one_of
 
+if TYPE_CHECKING:
+    from threetargets.families.cell import Cell
+
 TARGETS = names("diffusion/target.py", "TARGETS")
 WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 CLASSES = facts("data/sources.py", "SOURCES", "classes")
 LEVELS = facts("data/sources.py", "SOURCES", "levels")
-AUTOENCODERS = ("vae", "hvae")
+AUTOENCODERS = ("vae", "hvae")  # TEMPORARY
 Positive = Annotated[int, Field(gt=0, le=10**12)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -34,37 +36,10 @@ def kind_of(extractor: str) -> str:
     return extractor.rpartition("-")[0]
 
 
-def no_repeats(values: list) -> list:
+def no_repeats(values: list[Any]) -> list[Any]:
     if len(set(values)) != len(values):
         raise ValueError(f"has a repeated entry in {values}")
     return values
-
-
-def cell_name(name: str) -> str:
-    """A cell of the grid: `vae`, `hvae`, a variant of them as `vae_<name>`, or
-    `ddpm_<target>_<weighting>`."""
-    parts = name.split("_")
-    if parts[0] in AUTOENCODERS and len(parts) <= 2:
-        return name if len(parts) == 1 else f"{parts[0]}_{variant_name(parts[1])}"
-    if parts[0] != "ddpm" or len(parts) != 3:
-        raise ValueError(
-            f"unknown model {name!r}; expected vae, hvae, vae_<variant>, hvae_<variant> or "
-            "ddpm_<target>_<weighting>"
-        )
-    if parts[1] not in TARGETS:
-        raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
-    if parts[2] not in WEIGHTINGS:
-        raise ValueError(f"unknown weighting {parts[2]!r}; expected one of {', '.join(WEIGHTINGS)}")
-    return name
-
-
-def variant_name(name: str) -> str:
-    """The second half of a cell such as vae_z20."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise ValueError(
-            f"{name!r} names a variant; expected lower case letters, digits and hyphens"
-        )
-    return name
 
 
 def _gamma(value: float) -> float:
@@ -85,8 +60,24 @@ Weighting = Annotated[str, one_of("diffusion/weighting.py", "WEIGHTINGS")]
 Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
 DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
 Activation = Annotated[str, one_of("networks/mlp.py", "ACTIVATIONS")]
-Variant = Annotated[str, AfterValidator(variant_name)]
 Sampler = Annotated[str, one_of("diffusion/sampler.py", "SAMPLERS")]
-Cell = Annotated[str, AfterValidator(cell_name)]
+Body = Annotated[str, one_of("networks/build.py", "TRUNKS")]
 Gamma = Annotated[float, AfterValidator(_gamma)]
-Gammas = Annotated[list[Gamma], Field(min_length=1), AfterValidator(no_repeats)]
+GammaValues = Annotated[list[Gamma], Field(min_length=1), AfterValidator(no_repeats)]
+
+
+def _cell(name: str) -> Cell:
+    from threetargets import families
+
+    cell = families.parse(name)
+    if not families.spec_of(cell).GENERATIVE:
+        raise ValueError(f"{name!r} is no model of the grid; it is trained where it is needed")
+    return cell
+
+
+if TYPE_CHECKING:
+    CellName = Cell
+else:
+    CellName = Annotated[str, AfterValidator(_cell)]
+CellNames = Annotated[list[CellName], AfterValidator(no_repeats)]
+"""Names of cells, parsed."""

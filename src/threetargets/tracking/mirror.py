@@ -9,8 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from filelock import FileLock, Timeout
 from threetargets import files
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.identity import identity, identity_fields
+from threetargets.pipeline.jobs import Job
 from threetargets.pipeline.records import Figure, Record
 from threetargets.study.schema import Study
 from threetargets.tracking import pictures, store
@@ -44,38 +43,20 @@ SYNC_SECONDS = 900.0
 MODEL = "model"  # the stage of a parent run
 
 
-@dataclass(frozen=True)
-class Result:
-    """The record of one stage of one run, and the files that belong to it."""
-
-    stage: str  # the name under the parent: train, sample/<guidance>, likelihood, evaluate
-    path: Path
-    others: tuple[Path, ...] = ()
-
-    def digest(self) -> str:
-        parts = [
-            path.read_bytes()
-            for path in (self.path, *self.others)
-            if path.suffix != ".npz" and path.exists()
-        ]
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+def _digest(job: Job) -> str:
+    """Of the record of a job, and of the journal of a training."""
+    parts = [
+        path.read_bytes()
+        for path in _mirrored_files(job)
+        if path.suffix != ".npz" and path.exists()
+    ]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def expected(study: Study, run: cells.Run) -> Iterator[Result]:
-    """The results that the study has of a run, each where its stage writes it."""
-    folder = paths.run_dir(study, run)
-    if run.model != cells.FLOOR:
-        yield Result("train", folder / "train.json", (folder / "train.jsonl",))
-    if run.model in cells.CLASSIFIERS:
-        return
-    if run.model != cells.FLOOR:
-        for guidance in jobs.guidances(study, run):
-            place = paths.sample_dir(study, run, guidance)
-            sets = tuple(place / f"gamma{g}.npz" for g in jobs.gammas(study, guidance))
-            yield Result(f"sample/{guidance}", place / "sample.json", sets)
-        yield Result("likelihood", folder / "likelihood.json")
-    if run in jobs.measured_runs(study):
-        yield Result("evaluate", folder / "evaluate.json")
+def _mirrored_files(job: Job) -> list[Path]:
+    """The record, and what belongs to it: the journal of a training, the images of samples."""
+    suffix = {"train": ".jsonl", "sample": ".npz"}.get(job.stage)
+    return [job.record, *(path for path in job.outputs if path.suffix == suffix)]
 
 
 def _figures(figures: list[Figure], when: int, step: int) -> list[Metric]:
@@ -119,24 +100,23 @@ def _params(study: Study, record: Record) -> dict[str, str]:
     return flat(fields | ({"training": model["training"]} if record.stage == "train" else {}))
 
 
-def _artifacts(study: Study, result: Result, folder: Path) -> None:
-    shutil.copyfile(result.path, folder / result.path.name)
-    if result.stage == "train" and result.others[0].exists():
-        shutil.copyfile(result.others[0], folder / result.others[0].name)
-        pictures.loss_curves(read(result.others[0]), folder / "curves.png")
-    elif result.stage.startswith("sample/"):
-        sets = [path for path in result.others if path.exists()]
-        pictures.sample_grid(sets, paths.data_dir(study) / "manifest.json", folder / "samples.png")
+def _artifacts(study: Study, job: Job, folder: Path) -> None:
+    record, *others = (path for path in _mirrored_files(job) if path.exists())
+    shutil.copyfile(record, folder / record.name)
+    if job.stage == "train" and others:
+        shutil.copyfile(others[0], folder / others[0].name)
+        pictures.loss_curves(read(others[0]), folder / "curves.png")
+    elif job.stage == "sample":
+        manifest = paths.data(study)[0]
+        pictures.sample_grid(others, manifest, folder / "samples.png")
 
 
-def _mirror_stage(
-    study: Study, runs: Runs, result: Result, record: Record, parent: str
-) -> MlflowRun:
-    """Bring one result into MLflow, unless it is there already."""
-    digest, entries = result.digest(), read(result.others[0]) if result.stage == "train" else []
-    written = result.path.stat().st_mtime
+def _mirror_stage(study: Study, runs: Runs, job: Job, record: Record, parent: str) -> MlflowRun:
+    """Bring the result of one job into MLflow, unless it is there already."""
+    digest, entries = _digest(job), read(job.outputs[2]) if job.stage == "train" else []
+    written = job.record.stat().st_mtime
     begun = entries[0]["time"] if entries else written - record.seconds
-    key = f"{model_key(study, record.run)}/{result.stage}"
+    key = f"{model_key(study, record.run)}/{job.name}"
     tags = _tags(study, record)
     run = runs.open(key, record.identity, tags, milliseconds(begun), parent, digest, entries)
     if run.data.tags.get(MIRRORED) == "true":
@@ -148,7 +128,7 @@ def _mirror_stage(
     )
     runs.send(run, metrics, _params(study, record), {**tags, DIGEST: digest})
     with tempfile.TemporaryDirectory() as folder:
-        _artifacts(study, result, Path(folder))
+        _artifacts(study, job, Path(folder))
         runs.store.client.log_artifacts(run.info.run_id, folder)
     ended = milliseconds(entries[-1]["time"] if entries else written)
     runs.store.client.set_terminated(
@@ -159,25 +139,24 @@ def _mirror_stage(
 
 
 def _mirror_model(
-    study: Study, runs: Runs, run: cells.Run, found: list[tuple[Result, Record]]
+    study: Study, runs: Runs, run: cells.Run, results: list[tuple[Job, Record]]
 ) -> dict[str, str]:
     """A model's run and its stages; the parent shows the figures of the model as trained. Returns
     their ids."""
-    first = found[0][1]
+    first = results[0][1]
     trained = first.stage == "train"
-    current = cells.FLOOR if run.model == cells.FLOOR else identity(study, "train", run)
+    current = cells.FLOOR if run.cell == cells.FLOOR else identity(study, "train", run)
     trained_as = first.identity if trained else current
-    start = milliseconds(found[0][0].path.stat().st_mtime - first.seconds)
+    start = milliseconds(results[0][0].record.stat().st_mtime - first.seconds)
     tags = {**_tags(study, first), "stage": MODEL}
     parent = runs.open(model_key(study, run), trained_as, tags, start)
     ids = {"parent": parent.info.run_id}
-    for result, record in found:
-        ids[result.stage] = _mirror_stage(
-            study, runs, result, record, parent.info.run_id
-        ).info.run_id
-    status = "ok" if all(record.status == "ok" for _, record in found) else "failed"
+    for job, record in results:
+        stage = _mirror_stage(study, runs, job, record, parent.info.run_id)
+        ids[job.name] = stage.info.run_id
+    status = "ok" if all(record.status == "ok" for _, record in results) else "failed"
     plain = [
-        f for _, record in found for f in record.figures if not f.gamma or f.guidance == "none"
+        f for _, record in results for f in record.figures if not f.gamma or f.guidance == "none"
     ]
     held = parent.data.metrics
     now = milliseconds(time.time())
@@ -204,12 +183,12 @@ def _mirror(study: Study, state: dict[str, Any]) -> None:
     state["experiment_id"] = place.experiment_id
     runs = Runs.load(place)
     missing = 0
-    for run in [*jobs.trained_runs(study), *jobs.floor_runs(study)]:
-        results = list(expected(study, run))
-        found = [(r, Record.of(files.read_json(r.path))) for r in results if r.path.exists()]
-        missing += len(results) - len(found)
-        if found:
-            state["runs"][f"{run.cell}/seed{run.seed}"] = _mirror_model(study, runs, run, found)
+    for run, expected in jobs.of_runs(study).items():
+        there = [job for job in expected if job.record.exists()]
+        results = [(job, Record.of(files.read_json(job.record))) for job in there]
+        missing += len(expected) - len(there)
+        if results:
+            state["runs"][f"{run.cell}/seed{run.seed}"] = _mirror_model(study, runs, run, results)
     if missing:
         state["reason"] = f"{missing} records are not written yet"
     else:
@@ -274,7 +253,7 @@ def sync(study: Study) -> dict[str, Any]:
         **state,
         "runs": dict(state["runs"]),
     }  # a mirror that was left behind may still add to it
-    files.write_json(paths.results(study) / "tracking.json", state)
+    files.write_json(paths.tracking(study), state)
     if state["state"] == "complete":
         models, stages = len(state["runs"]), sum(len(ids) - 1 for ids in state["runs"].values())
         print(

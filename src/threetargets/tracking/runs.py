@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from threetargets import families
 from threetargets.pipeline import cells
 from threetargets.pipeline.records import Figure
 from threetargets.study.schema import Study
@@ -68,10 +69,9 @@ def model_key(study: Study, run: cells.Run) -> str:
 
 def model_tags(study: Study, run: cells.Run) -> dict[str, str]:
     """What one filters by; tags without a value are left out."""
-    tags = {"study": study.study, "cell": run.cell, "model": run.model, "target": run.target}
-    return {
-        k: v for k, v in {**tags, "weighting": run.weighting, "seed": str(run.seed)}.items() if v
-    }
+    parts = families.tags(run.cell)
+    tags = {"study": study.study, "cell": str(run.cell), **parts, "seed": str(run.seed)}
+    return {key: value for key, value in tags.items() if value}
 
 
 def milliseconds(seconds: float) -> int:

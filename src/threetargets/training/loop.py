@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from threetargets.errors import BudgetReached, ConfigError, Diverged
 from threetargets.streams import generator
-from threetargets.study.schema import Training
+from threetargets.study.blocks import Training
 from threetargets.tracking.journal import Journal, truncate_after
 from threetargets.training import checkpoint
 from threetargets.training.ema import Ema

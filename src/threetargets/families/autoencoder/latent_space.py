@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from threetargets.data.store import load_manifest
+from threetargets.families.autoencoder import spec
 from threetargets.files import read_json
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.paths import run_dir
@@ -23,7 +24,7 @@ def manifolds(study: Study) -> dict[tuple[str, int], np.ndarray]:
 
     Raises DataError for damaged weights.
     """
-    two = [cell for cell in study.autoencoders if study.autoencoder(cell).latents == [2]]
+    two = [cell for cell in spec.cells(study) if spec.drawn(study, cell)]
     found: dict[tuple[str, int], np.ndarray] = {}
     for cell in two:
         for run in (Run(cell, seed) for seed in study.seeds):

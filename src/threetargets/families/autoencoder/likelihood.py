@@ -8,16 +8,22 @@ import sys
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from threetargets.data.store import Manifest
+from threetargets.data.store import Images, Manifest
 from threetargets.families.autoencoder.model import Vae
-from threetargets.families.measured import OVER_IMAGES, batches, likelihood_figure, told
+from threetargets.families.measured import (
+    OVER_IMAGES,
+    batches,
+    in_unit,
+    likelihood_figure,
+    mean_figure,
+)
+from threetargets.families.protocol import Curves
 from threetargets.likelihood.gradients import ESTIMATORS
 from threetargets.likelihood.importance import log_mean_weights
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
-from threetargets.stages.common import mean_figure
 from threetargets.streams import generator
 from threetargets.study.schema import Study
 
@@ -30,16 +36,18 @@ ACTIVE = 0.01
 2016, section 5)."""
 
 
-def vae_figures(
-    study: Study, manifest: Manifest, run: Run, model: Vae, images: Tensor, train: Tensor
-) -> list[Figure]:
-    """The negative ELBO and its parts, the same bound on images `train` of the training split, and
+def measure(
+    study: Study, manifest: Manifest, run: Run, model: nn.Module, test: Images, train: Tensor
+) -> tuple[list[Figure], Curves]:
+    """The negative ELBO and its parts, the same bound on as many images of the training split, and
     the importance-weighted bounds, each a bound on -log p.
 
     With `likelihood.iwae_images` = n below the number N of test images, the latter are of the first
     n; `nll` is then the estimate of -log p for all N: the bound on N images, less its gap to the
     tightest one on the first n.
     """
+    assert isinstance(model, Vae)
+    images, train = test.images, train[: len(test)]
     some = images[: study.likelihood.iwae_images or len(images)]
     with torch.no_grad():
         parts = _elbo(study, run, model, images, "elbo")
@@ -52,11 +60,11 @@ def vae_figures(
         for k in study.likelihood.iwae:
             tight = -_iwae(study, run, model, some, k)
             figures.append(likelihood_figure(manifest, f"iwae_{k}", tight))
-            said = f"{run.cell} seed {run.seed}: iwae k = {k} of {max(study.likelihood.iwae)}"
-            print(said, file=sys.stderr, flush=True)
+            progress = f"{run.cell} seed {run.seed}: iwae k = {k} of {max(study.likelihood.iwae)}"
+            print(progress, file=sys.stderr, flush=True)
             if k == max(study.likelihood.iwae) and len(some) < len(images):
                 figures.append(_nll(manifest, bound, tight.double().cpu(), k))
-    return figures + gradient_figures(study, run, model, images)
+    return figures + gradient_figures(study, run, model, images), {}
 
 
 def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
@@ -66,8 +74,8 @@ def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
     The n images are among the N, hence Var = Var(b)/N + Var(g)/n - 2 Cov(b, g)/N, the covariance as
     on the n.
     """
-    whole, some = told(manifest, bound), told(manifest, bound[: len(tight)])
-    gap = some - told(manifest, tight)
+    whole, some = in_unit(manifest, bound), in_unit(manifest, bound[: len(tight)])
+    gap = some - in_unit(manifest, tight)
     shared = float(torch.cov(torch.stack([some, gap]))[0, 1])
     variance = (
         float(whole.var()) / len(whole) + float(gap.var()) / len(gap) - 2 * shared / len(whole)
@@ -145,13 +153,15 @@ def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list
 
         std = torch.exp(log_std)
         with torch.no_grad():
-            found = {
+            variances = {
                 name: float(estimator(reconstruction, mean, std, eps).double().var(0).sum())
                 for name, estimator in ESTIMATORS.items()
             }
         for name in ESTIMATORS:
             if name != "reparameterised":
-                ratios.setdefault(name, []).append(math.log(found[name] / found["reparameterised"]))
+                ratios.setdefault(name, []).append(
+                    math.log(variances[name] / variances["reparameterised"])
+                )
     figures = []
     for name, logs in ratios.items():
         figure = mean_figure("", torch.tensor(logs, dtype=torch.float64), OVER_IMAGES["test"])

@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from threetargets.families.autoencoder import spec
 from threetargets.levels import centres
-from threetargets.likelihood.decoders import Decoder, expected_level
+from threetargets.likelihood.decoders import DECODERS, Decoder, expected_level
 from threetargets.likelihood.gaussian import kl_to_standard, log_density
 from threetargets.networks.mlp import Perceptron
 from threetargets.streams import ALL, PerSample
+
+if TYPE_CHECKING:
+    from threetargets.data.store import Images, Manifest
+    from threetargets.pipeline.cells import Run
+    from threetargets.pipeline.records import Figure
+    from threetargets.study.schema import Study
 
 
 def mean_log_std(parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,3 +188,26 @@ class Vae(nn.Module):
         """The mean image of p(x | z_1), in levels, float64 (B, C, H, W)."""
         with torch.no_grad():
             return expected_level(self.decoder, self._decoded(z), self.count)
+
+
+def build(study: Study, data: Manifest, run: Run) -> Vae:
+    chosen = spec.parameters(study, run.cell)
+    return Vae(
+        data.shape,
+        chosen.latents,
+        width=chosen.width,
+        depth=chosen.depth,
+        decoder=DECODERS[chosen.decoder],
+        count=data.levels,
+        closed_form=chosen.kl == "closed-form",
+        samples=chosen.samples,
+        activation=chosen.activation,
+    )
+
+
+def ready(study: Study, model: nn.Module, device: torch.device) -> None:
+    """Nothing: it is trained in float32, as it is."""
+
+
+def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:
+    return []

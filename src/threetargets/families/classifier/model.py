@@ -3,14 +3,29 @@ on clean ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from threetargets.diffusion.kernel import add_noise
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.times import draw, stratified
+from threetargets.families.classifier import spec
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.families.diffusion.process import forward
+from threetargets.families.measured import mean_figure
 from threetargets.levels import centres
+from threetargets.networks.build import trunk
 from threetargets.streams import ALL
+from threetargets.streams import generator as stream
+
+if TYPE_CHECKING:
+    from threetargets.data.store import Images, Manifest
+    from threetargets.pipeline.cells import Run
+    from threetargets.pipeline.records import Figure
+    from threetargets.study.schema import Study
 
 
 class Classifier(nn.Module):
@@ -55,3 +70,37 @@ class Classifier(nn.Module):
             x = add_noise(x, torch.randn(x.shape, generator=generator, device=x.device), log_snr)
             log_snr = log_snr.to(torch.float32)[share]
         return nn.functional.cross_entropy(self.logits(x[share], log_snr), labels[share])
+
+
+def build(study: Study, data: Manifest, run: Run) -> Classifier:
+    chosen = spec.block(study)
+    noisy = forward(diffusion.block(study)) if run.cell == spec.GUIDE else None
+    return Classifier(
+        trunk(chosen.body, data.shape, chosen.width), chosen.width, data.classes, data.levels, noisy
+    )
+
+
+def ready(study: Study, model: nn.Module, device: torch.device) -> None:
+    """Nothing: it is trained in float32, as it is."""
+
+
+def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:
+    """Accuracy on each split."""
+    assert isinstance(model, Classifier)
+    return [
+        mean_figure(f"accuracy_{name}", _hits(model, split, device), "images", reference=name)
+        for name, split in splits.items()
+    ]
+
+
+@torch.no_grad()
+def _hits(model: Classifier, split: Images, device: torch.device) -> Tensor:
+    """1 where the class is right, else 0; the guide sees each image at one noise level, spread
+    evenly over 1..T."""
+    x, log_snr, source = centres(split.images, model.count), None, stream(0, "accuracy")
+    if model.noisy is not None:
+        i, _ = draw(model.noisy, "uniform", stratified(len(x), source))
+        level = model.noisy.log_snr[i]
+        x = add_noise(x, torch.randn(x.shape, generator=source), level)
+        log_snr = level.to(device, torch.float32)
+    return (model.logits(x.to(device), log_snr).argmax(1).cpu() == split.labels).double()

@@ -4,17 +4,25 @@ and its ODE."""
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from threetargets.data.store import Manifest
+from threetargets.data.store import Images, Manifest
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
-from threetargets.families.build import refined
+from threetargets.families.diffusion import spec
 from threetargets.families.diffusion.model import Ddpm
-from threetargets.families.measured import OVER_IMAGES, batches, likelihood_figure, told
+from threetargets.families.diffusion.process import refined
+from threetargets.families.measured import (
+    OVER_IMAGES,
+    batches,
+    in_unit,
+    likelihood_figure,
+    mean_figure,
+)
+from threetargets.families.protocol import Curves
 from threetargets.levels import centres
 from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, decoder_term, denoise
 from threetargets.likelihood.ode import (
@@ -28,7 +36,6 @@ from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
 from threetargets.progress import Progress
-from threetargets.stages.common import mean_figure
 from threetargets.streams import generator
 from threetargets.study.schema import Study
 from threetargets.units import unit
@@ -36,23 +43,14 @@ from threetargets.units import unit
 STEP_CHECK = 50
 """Images on which the ODE is solved again with half the steps."""
 
-Curves = dict[str, dict[str, list[float]]]
 
-
-def ddpm_figures(
-    study: Study,
-    manifest: Manifest,
-    run: Run,
-    model: Ddpm,
-    images: Tensor,
-    labels: Tensor,
-    fit: Tensor,
+def measure(
+    study: Study, manifest: Manifest, run: Run, model: nn.Module, test: Images, train: Tensor
 ) -> tuple[list[Figure], Curves]:
-    """The bound without labels (comparable with vae and hvae), its parts and its kin; and the bound
-    given the label.
-
-    fit: levels of the train split, to which the fitted reverse variances are fitted.
-    """
+    """The bound without labels (comparable with models that know none), its parts and its kin; and
+    the bound given the label. Reverse variances are fitted to the first images of `train`."""
+    assert isinstance(model, Ddpm)
+    images, labels, fit = test.images, test.labels, train[: study.likelihood.fit_images]
     progress = Progress(
         f"{run.cell} seed {run.seed}: likelihood", _calls(study, model, len(images), len(fit))
     )
@@ -65,7 +63,8 @@ def ddpm_figures(
             predictors, table, levels, manifest.levels, seed=run.seed, draws=study.likelihood.draws
         )
 
-    variance = study.diffusion.variance
+    chosen_process = spec.process(study, run.cell)
+    variance = chosen_process.variance
     without, given = (
         seen(images, null, model.table),
         seen(images, labels, model.table).bound(variance),
@@ -88,7 +87,7 @@ def ddpm_figures(
 
     chosen = study.likelihood.lengths
     for steps in chosen.steps:
-        table = refined(study, steps)
+        table = refined(chosen_process, steps)
         part, fitted = (
             seen(images[: chosen.images], null[: chosen.images], table),
             seen(fit, unlabelled, table).x0_mse,
@@ -102,10 +101,9 @@ def ddpm_figures(
     predictor = _counted(
         lambda x, log_snr: model.conditional(x, log_snr, null[:1].expand(len(x))), progress
     )
-    figures += drawn + ode_figures(study, manifest, run, predictor, model.table, images)
-    return figures + form_figures(study, manifest, run, predictor, model.table, images), {
-        "levels": level
-    }
+    figures += drawn + ode_figures(study, manifest, run, predictor, model, images)
+    figures += form_figures(study, manifest, run, predictor, model, images)
+    return figures, {"levels": level}
 
 
 def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
@@ -144,7 +142,7 @@ def _levels(
 ) -> tuple[list[Figure], dict[str, list[float]]]:
     """The standard deviation of one draw of a level under each proposal; and the bound level by
     level."""
-    terms = told(manifest, torch.cat([bound.decoder[:, None], bound.denoising], 1))
+    terms = in_unit(manifest, torch.cat([bound.decoder[:, None], bound.denoising], 1))
     suffix = unit(manifest.levels).suffix
     figures = [
         Figure(
@@ -166,7 +164,7 @@ def _levels(
 
 
 def ode_figures(
-    study: Study, manifest: Manifest, run: Run, predictor: Predictor, table: Table, images: Tensor
+    study: Study, manifest: Manifest, run: Run, predictor: Predictor, model: Ddpm, images: Tensor
 ) -> list[Figure]:
     """-log P by the probability-flow ODE: of the uniformly dequantised image (ode), and of a draw
     of x_1 with the bound's own decoder behind it (ode_decoder); and what halving the solver's steps
@@ -175,6 +173,7 @@ def ode_figures(
     The same noise and probes for every model of a seed, so that they are compared in pairs.
     """
     chosen, levels = study.likelihood.ode, images[: study.likelihood.ode.images]
+    table = model.table
     high, low = float(table.log_snr[1]), float(table.log_snr[-1])
     source = generator(run.seed, "ode")
     u = torch.rand(levels.shape, generator=source, dtype=torch.float64).to(levels.device)
@@ -189,7 +188,7 @@ def ode_figures(
 
     def decoded(rows: slice) -> Tensor:
         trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
-        variance, count = study.diffusion.variance, manifest.levels
+        variance, count = model.variance, manifest.levels
         return -decoded_log_prob(
             predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace
         )
@@ -209,11 +208,11 @@ def ode_figures(
 
 
 def form_figures(
-    study: Study, manifest: Manifest, run: Run, predictor: Predictor, table: Table, images: Tensor
+    study: Study, manifest: Manifest, run: Run, predictor: Predictor, model: Ddpm, images: Tensor
 ) -> list[Figure]:
     """The bound through x_i given x_0, and through x_{i-1}, x_i, x_{i+1}: their difference, and
     their variances over draws at fixed images. L_0, which both share, is left out of both."""
-    chosen, variance = study.likelihood.forms, study.diffusion.variance
+    chosen, table, variance = study.likelihood.forms, model.table, model.variance
     levels = images[: chosen.images].repeat_interleave(chosen.draws, 0)
 
     def per_image(nats: Tensor) -> Tensor:

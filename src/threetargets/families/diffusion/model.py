@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +12,22 @@ from torch import Tensor, nn
 from threetargets.diffusion.kernel import add_noise, like, signal_noise
 from threetargets.diffusion.predictor import predict
 from threetargets.diffusion.schedule import Table
-from threetargets.diffusion.target import Prediction, Target
+from threetargets.diffusion.target import TARGETS, Prediction, Target
 from threetargets.diffusion.times import draw, stratified
 from threetargets.diffusion.weighting import WEIGHTINGS
+from threetargets.families.diffusion import spec
+from threetargets.families.diffusion.process import forward
 from threetargets.levels import centres
 from threetargets.likelihood.bound import decoder_term
 from threetargets.likelihood.gaussian import total
+from threetargets.networks.build import denoiser
 from threetargets.streams import ALL
+
+if TYPE_CHECKING:
+    from threetargets.data.store import Images, Manifest
+    from threetargets.pipeline.cells import Run
+    from threetargets.pipeline.records import Figure
+    from threetargets.study.schema import Study
 
 
 class Ddpm(nn.Module):
@@ -121,3 +132,30 @@ class Ddpm(nn.Module):
     def conditional(self, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Prediction:
         """The prediction (x0, eps) at x_t for the given labels."""
         return predict(self.net, self.target, x_t, log_snr, labels)
+
+
+def build(study: Study, data: Manifest, run: Run) -> Ddpm:
+    cell, chosen = spec.of(run.cell), spec.process(study, run.cell)
+    return Ddpm(
+        denoiser(spec.network(study, cell), data.shape, data.classes),
+        TARGETS[cell.target],
+        cell.weighting,
+        forward(chosen),
+        count=data.levels,
+        classes=data.classes,
+        proposal=chosen.time_sampling[cell.weighting],
+        variance=chosen.variance,
+        label_dropout=chosen.label_dropout,
+    )
+
+
+def ready(study: Study, model: nn.Module, device: torch.device) -> None:
+    assert isinstance(model, Ddpm)
+    if study.precision == "bf16":
+        model.autocast = torch.bfloat16
+    if study.compile and device.type == "cuda":
+        model.net.compile()
+
+
+def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:
+    return []

@@ -1,0 +1,116 @@
+"""The two classifiers, which are no cells of the grid: the guide p(y | x_i, i), one for each seed,
+and the judge, one for a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from threetargets.families import variants
+from threetargets.families.cell import Cell
+from threetargets.families.protocol import Choices, Look
+from threetargets.study.values import Body, Count, Section
+
+if TYPE_CHECKING:
+    from threetargets.study.blocks import Training
+    from threetargets.study.schema import Study
+
+NAME = "classifier"
+GUIDE, JUDGE = Cell("guide", NAME, "guide"), Cell("judge", NAME, "judge")
+KINDS = ("guide", "judge")
+GRAMMAR = KINDS
+GENERATIVE, LABELLED = False, False
+COMPILED = False
+LABELS = {"guide": "guide (noisy images)", "judge": "judge (clean images)"}
+
+
+class Classifiers(Section):
+    """Both have one body and width; the judge has a seed of its own."""
+
+    body: Body
+    width: Annotated[int, Field(gt=0, multiple_of=2)]
+    judge_seed: Count
+
+
+BLOCKS = {"classifiers": Classifiers}
+
+
+def parse(name: str) -> Cell:
+    if name not in KINDS:
+        raise ValueError(f"unknown model {name!r}; expected {' or '.join(GRAMMAR)}")
+    return Cell(name, NAME, name)
+
+
+def block(study: Study) -> Classifiers:
+    classifiers = getattr(study, "classifiers", None)
+    assert isinstance(classifiers, Classifiers)
+    return classifiers
+
+
+def judge_seed(study: Study) -> int:
+    """The judge's own seed, never one of `seeds`."""
+    return block(study).judge_seed
+
+
+def training(study: Study, cell: Cell) -> Training:
+    return variants.training(study, cell.kind, {}, "")
+
+
+def check(study: Study, names: tuple[Cell, ...]) -> None:
+    guided = study.guidance.cells and "classifier" in study.guidance.kinds
+    judged = study.evaluation.extractors and study.labelled
+    if not guided and not judged:
+        return
+    if getattr(study, "classifiers", None) is None:
+        raise ValueError("classifiers is missing, and samples are judged, or guided by one")
+    for cell in [GUIDE] * bool(guided) + [JUDGE] * bool(judged):
+        training(study, cell)
+    if block(study).judge_seed in study.seeds:
+        raise ValueError(
+            "classifiers.judge_seed is one of seeds; the judge must be independent of every guide"
+        )
+
+
+def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
+    chosen = block(study)
+    read: dict[str, Any] = {"body": chosen.body, "width": chosen.width}
+    if cell == GUIDE:
+        values = study.model_dump(mode="json")["diffusion"]
+        read |= {"schedule": values["schedule"], "steps": values["steps"]}
+    return read
+
+
+def choices(study: Study, cell: Cell, stage: str) -> Choices:
+    taken = {"TRUNKS": frozenset({block(study).body})}
+    if cell == GUIDE:
+        values = study.model_dump(mode="json")["diffusion"]
+        taken["SCHEDULES"] = frozenset({values["schedule"]["name"]})
+    return taken
+
+
+def cost_key(cell: Cell) -> str:
+    return str(cell)
+
+
+def tags(cell: Cell) -> dict[str, str]:
+    return {"model": cell.kind}
+
+
+def label(cell: Cell) -> str:
+    return LABELS[cell.kind]
+
+
+short_label = label
+
+
+def look(cell: Cell, shared: bool = False) -> Look:
+    return Look("muted")
+
+
+def set_up(study: Study, names: tuple[Cell, ...]) -> str:
+    return ""
+
+
+def drawn(study: Study, cell: Cell) -> bool:
+    return False

@@ -1,0 +1,82 @@
+"""Samples of a diffusion model, as it was trained or guided."""
+
+from __future__ import annotations
+
+import functools
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from threetargets.data.store import Manifest
+from threetargets.diffusion.guidance import by_classifier, classifier_free, conditional
+from threetargets.diffusion.predictor import Predictor, clipped
+from threetargets.diffusion.sampler import SAMPLERS, Step, sample
+from threetargets.diffusion.schedule import Table
+from threetargets.families.asked import asked_labels
+from threetargets.families.build import load
+from threetargets.families.diffusion import spec
+from threetargets.families.diffusion.model import Ddpm
+from threetargets.families.diffusion.process import forward
+from threetargets.families.protocol import Draw
+from threetargets.levels import nearest
+from threetargets.pipeline.cells import Run
+from threetargets.pipeline.jobs import guide_of
+from threetargets.streams import PerSample
+from threetargets.study.schema import Study
+
+
+class Guide(Protocol):
+    """What guides by its gradient."""
+
+    def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
+        """log p(y | x_t), (B, classes)."""
+
+
+def sampler(
+    study: Study, manifest: Manifest, run: Run, guidance: str, device: torch.device
+) -> Draw:
+    """The sampler of a run under one guidance, its model and its guide loaded."""
+    model = load(study, manifest, run, device)
+    assert isinstance(model, Ddpm)
+    by = guide_of(run, guidance)
+    guide = load(study, manifest, by, device) if by else None
+    step, levels = step_of(study, run), grid_of(study, run)
+
+    def draw(gamma: float, indices: range) -> Tensor:
+        streams = PerSample(run.seed, "sample", indices, device)
+        labels = asked_labels(indices, manifest.classes).to(device)
+        predictor = guided(model, guide, labels, guidance, gamma)  # type: ignore[arg-type]
+        if study.sampling.clip:
+            predictor = clipped(predictor)
+        noise = functools.partial(streams.normal, *manifest.shape)
+        return nearest(sample(predictor, step, levels, noise(), noise), manifest.levels).cpu()
+
+    return draw
+
+
+def guided(
+    model: Ddpm, guide: Guide | None, labels: Tensor, guidance: str, gamma: float
+) -> Predictor:
+    """The predictor of a guidance at gamma. The null label's branch is the unconditional model of
+    both kinds."""
+    if guidance == "none":
+        return conditional(model.conditional, labels)
+    if guidance == "classifier-free":
+        return classifier_free(model.conditional, labels, model.null, gamma)
+    assert guide is not None
+    return by_classifier(model.conditional, guide.log_probability, labels, model.null, gamma)
+
+
+def step_of(study: Study, run: Run) -> Step:
+    """A step of the study's sampler."""
+    chosen = study.sampling
+    if chosen.sampler == "ancestral":
+        small = spec.process(study, run.cell).variance == "fixed-small"
+        return SAMPLERS["ancestral"]("fixed-small" if small else "fixed-large")
+    return SAMPLERS["ddim"](chosen.eta) if chosen.sampler == "ddim" else SAMPLERS[chosen.sampler]()
+
+
+def grid_of(study: Study, run: Run) -> Table:
+    """The process with as many levels as the sampler takes steps."""
+    return forward(spec.process(study, run.cell), study.sampling.steps)

@@ -1,0 +1,270 @@
+"""Diffusion models: parameters, cells `ddpm_<target>_<weighting>` and
+`ddpm_<target>_<weighting>_<variant>`, and what their results depend on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, model_validator
+
+from threetargets.families import variants
+from threetargets.families.cell import Cell
+from threetargets.families.protocol import Choices, Look
+from threetargets.families.variants import TRAINING, Variants
+from threetargets.networks.parameters import Network, NetworkBlock
+from threetargets.study.values import (
+    TARGETS,
+    WEIGHTINGS,
+    Proposal,
+    ScheduleName,
+    Section,
+    Variance,
+    Weighting,
+)
+
+if TYPE_CHECKING:
+    from threetargets.study.blocks import Training
+    from threetargets.study.schema import Study
+
+NAME = "diffusion"
+KIND = "ddpm"
+KINDS = (KIND,)
+GRAMMAR = ("ddpm_<target>_<weighting>", "ddpm_<target>_<weighting>_<variant>")
+GENERATIVE, LABELLED = True, True
+COMPILED = True
+SYMBOLS = {"x0": "x₀", "eps": "ε", "raw-score": "raw score"}
+"""How targets are written; any other is written as it is called."""
+DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
+NETWORK = "network"
+
+
+class DiffusionCell(Cell):
+    """A target and a weighting."""
+
+    target: str
+    weighting: str
+
+
+class Schedule(Section):
+    name: ScheduleName
+    log_snr_max: float = Field(allow_inf_nan=False)
+    log_snr_min: float = Field(allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Schedule:
+        if self.log_snr_min >= self.log_snr_max:
+            raise ValueError("log_snr_min must be smaller than log_snr_max")
+        return self
+
+
+class Process(Section):
+    """The forward process, how it is trained, and the variance of the reverse steps."""
+
+    steps: Annotated[int, Field(ge=2)]
+    schedule: Schedule
+    variance: Variance
+    label_dropout: Annotated[float, Field(ge=0, lt=1)]
+    time_sampling: dict[Weighting, Proposal]
+
+
+class Diffusion(Process):
+    """The process of the cells without a variant, and variants of it: `long: {steps: 1000}` is the
+    last part of cells such as `ddpm_eps_elbo_long`, which differ in the keys that it names; under
+    `network` and `training` in those of these blocks."""
+
+    variants: Variants
+
+    @model_validator(mode="after")
+    def _whole_variants(self) -> Diffusion:
+        for name in self.variants:
+            self.of(name)
+        return self
+
+    def of(self, variant: str) -> Process:
+        """The process of a variant; of no variant for "". Raises KeyError, ValueError."""
+        own = Process.model_validate(self.model_dump(exclude={"variants"}))
+        if not variant:
+            return own
+        changes = variants.without(self.variants[variant], TRAINING, NETWORK)
+        return variants.changed(own, changes, f"variants.{variant}", (TRAINING, NETWORK))
+
+
+BLOCKS: dict[str, Any] = {"diffusion": Diffusion, NETWORK: Network}
+
+
+def parse(name: str) -> DiffusionCell:
+    parts = name.split("_")
+    if not 3 <= len(parts) <= 4:
+        raise ValueError(f"unknown model {name!r}; expected {' or '.join(GRAMMAR)}")
+    if parts[1] not in TARGETS:
+        raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
+    if parts[2] not in WEIGHTINGS:
+        raise ValueError(f"unknown weighting {parts[2]!r}; expected one of {', '.join(WEIGHTINGS)}")
+    cell = DiffusionCell(name, NAME, KIND, variants.variant_name(parts[3]) if parts[3:] else "")
+    cell.target, cell.weighting = parts[1], parts[2]
+    return cell
+
+
+def of(cell: Cell) -> DiffusionCell:
+    """The cell as one of this family. Raises TypeError."""
+    if not isinstance(cell, DiffusionCell):
+        raise TypeError(f"{cell} is no diffusion model")
+    return cell
+
+
+def cells(study: Study) -> list[DiffusionCell]:
+    """Those of the study."""
+    return [cell for cell in study.cells if isinstance(cell, DiffusionCell)]
+
+
+def cell_of(target: str, weighting: str, variant: str = "") -> DiffusionCell:
+    return parse("_".join([KIND, target, weighting, *([variant] if variant else [])]))
+
+
+def block(study: Study) -> Diffusion:
+    diffusion = getattr(study, "diffusion", None)
+    assert isinstance(diffusion, Diffusion)
+    return diffusion
+
+
+def _changes(study: Study, cell: Cell) -> dict[str, Any]:
+    return block(study).variants[cell.variant] if cell.variant else {}
+
+
+def process(study: Study, cell: Cell) -> Process:
+    return block(study).of(cell.variant)
+
+
+def network(study: Study, cell: Cell) -> NetworkBlock:
+    """Raises ValueError, one line, for a variant that makes no network."""
+    own: NetworkBlock = getattr(study, NETWORK)
+    changes = _changes(study, cell)
+    if NETWORK not in changes:
+        return own
+    where = f"diffusion.variants.{cell.variant}.{NETWORK}"
+    return variants.changed(own, changes[NETWORK], where, schema=Network)
+
+
+def training(study: Study, cell: Cell) -> Training:
+    where = f"diffusion.variants.{cell.variant}"
+    return variants.training(study, KIND, _changes(study, cell), where)
+
+
+def check(study: Study, names: tuple[Cell, ...]) -> None:
+    if not names:
+        return
+    for key in BLOCKS:
+        if getattr(study, key) is None:
+            raise ValueError(f"{key} is missing, and cells names {str(names[0])!r}")
+    for cell in map(of, names):
+        if cell.variant and cell.variant not in block(study).variants:
+            raise ValueError(
+                f"cells names {str(cell)!r}, but diffusion.variants has no {cell.variant!r}"
+            )
+        training(study, cell)
+        network(study, cell)
+        if cell.weighting not in process(study, cell).time_sampling:
+            raise ValueError(
+                f"diffusion.time_sampling lacks {cell.weighting}, and cells names {str(cell)!r}"
+            )
+
+
+def _reads_variance(study: Study, cell: DiffusionCell, stage: str) -> bool:
+    """The loss reads it where it is the bound, whose decoder has the width of the last step."""
+    if stage == "train":
+        return cell.weighting == "elbo"
+    return stage == "likelihood" or study.sampling.sampler == "ancestral"
+
+
+def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
+    cell, values = of(cell), study.model_dump(mode="json")
+    chosen = process(study, cell)
+    read: dict[str, Any] = {}
+    if _reads_variance(study, cell, stage):
+        read["variance"] = chosen.variance
+    if stage == "train":
+        read |= {
+            "steps": chosen.steps,
+            "schedule": chosen.schedule.model_dump(mode="json"),
+            "label_dropout": chosen.label_dropout,
+            "time_sampling": chosen.time_sampling[cell.weighting],
+            "network": network(study, cell).model_dump(mode="json"),
+            "precision": study.precision,
+        }
+    elif stage == "sample":
+        ignored = () if study.sampling.sampler == "ddim" else ("eta",)
+        read["sampling"] = variants.without(values["sampling"], *ignored)
+    elif stage == "likelihood":
+        keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
+        read["likelihood"] = {key: values["likelihood"][key] for key in keys}
+    return read
+
+
+def choices(study: Study, cell: Cell, stage: str) -> Choices:
+    cell, chosen = of(cell), process(study, cell)
+    taken = {
+        "TARGETS": frozenset({cell.target}),
+        "WEIGHTINGS": frozenset({cell.weighting}),
+        "SCHEDULES": frozenset({chosen.schedule.name}),
+        "DENOISERS": frozenset({network(study, cell).name}),
+    }
+    if stage == "sample":
+        taken["SAMPLERS"] = frozenset({study.sampling.sampler})
+    return taken
+
+
+def symbol(target: str) -> str:
+    """How a target is written."""
+    return SYMBOLS.get(target, target)
+
+
+def cost_key(cell: Cell) -> str:
+    """Targets and weightings share a network; a variant may have another."""
+    return f"{cell.kind} {cell.variant}"
+
+
+def tags(cell: Cell) -> dict[str, str]:
+    cell = of(cell)
+    return {"model": cell.kind, "target": cell.target, "weighting": cell.weighting}
+
+
+def label(cell: Cell) -> str:
+    cell = of(cell)
+    return " · ".join([symbol(cell.target), cell.weighting, *([cell.variant] * bool(cell.variant))])
+
+
+def short_label(cell: Cell) -> str:
+    cell = of(cell)
+    return " · ".join([symbol(cell.target), *([cell.variant] * bool(cell.variant))])
+
+
+def look(cell: Cell, shared: bool = False) -> Look:
+    """A colour for each target. Weightings differ by dashes where cells of one target share a
+    figure. The score's line has gaps, because under one weighting it lies on that of eps, which has
+    to show through."""
+    cell = of(cell)
+    if shared:
+        return Look(cell.target, DASHES.get(cell.weighting, "-"))
+    return Look(cell.target, (0, (3.5, 2.5)) if cell.target == "score" else "-")
+
+
+def null_branch(study: Study) -> str:
+    """What stands for the model without labels, for captions."""
+    dropped = block(study).label_dropout
+    return f"without labels: the null branch, seen by {dropped:.0%} of the training images"
+
+
+def set_up(study: Study, names: tuple[Cell, ...]) -> str:
+    if not names:
+        return ""
+    chosen = block(study)
+    schedule = chosen.schedule
+    ends = f"{schedule.log_snr_max:g} to {schedule.log_snr_min:g}".replace("-", "−")
+    return (
+        f"Diffusion models: T = {chosen.steps}, {schedule.name} schedule, log-SNR {ends}, reverse "
+        f"variance {chosen.variance}; {null_branch(study)}."
+    )
+
+
+def drawn(study: Study, cell: Cell) -> bool:
+    return False

@@ -1,0 +1,140 @@
+"""The blocks of a parameter file that belong to no family of models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from threetargets.study.values import (
+    CellNames,
+    Count,
+    GammaValues,
+    Positive,
+    PositiveReal,
+    Sampler,
+    Section,
+    SourceName,
+    no_repeats,
+)
+
+
+class Split(Section):
+    """Numbers of images; the test split is touched once, by the figures that are reported."""
+
+    train: Positive
+    validation: Positive
+    test: Positive
+
+
+class Data(Section):
+    name: SourceName
+    split: Split
+    mirror: str | None = None
+
+
+class Training(Section):
+    """The loop of one kind of model. `steps` times `batch` images are seen."""
+
+    steps: Positive
+    batch: Positive
+    learning_rate: PositiveReal
+    warmup_steps: Count
+    ema_halflife_images: Count
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    log_every: Positive
+    checkpoint_every: Positive
+
+
+class Sampling(Section):
+    sampler: Sampler
+    eta: Annotated[float, Field(ge=0, le=1)]
+    steps: Positive
+    images: Positive
+    batch: Positive
+    clip: bool
+
+
+class Guidance(Section):
+    cells: CellNames
+    kinds: Annotated[list[Literal["classifier", "classifier-free"]], AfterValidator(no_repeats)]
+    gammas: GammaValues
+
+
+class Ode(Section):
+    """The probability-flow ODE: Runge-Kutta steps, and probes of the trace (0: the exact trace)."""
+
+    images: Positive
+    steps: Annotated[int, Field(ge=2, multiple_of=2)]
+    probes: Count
+
+
+class Forms(Section):
+    """The bound's two Monte Carlo forms: draws for each of the first images."""
+
+    images: Annotated[int, Field(ge=2)]
+    draws: Annotated[int, Field(ge=2)]
+
+
+class Lengths(Section):
+    """The bound of one network at several numbers of steps T."""
+
+    images: Positive
+    steps: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(no_repeats)]
+
+
+class Gradients(Section):
+    """Variance of gradient estimators of a trained VAE: draws for each of the first images."""
+
+    images: Annotated[int, Field(ge=2)]
+    draws: Annotated[int, Field(ge=2)]
+
+
+class Likelihood(Section):
+    images: Positive | None = None
+    draws: Positive
+    batch: Positive
+    fit_images: Positive
+    iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(no_repeats)]
+    iwae_images: Annotated[int, Field(ge=2)] | None = None
+    ode: Ode
+    forms: Forms
+    lengths: Lengths
+    gradients: Gradients
+
+
+class Evaluation(Section):
+    kid_subset_size: Positive
+    kid_subsets: Positive
+    neighbours: Positive
+    bootstrap: Annotated[int, Field(ge=2)]
+    extractors: Annotated[list[Literal["judge", "inception"]], AfterValidator(no_repeats)] = Field(
+        default=["judge"]
+    )
+    inception: str | None = None
+    fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = Field(default=[1, 2, 3])
+    fid_partitions: Positive = 4
+
+    @model_validator(mode="after")
+    def _a_line(self) -> Evaluation:
+        if len(self.fid_parts) == 1:
+            raise ValueError(
+                f"fid_parts is {self.fid_parts}: a line in 1/N takes two numbers of parts, or "
+                "[] for none"
+            )
+        return self
+
+
+class Tracking(Section):
+    uri: str | None = None
+    live_after_seconds: Annotated[float, Field(ge=0)]
+
+
+class Comparison(Section):
+    """Margins of the equivalence tests and the family-wise error rate, fixed before the runs. The
+    bound's is in the unit in which likelihoods of the data are told: bits/dim, or nats for binary
+    images."""
+
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    bound_margin: PositiveReal
+    fid_margin: Annotated[float, Field(gt=0, lt=1)]
