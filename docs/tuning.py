@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 
 from threetargets import study
-from threetargets.data.store import load_manifest, load_split
+from threetargets.data.read import load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.families.autoencoder.model import Vae

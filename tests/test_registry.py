@@ -5,8 +5,8 @@ import importlib
 
 import pytest
 
+from threetargets import families
 from threetargets.study import names as registry
-from threetargets.study import values
 
 REGISTRIES = [
     ("data/sources.py", "SOURCES"),
@@ -47,4 +47,5 @@ def test_a_name_that_is_no_registry_is_an_error():
 def test_the_grid_knows_every_target_and_weighting():
     for target in registry.names("diffusion/target.py", "TARGETS"):
         for weighting in registry.names("diffusion/weighting.py", "WEIGHTINGS"):
-            assert values.cell_name(f"ddpm_{target}_{weighting}") == f"ddpm_{target}_{weighting}"
+            cell = families.parse(f"ddpm_{target}_{weighting}")
+            assert (cell.target, cell.weighting) == (target, weighting)

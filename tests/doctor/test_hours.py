@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from threetargets import study as studies
 from threetargets.cli import main
-from threetargets.data import sources, store
+from threetargets.data import read, sources
 from threetargets.doctor import estimate, hours, work
 from threetargets.families import build as models
 from threetargets.metrics import extractor, frechet
@@ -153,7 +153,7 @@ def test_networks_of_the_evaluation(trained):
     """Each of 1 + 1 + 1 + 7 sample sets and a floor of 30 images, and 30 test images for each of 5
     runs."""
     study, run = small(), Run("judge", 1000)
-    judge = models.load(study, store.load_manifest(study), run)
+    judge = models.load(study, read.load_manifest(study), run)
     images = torch.zeros(10, *DIGITS.shape, dtype=torch.uint8)
     ten = products(lambda: extractor.see(extractor.register("judge-of-a-test", judge), images, 17))
     assert work.networks(study, DIGITS) == ten / 10 * (11 * 30 + 5 * 30)

@@ -12,7 +12,7 @@ from torch import nn
 
 from threetargets import files
 from threetargets import study as studies
-from threetargets.data import store
+from threetargets.data import read
 from threetargets.errors import DataError, Diverged, MissingInput
 from threetargets.families import build as models
 from threetargets.pipeline import jobs, paths
@@ -32,7 +32,7 @@ class Judge(nn.Module):
 
     def __init__(self, study):
         super().__init__()
-        train = store.load_split(study, "train")
+        train = read.load_split(study, "train")
         x = (2 * train.images.double() + 1) / 17 - 1
         x = torch.cat([x.flatten(1), torch.ones(len(x), 1, dtype=torch.float64)], 1)
         y = nn.functional.one_hot(train.labels, 10).double()
@@ -77,7 +77,7 @@ def write_record(path, stage, run, guidance="", status="ok", reason=""):
 def write_samples(study, run, labelled=True, failed=()):
     """Test images as samples: asked for by their own labels, or without labels."""
     write_record(paths.run_dir(study, run) / "train.json", "train", run)
-    test = store.load_split(study, "test")
+    test = read.load_split(study, "test")
     for guidance in jobs.guidances(study, run):
         bad = guidance in failed
         folder = paths.sample_dir(study, run, guidance)
@@ -110,7 +110,7 @@ def test_every_set_of_a_guided_run(study):
         record.command
         == f"threetargets evaluate --params p.yaml --cell {GUIDED.cell} --seed 0 --threads 1"
     )
-    assert record.provenance["data_digest"] == store.load_manifest(study).digest
+    assert record.provenance["data_digest"] == read.load_manifest(study).digest
     assert record.provenance["device"] == "cpu" and record.provenance["threads"] == 1
     sets = {(f.guidance, f.gamma) for f in record.figures}
     assert sets == {
@@ -261,7 +261,7 @@ def test_failed_judge_is_a_failed_record(study, monkeypatch):
 
 def test_collapsed_samples_have_figures(study):
     write_samples(study, GUIDED)
-    one = store.load_split(study, "test").images[:1].numpy()
+    one = read.load_split(study, "test").images[:1].numpy()
     path = paths.sample_dir(study, GUIDED, "classifier") / "gamma2.npz"
     files.write_arrays(path, levels=np.repeat(one, N, 0), labels=np.zeros(N, np.int64))
     evaluate.run(study, GUIDED, params="p.yaml", threads=1)

@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from threetargets import study
+from threetargets.data.read import Images
 from threetargets.diffusion.schedule import table
 from threetargets.diffusion.target import Prediction
 from threetargets.families import build as models
-from threetargets.families.autoencoder.likelihood import gradient_figures, vae_figures
-from threetargets.families.build import process, refined
-from threetargets.families.diffusion.likelihood import _with_decoder, ddpm_figures
+from threetargets.families.autoencoder import likelihood as autoencoder
+from threetargets.families.autoencoder.likelihood import gradient_figures
+from threetargets.families.diffusion import likelihood as diffusion
+from threetargets.families.diffusion import process as processes
+from threetargets.families.diffusion.likelihood import _with_decoder
 from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.likelihood.ode import dequantised
 from threetargets.oracles import Gaussian
@@ -52,14 +55,17 @@ def exact(chosen):
     levels."""
     x = DATA.draw(300, torch.Generator().manual_seed(0))
     levels = ((x + 1) * 17 / 2).floor().clamp(0, 16).to(torch.uint8).view(-1, 1, 2, 2)
-    process_ = process(chosen)
+    process_ = processes.forward(chosen.diffusion)
 
     def conditional(x_t, log_snr, labels):
         return DATA.predict(x_t, log_snr)
 
-    model = SimpleNamespace(table=process_, null=10, conditional=conditional)
+    model = SimpleNamespace(
+        table=process_, null=10, conditional=conditional, variance=chosen.diffusion.variance
+    )
     labels = torch.zeros(200, dtype=torch.int64)
-    figures, _ = ddpm_figures(chosen, SMALL, RUN, model, levels[:200], labels, levels[200:])
+    test = Images(levels[:200], labels)
+    figures, _ = diffusion.measure(chosen, SMALL, RUN, model, test, levels[200:])
     return SimpleNamespace(
         figures={f.metric: f for f in figures}, levels=levels[:200], table=process_
     )
@@ -120,7 +126,7 @@ def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
     def stubborn(x_t, log_snr):
         return Prediction(torch.full_like(x_t, 0.1), torch.zeros_like(x_t))
 
-    whole, fine = process(chosen), refined(chosen, 90)
+    whole, fine = processes.forward(chosen.diffusion), processes.refined(chosen.diffusion, 90)
     seen = [denoise([(slice(0, 4), stubborn)], t, levels, 17, seed=0) for t in (whole, fine)]
     mse = torch.full((90,), 0.1, dtype=torch.float64)
     found = _with_decoder(seen[1], variance, mse, whole, variance)
@@ -129,11 +135,11 @@ def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
 
 
 def test_a_refined_process_keeps_its_ends(chosen):
-    whole, fine = process(chosen), refined(chosen, 333)
+    whole, fine = processes.forward(chosen.diffusion), processes.refined(chosen.diffusion, 333)
     assert fine.steps == 333
     torch.testing.assert_close(fine.log_snr[[1, -1]], whole.log_snr[[1, -1]], rtol=1e-12, atol=0)
     torch.testing.assert_close(
-        refined(chosen, whole.steps).log_snr, whole.log_snr, rtol=1e-12, atol=0
+        processes.refined(chosen.diffusion, whole.steps).log_snr, whole.log_snr, rtol=1e-12, atol=0
     )
     assert not torch.allclose(
         fine.log_snr[1], table(SimpleNamespace(log_snr=lambda t: 4 - 11 * t), 333).log_snr[1]
@@ -181,9 +187,8 @@ def test_the_bound_is_without_labels_and_the_other_with_them(chosen):
     model.net = torch.nn.Identity()
     model.net.forward = network
     images = torch.full((20, 1, 8, 8), 8, dtype=torch.uint8)
-    figures, curves = ddpm_figures(
-        chosen, MANIFEST, RUN, model, images, torch.arange(20) % 10, images
-    )
+    test = Images(images, torch.arange(20) % 10)
+    figures, curves = diffusion.measure(chosen, MANIFEST, RUN, model, test, images)
     found = {figure.metric: figure.value for figure in figures}
     assert found["bound_given_label_bpd"] > 3 * found["bound_bpd"]
     parts = found["prior_bpd"] + found["denoising_bpd"] + found["decoder_bpd"]
@@ -204,8 +209,9 @@ def test_importance_weighted_figures_do_not_depend_on_the_batch(chosen):
     for batch in (32, 101):
         values = chosen.model_dump(mode="json")
         values["likelihood"] |= {"batch": batch, "gradients": {"images": 2, "draws": 10}}
-        figures = vae_figures(
-            study.parse(values, "test"), MANIFEST, Run("vae", 0), model, images, images[:20]
+        test = Images(images, torch.zeros(len(images), dtype=torch.int64))
+        figures, _ = autoencoder.measure(
+            study.parse(values, "test"), MANIFEST, Run("vae", 0), model, test, images[:20]
         )
         found.append([figure.value for figure in figures])
     torch.testing.assert_close(*(torch.tensor(f) for f in found), rtol=1e-6, atol=1e-6)

@@ -8,6 +8,8 @@ import torch
 
 from threetargets import study
 from threetargets.families import build as models
+from threetargets.families.asked import asked_labels
+from threetargets.families.diffusion.sampling import drawing
 from threetargets.pipeline.cells import Run
 from threetargets.stages import sample
 
@@ -44,7 +46,9 @@ def guide(chosen):
 
 
 def draw(chosen, model, guide, guidance, gamma, run=RUN):
-    return sample.draw(chosen, MANIFEST, run, model, guide, guidance, gamma, CPU)
+    drawn = drawing(chosen, MANIFEST, run, model, guide, guidance, CPU)
+    size = chosen.sampling
+    return sample.in_batches(drawn, gamma, range(size.images), size.batch)
 
 
 def test_gamma_one_of_classifier_free_is_the_conditional_model(chosen, model, guide):
@@ -85,4 +89,4 @@ def test_another_seed_is_other_noise(chosen, model):
 
 
 def test_every_class_is_asked_for_equally_often():
-    assert sample.asked_labels(50, 10).bincount().tolist() == [5] * 10
+    assert asked_labels(range(50), 10).bincount().tolist() == [5] * 10

@@ -4,6 +4,7 @@ bit."""
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from threetargets import study
-from threetargets.data.store import load_manifest
+from threetargets.data.read import load_manifest
 from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.families import build as models
+from threetargets.families.build import sampling_part
 from threetargets.files import write_json
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
@@ -48,22 +50,43 @@ def chosen(tmp_path_factory):
 
 
 def files(chosen, run, guidance):
-    """The sample files as bytes, and the record without its times, which are told apart by their
+    """The sample files as bytes, and the records without their times, which are told apart by their
     names."""
     folder = paths.sample_dir(chosen, run, guidance)
     arrays = {path.name: path.read_bytes() for path in folder.glob("gamma*.npz")}
-    record = json.loads((folder / "sample.json").read_text())
-    for figure in record["figures"]:
-        assert figure.pop("value") > 0
-    assert record.pop("seconds") > 0
-    return arrays, record
+    records = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    for record in records.values():
+        for figure in record["figures"]:
+            assert figure.pop("value") > 0
+        assert record.pop("seconds") > 0
+    return arrays, records
+
+
+def clean(chosen, run, guidance):
+    shutil.rmtree(paths.sample_dir(chosen, run, guidance), ignore_errors=True)
+
+
+def drawn_gammas(chosen, run, guidance, monkeypatch):
+    """The gammas that a job draws."""
+    part, drawn = sampling_part(run.cell), []
+
+    def sampler(*arguments, original=part.sampler):
+        draw = original(*arguments)
+        return lambda gamma, indices: drawn.append(gamma) or draw(gamma, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part, "sampler", sampler)
+        sample.run(chosen, run, guidance, **CALL)
+    return list(dict.fromkeys(drawn))
 
 
 def scattered(chosen, run, guidance, shards):
+    clean(chosen, run, guidance)
     for gamma in jobs.gammas(chosen, guidance):
         for number in reversed(range(1, shards + 1)):
             scatter.shard(chosen, run, guidance, gamma, number, shards, **CALL)
-    scatter.gather(chosen, run, guidance, shards)
+        scatter.gather(chosen, run, guidance, gamma, shards)
+    sample.run(chosen, run, guidance, **CALL)
     return files(chosen, run, guidance)
 
 
@@ -72,6 +95,7 @@ def scattered(chosen, run, guidance, shards):
     [(CELL, "none"), (CELL, "classifier"), (CELL, "classifier-free"), (Run("vae", 0), "none")],
 )
 def test_the_number_of_jobs_changes_no_bit(chosen, run, guidance):
+    clean(chosen, run, guidance)
     sample.run(chosen, run, guidance, **CALL)
     arrays, record = files(chosen, run, guidance)
     assert len(arrays) == len(jobs.gammas(chosen, guidance)) > 0
@@ -94,7 +118,8 @@ def test_shards_of_a_failed_training_are_empty_and_the_record_says_why(chosen):
         paths.run_dir(chosen, run) / "train.json", {"status": "failed", "reason": "loss is nan"}
     )
     scatter.shard(chosen, run, "none", "1", 1, 1, **CALL)
-    scatter.gather(chosen, run, "none", 1)
+    scatter.gather(chosen, run, "none", "1", 1)
+    sample.run(chosen, run, "none", **CALL)
     folder = paths.sample_dir(chosen, run, "none")
     record = json.loads((folder / "sample.json").read_text())
     assert (record["status"], record["reason"], record["figures"]) == ("failed", "loss is nan", [])
@@ -109,16 +134,16 @@ def test_gathering_refuses_what_does_not_belong_together(chosen):
     record = json.loads(Path(f"{name}.json").read_text())
     write_json(Path(f"{name}.json"), record | {"identity": "0" * 16})
     with pytest.raises(DataError, match="identity 0000000000000000, expected"):
-        scatter.gather(chosen, CELL, "none", 2)
+        scatter.gather(chosen, CELL, "none", "1", 2)
     write_json(Path(f"{name}.json"), record)
     Path(f"{name}.npz").write_bytes(
         Path(f"{scatter.place(chosen, CELL, 'none', '1', 1, 2)}.npz").read_bytes()
     )
     with pytest.raises(DataError, match="24 images, expected 26"):
-        scatter.gather(chosen, CELL, "none", 2)
+        scatter.gather(chosen, CELL, "none", "1", 2)
     Path(f"{name}.npz").unlink()
     with pytest.raises(MissingInput, match=r"gamma1-2-of-2\.npz"):
-        scatter.gather(chosen, CELL, "none", 2)
+        scatter.gather(chosen, CELL, "none", "1", 2)
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "1/0", "-1/3", "1/3/5", "a/b", "1.5/2"])
@@ -131,3 +156,44 @@ def test_a_shard_is_named_k_of_n(text):
 def test_a_gamma_that_the_study_has_not_is_refused(chosen):
     with pytest.raises(ConfigError, match=r"--gamma 0\.7: classifier has 0, 1, 3"):
         scatter.shard(chosen, CELL, "classifier", "0.7", 1, 1, **CALL)
+
+
+def other(chosen, **guidance):
+    values = chosen.model_dump(mode="json")
+    values["guidance"] |= guidance
+    return study.parse(values, "test")
+
+
+def test_a_sweep_grows_by_the_gammas_that_are_new(chosen, monkeypatch):
+    guidance = "classifier-free"
+    clean(chosen, CELL, guidance)
+    assert drawn_gammas(chosen, CELL, guidance, monkeypatch) == [0, 1, 3]
+    before = files(chosen, CELL, guidance)[0]
+    longer = other(chosen, gammas=[0, 1, 2, 3])
+    assert drawn_gammas(longer, CELL, guidance, monkeypatch) == [2]
+    grown = files(longer, CELL, guidance)
+    assert {name: grown[0][name] for name in before} == before
+    shown = [f["gamma"] for f in grown[1]["sample.json"]["figures"]]
+    assert list(dict.fromkeys(shown)) == ["0", "1", "2", "3"]
+    assert drawn_gammas(other(chosen, gammas=[1]), CELL, guidance, monkeypatch) == []
+    assert list(files(chosen, CELL, guidance)[0]) == ["gamma1.npz"]
+
+
+def test_what_is_damaged_or_of_other_weights_is_drawn_again(chosen, monkeypatch):
+    guidance = "classifier-free"
+    clean(chosen, CELL, guidance)
+    sample.run(chosen, CELL, guidance, **CALL)
+    before = files(chosen, CELL, guidance)
+    images, record = paths.sampled(chosen, CELL, guidance, "1")
+    images.write_bytes(b"half")
+    assert drawn_gammas(chosen, CELL, guidance, monkeypatch) == [1]
+    record.write_text("{}")
+    assert drawn_gammas(chosen, CELL, guidance, monkeypatch) == [1]
+    assert files(chosen, CELL, guidance) == before
+    weights = paths.trained(chosen, CELL)[0]
+    whole = weights.read_bytes()
+    model = models.build(chosen, load_manifest(chosen), Run(CELL.cell, 1))
+    write_weights(weights, model.state_dict())
+    assert drawn_gammas(chosen, CELL, guidance, monkeypatch) == [0, 1, 3]
+    weights.write_bytes(whole)
+    assert drawn_gammas(other(chosen, gammas=[3]), CELL, guidance, monkeypatch) == [3]

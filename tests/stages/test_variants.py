@@ -14,7 +14,7 @@ import yaml
 from scipy.stats import norm
 
 from threetargets import files, study
-from threetargets.data.store import load_manifest
+from threetargets.data.read import load_manifest
 from threetargets.families import build as models
 from threetargets.families.autoencoder.latent_space import SIDE, manifolds
 from threetargets.families.autoencoder.likelihood import _active, _nll

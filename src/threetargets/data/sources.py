@@ -7,7 +7,6 @@ formats.py, how files are found, fetched and checked in fetch.py.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from threetargets.data import download, formats, listing
 from threetargets.data.download import PATIENCE, File, Patience
 from threetargets.data.fetch import obtain
 from threetargets.data.listing import Layout
+from threetargets.data.read import arrays_digest
 from threetargets.errors import ConfigError, DataError
 
 Had = Sequence[tuple[File, Path]]
@@ -65,16 +65,6 @@ class Source:
     resampled: bool = (
         False  # read as 256 grey levels, the probabilities of levels 1: see binarise.py
     )
-
-
-def arrays_digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 over type, shape and values of both arrays: the same on every machine, however the
-    file is compressed."""
-    sha = hashlib.sha256()
-    for array in (images, labels):
-        sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(array.tobytes())
-    return sha.hexdigest()
 
 
 def _digits_file() -> Path:

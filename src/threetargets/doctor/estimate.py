@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 from threetargets.data import pretrained
+from threetargets.data.read import Manifest
 from threetargets.data.sources import Source
-from threetargets.data.store import Manifest
 from threetargets.families import training_of
 from threetargets.pipeline import jobs
 from threetargets.study.schema import Study

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from threetargets.data import fetch, pretrained, store
+from threetargets.data import fetch, pretrained, read
 from threetargets.data.download import File, is_whole
 from threetargets.data.sources import Source
 from threetargets.doctor.finding import Finding
@@ -19,7 +19,7 @@ STORE_SECONDS = 30.0
 
 def prepared(study: Study) -> bool:
     try:
-        store.load_manifest(study)
+        read.load_manifest(study)
     except UserError:
         return False
     return True

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from threetargets import families
+from threetargets.data.read import Manifest
 from threetargets.data.sources import Source
-from threetargets.data.store import Manifest
 from threetargets.doctor import estimate
 from threetargets.families.build import build, operations_part
 from threetargets.families.classifier.operations import features, judging

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from threetargets.study.schema import Study
 
 FAMILIES: dict[str, Spec] = {
-    "autoencoder": autoencoder_spec,
     "diffusion": diffusion_spec,
+    "autoencoder": autoencoder_spec,
     "classifier": classifier_spec,
 }
 GUIDE, JUDGE = classifier_spec.GUIDE, classifier_spec.JUDGE

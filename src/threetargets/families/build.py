@@ -24,7 +24,7 @@ from threetargets.study.schema import Study
 from threetargets.weights import read_weights
 
 if TYPE_CHECKING:
-    from threetargets.data.store import Manifest
+    from threetargets.data.read import Manifest
 
 
 # Loaded by name, when they are needed; pipeline/digest.py follows them in its own way.

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.levels import bits_per_dim
 from threetargets.pipeline.records import Figure
 from threetargets.units import BITS, unit

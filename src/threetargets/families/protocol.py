@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from threetargets.data.store import Images, Manifest
+    from threetargets.data.read import Images, Manifest
     from threetargets.pipeline.cells import Run
     from threetargets.pipeline.records import Figure
     from threetargets.study.blocks import Training

@@ -40,8 +40,9 @@ def merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     for key, value in changes.items():
         old = own.get(key)
         whole[key] = value
-        both = isinstance(value, Mapping) and isinstance(old, Mapping)
-        if both and value.get("name", old.get("name")) == old.get("name"):
+        if not (isinstance(value, Mapping) and isinstance(old, Mapping)):
+            continue
+        if value.get("name", old.get("name")) == old.get("name"):
             whole[key] = merged(old, value)
     return whole
 

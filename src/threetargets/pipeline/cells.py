@@ -36,10 +36,17 @@ class Run:
 
     # TEMPORARY
     @property
-    def model(self): return self.cell.kind
+    def model(self):
+        return self.cell.kind
+
     @property
-    def target(self): return getattr(self.cell, "target", "")
+    def target(self):
+        return getattr(self.cell, "target", "")
+
     @property
-    def weighting(self): return getattr(self.cell, "weighting", "")
+    def weighting(self):
+        return getattr(self.cell, "weighting", "")
+
     @property
-    def variant(self): return self.cell.variant
+    def variant(self):
+        return self.cell.variant

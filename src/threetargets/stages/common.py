@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.errors import ConfigError
 from threetargets.files import read_json
 from threetargets.pipeline.cells import Run

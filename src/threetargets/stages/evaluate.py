@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from threetargets import files, streams
-from threetargets.data import pretrained, store
+from threetargets.data import pretrained, read
 from threetargets.errors import DataError, Diverged
 from threetargets.families import build as models
 from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
@@ -45,7 +45,7 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
     says why and has no figures; a sample set that failed is left out and named in `reason`. Raises
     ConfigError, MissingInput, DataError, CannotWrite.
     """
-    manifest = store.load_manifest(study)
+    manifest = read.load_manifest(study)
     clock = Clock("evaluate", study, run, params, manifest, threads)
     failures = _failures(study, run)
     try:
@@ -81,11 +81,11 @@ def _failures(study: Study, run: Run) -> dict[str, str]:
 
 
 def _sets(
-    study: Study, run: Run, manifest: store.Manifest, failures: dict[str, str]
+    study: Study, run: Run, manifest: read.Manifest, failures: dict[str, str]
 ) -> Iterator[SampleSet]:
     """The sample sets that can be measured; one that is empty is added to `failures`."""
     if run.model == cells.FLOOR:
-        train = store.load_split(study, "train")
+        train = read.load_split(study, "train")
         drawn = _balanced(
             train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor")
         )
@@ -115,7 +115,7 @@ def _balanced(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _read_set(
-    study: Study, run: Run, guidance: str, gamma: str, manifest: store.Manifest
+    study: Study, run: Run, guidance: str, gamma: str, manifest: read.Manifest
 ) -> SampleSet:
     path = paths.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
     arrays = files.read_arrays(path)
@@ -154,7 +154,7 @@ class Measuring:
 
 
 def _inception(
-    study: Study, manifest: store.Manifest, images: Tensor, device: torch.device
+    study: Study, manifest: read.Manifest, images: Tensor, device: torch.device
 ) -> Measuring:
     """Inception, and the reference split as it sees it, kept between runs: its weights and the
     images do not change."""
@@ -182,7 +182,7 @@ class Judge:
 
 
 def _judge(
-    study: Study, manifest: store.Manifest, split: store.Images, device: torch.device
+    study: Study, manifest: read.Manifest, split: read.Images, device: torch.device
 ) -> Judge | None:
     """The study's judge; none where images have no labels."""
     for run in jobs.judge_runs(study):
@@ -225,9 +225,9 @@ def asked_of(one: SampleSet) -> Tensor | None:
 
 
 def _figures(
-    study: Study, sets: list[SampleSet], run: Run, manifest: store.Manifest
+    study: Study, sets: list[SampleSet], run: Run, manifest: read.Manifest
 ) -> list[Figure]:
-    device, split = device_of(study), store.load_split(study, REFERENCE)
+    device, split = device_of(study), read.load_split(study, REFERENCE)
     judge = _judge(study, manifest, split, device)
     wanted = "inception" in study.evaluation.extractors
     other = _inception(study, manifest, split.images, device) if wanted else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from threetargets.data.store import Images, load_manifest, load_split
+from threetargets.data.read import Images, load_manifest, load_split
 from threetargets.families.build import likelihood_part, load
 from threetargets.files import write_json
 from threetargets.pipeline.cells import Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threetargets.data import pretrained, sources, store
+from threetargets.data import pretrained, sources, splits
 from threetargets.data.download import say
 from threetargets.study.schema import Study
 
@@ -16,7 +16,7 @@ def run(study: Study, params: str = "params.yaml") -> None:
     digest), MissingInput (nowhere to be had) and CannotWrite.
     """
     source = sources.find(study.data.name)
-    store.split_indices(source, study.data.split)  # refused before anything is downloaded
+    splits.split_indices(source, study.data.split)  # refused before anything is downloaded
     if (
         "inception" in study.evaluation.extractors
     ):  # evaluated hours later, perhaps where there is no internet
@@ -24,4 +24,4 @@ def run(study: Study, params: str = "params.yaml") -> None:
     arrays = sources.read(source, study.data.mirror)
     say(f"{source.name}: {len(arrays.images)} images, SHA-256 as expected; writing the splits")
     provenance = {"files": arrays.files, "command": f"threetargets prepare --params {params}"}
-    store.write(study, source, arrays.images, arrays.labels, provenance)
+    splits.write(study, source, arrays.images, arrays.labels, provenance)

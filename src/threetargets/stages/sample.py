@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from threetargets.data.store import Manifest, load_manifest
+from threetargets.data.read import Manifest, load_manifest
 from threetargets.errors import ConfigError
 from threetargets.families import spec_of
 from threetargets.families.asked import asked_labels
@@ -98,9 +98,10 @@ def why_none(study: Study, run: Run, guidance: str) -> str:
 
 
 def weights_of(study: Study, run: Run, guidance: str) -> list[str]:
-    """Digests of the weights that a sample set comes from."""
+    """Digests of the weights that a sample set comes from; empty for those that are not there."""
     guide = guide_of(run, guidance)
-    return [digest(trained(study, one)[0]) for one in (run, guide) if one]
+    files = [trained(study, one)[0] for one in (run, guide) if one]
+    return [digest(path) if path.exists() else "" for path in files]
 
 
 def publish(
@@ -116,7 +117,8 @@ def publish(
 
 def kept(study: Study, run: Run, guidance: str, gamma: str) -> Record | None:
     """The record of a set that is there, whole, and from the present weights, parameters and code;
-    else None. Its files are made newer than the weights, as engines that compare times want."""
+    else None. Its files get the
+    present time, for engines that compare times."""
     files = sampled(study, run, guidance, gamma)
     if not all(path.exists() for path in files):
         return None
@@ -128,9 +130,8 @@ def kept(study: Study, run: Run, guidance: str, gamma: str) -> Record | None:
     same = same and record.provenance.get(WEIGHTS) == weights_of(study, run, guidance)
     if not same or record.provenance.get(IMAGES) != digest(files[0]):
         return None
-    if min(path.stat().st_mtime for path in files) < trained(study, run)[0].stat().st_mtime:
-        for path in files:
-            os.utime(path)
+    for path in files:
+        os.utime(path)
     return record
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from threetargets.data.store import load_manifest
+from threetargets.data.read import load_manifest
 from threetargets.errors import ConfigError, DataError
 from threetargets.families.build import sampling_part
 from threetargets.files import read_arrays, read_json, write_arrays, write_json

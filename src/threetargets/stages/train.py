@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from threetargets.data.store import load_manifest, load_split, load_training
+from threetargets.data.read import load_manifest, load_split, load_training
 from threetargets.errors import Diverged
 from threetargets.families import training_of
 from threetargets.families.build import build, model_part, parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -34,18 +33,8 @@ def complaint(error: ValidationError, schema: Any, more_keys: tuple[str, ...] = 
         wrong = message[0].lower() + message[1:]
         if not isinstance(mistake["input"], dict) and kind != "value_error":
             wrong += f", found {mistake['input']!r}"
-        if kind in ("float_type", "int_type") and _exponent(mistake["input"]):
-            wrong += (
-                "; YAML takes it for text: write the mantissa with a point and the exponent "
-                "with a sign, as 1.0e-3"
-            )
     more = f" (and {total - 1} more mistake{'s' if total > 2 else ''})" if total > 1 else ""
     return f"{where}: {wrong}{more}"
-
-
-def _exponent(value: object) -> bool:
-    written = r"[+-]?[0-9.]+[eE][+-]?[0-9]+"
-    return isinstance(value, str) and re.fullmatch(written, value.strip()) is not None
 
 
 def _keys(loc: tuple[int | str, ...], schema: Any) -> tuple[list[str], set[str]]:

@@ -69,12 +69,17 @@ class Common(Section):
     @property
     def autoencoders(self):
         from threetargets.families.autoencoder import spec
+
         return spec.cells(self)
+
     def autoencoder(self, cell):
         from threetargets.families.autoencoder import spec
+
         return spec.parameters(self, [c for c in self.cells if c == cell][0])
+
     def training_of(self, cell):
-        from threetargets.families import training_of, parse
+        from threetargets.families import parse, training_of
+
         return training_of(self, parse(cell))
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from threetargets.data.store import load_manifest
+from threetargets.data.read import load_manifest
 from threetargets.families.autoencoder import spec
 from threetargets.files import read_json
 from threetargets.pipeline.cells import Run

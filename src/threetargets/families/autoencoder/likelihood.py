@@ -6,11 +6,12 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from threetargets.data.store import Images, Manifest
+from threetargets.data.read import Images, Manifest
 from threetargets.families.autoencoder.model import Vae
 from threetargets.families.measured import (
     OVER_IMAGES,
@@ -46,7 +47,7 @@ def measure(
     n; `nll` is then the estimate of -log p for all N: the bound on N images, less its gap to the
     tightest one on the first n.
     """
-    assert isinstance(model, Vae)
+    model = cast(Vae, model)
     images, train = test.images, train[: len(test)]
     some = images[: study.likelihood.iwae_images or len(images)]
     with torch.no_grad():

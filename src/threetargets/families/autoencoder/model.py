@@ -24,7 +24,7 @@ from threetargets.networks.mlp import Perceptron
 from threetargets.streams import ALL, PerSample
 
 if TYPE_CHECKING:
-    from threetargets.data.store import Images, Manifest
+    from threetargets.data.read import Images, Manifest
     from threetargets.pipeline.cells import Run
     from threetargets.pipeline.records import Figure
     from threetargets.study.schema import Study

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.families.autoencoder.likelihood import CHUNK
 from threetargets.families.autoencoder.model import Vae
 from threetargets.families.build import build

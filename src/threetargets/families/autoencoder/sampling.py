@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.families.autoencoder.model import Vae
 from threetargets.families.build import load
 from threetargets.families.protocol import Draw

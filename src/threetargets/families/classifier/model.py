@@ -22,7 +22,7 @@ from threetargets.streams import ALL
 from threetargets.streams import generator as stream
 
 if TYPE_CHECKING:
-    from threetargets.data.store import Images, Manifest
+    from threetargets.data.read import Images, Manifest
     from threetargets.pipeline.cells import Run
     from threetargets.pipeline.records import Figure
     from threetargets.study.schema import Study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.families.build import build
 from threetargets.families.classifier.model import Classifier
 from threetargets.families.counted import counted

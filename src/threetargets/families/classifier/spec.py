@@ -82,11 +82,14 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
 
 
 def choices(study: Study, cell: Cell, stage: str) -> Choices:
-    taken = {"TRUNKS": frozenset({block(study).body})}
+    schedules = set[str]()
     if cell == GUIDE:
-        values = study.model_dump(mode="json")["diffusion"]
-        taken["SCHEDULES"] = frozenset({values["schedule"]["name"]})
-    return taken
+        schedules.add(study.model_dump(mode="json")["diffusion"]["schedule"]["name"])
+    return {
+        "TRUNKS": frozenset({block(study).body}),
+        "DENOISERS": frozenset(),
+        "SCHEDULES": frozenset(schedules),
+    }
 
 
 def cost_key(cell: Cell) -> str:

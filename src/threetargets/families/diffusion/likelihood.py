@@ -3,10 +3,12 @@ and its ODE."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from threetargets.data.store import Images, Manifest
+from threetargets.data.read import Images, Manifest
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
@@ -49,7 +51,7 @@ def measure(
 ) -> tuple[list[Figure], Curves]:
     """The bound without labels (comparable with models that know none), its parts and its kin; and
     the bound given the label. Reverse variances are fitted to the first images of `train`."""
-    assert isinstance(model, Ddpm)
+    model = cast(Ddpm, model)
     images, labels, fit = test.images, test.labels, train[: study.likelihood.fit_images]
     progress = Progress(
         f"{run.cell} seed {run.seed}: likelihood", _calls(study, model, len(images), len(fit))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.sampler import sample
@@ -54,7 +54,7 @@ def sampling(study: Study, manifest: Manifest, run: Run) -> float:
             # A classifier is not asked at gamma = 0; else gamma changes no cost.
             kind = (guidance, gamma == 0)
             if kind not in known:
-                predictor = guided(model, guide, label, guidance, gamma)  # type: ignore[arg-type]
+                predictor = guided(model, guide, label, guidance, gamma)
                 known[kind] = _one_call(manifest, model, predictor)
             total += images * calls * known[kind]
     return total

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from threetargets.data.store import Manifest
+from threetargets.data.read import Manifest
 from threetargets.diffusion.guidance import by_classifier, classifier_free, conditional
 from threetargets.diffusion.predictor import Predictor, clipped
 from threetargets.diffusion.sampler import SAMPLERS, Step, sample
 from threetargets.diffusion.schedule import Table
 from threetargets.families.asked import asked_labels
 from threetargets.families.build import load
+from threetargets.families.classifier.model import Classifier
 from threetargets.families.diffusion import spec
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.process import forward
@@ -26,13 +26,6 @@ from threetargets.streams import PerSample
 from threetargets.study.schema import Study
 
 
-class Guide(Protocol):
-    """What guides by its gradient."""
-
-    def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
-        """log p(y | x_t), (B, classes)."""
-
-
 def sampler(
     study: Study, manifest: Manifest, run: Run, guidance: str, device: torch.device
 ) -> Draw:
@@ -41,12 +34,25 @@ def sampler(
     assert isinstance(model, Ddpm)
     by = guide_of(run, guidance)
     guide = load(study, manifest, by, device) if by else None
+    return drawing(study, manifest, run, model, guide, guidance, device)
+
+
+def drawing(
+    study: Study,
+    manifest: Manifest,
+    run: Run,
+    model: Ddpm,
+    guide: nn.Module | None,
+    guidance: str,
+    device: torch.device,
+) -> Draw:
+    """The sampler of a model that is loaded."""
     step, levels = step_of(study, run), grid_of(study, run)
 
     def draw(gamma: float, indices: range) -> Tensor:
         streams = PerSample(run.seed, "sample", indices, device)
         labels = asked_labels(indices, manifest.classes).to(device)
-        predictor = guided(model, guide, labels, guidance, gamma)  # type: ignore[arg-type]
+        predictor = guided(model, guide, labels, guidance, gamma)
         if study.sampling.clip:
             predictor = clipped(predictor)
         noise = functools.partial(streams.normal, *manifest.shape)
@@ -56,7 +62,7 @@ def sampler(
 
 
 def guided(
-    model: Ddpm, guide: Guide | None, labels: Tensor, guidance: str, gamma: float
+    model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, gamma: float
 ) -> Predictor:
     """The predictor of a guidance at gamma. The null label's branch is the unconditional model of
     both kinds."""
@@ -64,7 +70,7 @@ def guided(
         return conditional(model.conditional, labels)
     if guidance == "classifier-free":
         return classifier_free(model.conditional, labels, model.null, gamma)
-    assert guide is not None
+    assert isinstance(guide, Classifier)
     return by_classifier(model.conditional, guide.log_probability, labels, model.null, gamma)
 
 

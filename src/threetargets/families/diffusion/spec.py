@@ -207,6 +207,7 @@ def choices(study: Study, cell: Cell, stage: str) -> Choices:
         "WEIGHTINGS": frozenset({cell.weighting}),
         "SCHEDULES": frozenset({chosen.schedule.name}),
         "DENOISERS": frozenset({network(study, cell).name}),
+        "TRUNKS": frozenset(),
     }
     if stage == "sample":
         taken["SAMPLERS"] = frozenset({study.sampling.sampler})

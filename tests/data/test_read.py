@@ -12,10 +12,10 @@ from sklearn.datasets import load_digits
 
 from threetargets import files, streams
 from threetargets import study as studies
-from threetargets.data import sources, store
+from threetargets.data import read, sources, splits
 from threetargets.errors import CannotWrite, ConfigError, DataError, MissingInput
 from threetargets.stages import prepare
-from threetargets.study.schema import Split
+from threetargets.study.blocks import Split
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 
@@ -36,14 +36,14 @@ def study(tmp_path, monkeypatch):
 
 
 def test_every_image_is_in_exactly_one_split(study):
-    parts = store.split_indices(DIGITS, study.data.split)
+    parts = splits.split_indices(DIGITS, study.data.split)
     assert {k: len(v) for k, v in parts.items()} == {"train": 1097, "validation": 200, "test": 500}
     assert sorted(np.concatenate(list(parts.values()))) == list(range(1797))
 
 
 def test_smaller_training_split_keeps_test_and_validation():
-    whole = store.split_indices(DIGITS, a_study().data.split)
-    fewer = store.split_indices(DIGITS, a_study(train=600).data.split)
+    whole = splits.split_indices(DIGITS, a_study().data.split)
+    fewer = splits.split_indices(DIGITS, a_study(train=600).data.split)
     assert np.array_equal(whole["test"], fewer["test"]) and np.array_equal(
         whole["validation"], fewer["validation"]
     )
@@ -53,7 +53,7 @@ def test_smaller_training_split_keeps_test_and_validation():
 def test_split_is_the_same_everywhere():
     """Written down once: another permutation, of another torch or another stream, would move images
     between splits."""
-    parts = store.split_indices(DIGITS, a_study().data.split)
+    parts = splits.split_indices(DIGITS, a_study().data.split)
     assert parts["test"][:5].tolist() == [480, 572, 994, 393, 1729] and parts["train"][
         -5:
     ].tolist() == [
@@ -67,7 +67,7 @@ def test_split_is_the_same_everywhere():
 
 def test_data_sets_have_permutations_of_their_own():
     a, b = (
-        store.split_indices(replace(DIGITS, name=name), a_study().data.split)["test"]
+        splits.split_indices(replace(DIGITS, name=name), a_study().data.split)["test"]
         for name in "ab"
     )
     assert not np.array_equal(a, b)
@@ -80,12 +80,12 @@ THREE = replace(
 
 
 def test_official_test_images_stay_apart():
-    parts = store.split_indices(OFFICIAL, Split(train=700, validation=300, test=600))
+    parts = splits.split_indices(OFFICIAL, Split(train=700, validation=300, test=600))
     assert sorted(np.concatenate([parts["train"], parts["validation"]])) == list(range(1000))
     assert (
         len(set(parts["test"])) == 600 and min(parts["test"]) >= 1000 and max(parts["test"]) < 1797
     )
-    fewer = store.split_indices(OFFICIAL, Split(train=100, validation=300, test=10))
+    fewer = splits.split_indices(OFFICIAL, Split(train=100, validation=300, test=10))
     assert np.array_equal(fewer["validation"], parts["validation"])
     assert np.array_equal(fewer["train"], parts["train"][:100]) and np.array_equal(
         fewer["test"], parts["test"][:10]
@@ -93,7 +93,7 @@ def test_official_test_images_stay_apart():
 
 
 def test_official_validation_images_stay_apart():
-    parts = store.split_indices(THREE, Split(train=1000, validation=297, test=500))
+    parts = splits.split_indices(THREE, Split(train=1000, validation=297, test=500))
     assert {k: (min(v), max(v), len(set(v))) for k, v in parts.items()} == {
         "train": (0, 999, 1000),
         "validation": (1000, 1296, 297),
@@ -115,7 +115,7 @@ def test_official_validation_images_stay_apart():
 )
 def test_splits_larger_than_their_pool(source, sizes, said):
     with pytest.raises(ConfigError, match=said):
-        store.split_indices(
+        splits.split_indices(
             source, Split(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
         )
 
@@ -136,16 +136,16 @@ def test_dynamic_binarisation(study, monkeypatch):
     )
     monkeypatch.setitem(sources.SOURCES, "digits", source)
     prepare.run(study)
-    assert store.load_manifest(study).levels == 2
-    index = store.split_indices(source, study.data.split)
+    assert read.load_manifest(study).levels == 2
+    index = splits.split_indices(source, study.data.split)
     for split in ("train", "validation", "test"):
-        images = store.load_split(study, split).images
+        images = read.load_split(study, split).images
         assert images.dtype == torch.uint8 and set(images.unique().tolist()) == {0, 1}
-        assert torch.equal(images, store.load_split(study, split).images)
+        assert torch.equal(images, read.load_split(study, split).images)
         p = torch.from_numpy(grey[index[split]]).double() / 255
         z = (images.double() - p).sum() / (p * (1 - p)).sum().sqrt()
         assert abs(z) < 4
-    stored, resample = store.load_training(study)
+    stored, resample = read.load_training(study)
     assert np.array_equal(stored.images.numpy(), grey[index["train"]])
     draws = [resample(stored.images, streams.generator(5, "binarise", step)) for step in (0, 1)]
     assert not torch.equal(*draws) and set(draws[0].unique().tolist()) == {0, 1}
@@ -154,8 +154,8 @@ def test_dynamic_binarisation(study, monkeypatch):
 
 def test_other_data_are_trained_on_as_stored(study):
     prepare.run(study)
-    stored, resample = store.load_training(study)
-    assert resample is None and torch.equal(stored.images, store.load_split(study, "train").images)
+    stored, resample = read.load_training(study)
+    assert resample is None and torch.equal(stored.images, read.load_split(study, "train").images)
 
 
 def test_splits_larger_than_the_data(tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_splits_larger_than_the_data(tmp_path, monkeypatch):
 def test_what_is_written_is_what_is_read(study):
     prepare.run(study, params="p.yaml")
     data = load_digits()
-    manifest = store.load_manifest(study)
+    manifest = read.load_manifest(study)
     assert (manifest.name, manifest.levels, manifest.shape, manifest.dims) == (
         "digits",
         17,
@@ -179,8 +179,8 @@ def test_what_is_written_is_what_is_read(study):
     )
     assert manifest.classes == 10 and manifest.class_names[7] == "7"
     assert manifest.source["command"] == "threetargets prepare --params p.yaml"
-    for split, index in store.split_indices(DIGITS, study.data.split).items():
-        images = store.load_split(study, split)
+    for split, index in splits.split_indices(DIGITS, study.data.split).items():
+        images = read.load_split(study, split)
         assert images.images.dtype == torch.uint8 and images.labels.dtype == torch.int64
         assert len(images) == manifest.splits[split].n
         assert np.array_equal(images.images.numpy(), data.images[index, None])
@@ -208,7 +208,7 @@ def test_interrupted_run_leaves_no_manifest(study, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         prepare.run(study)
     with pytest.raises(MissingInput, match=r"manifest\.json"):
-        store.load_split(study, "test")
+        read.load_split(study, "test")
 
 
 def test_unwritable_folder(study):
@@ -219,20 +219,20 @@ def test_unwritable_folder(study):
 
 def test_damaged_file(study):
     prepare.run(study)
-    path = store.split_path(study, "validation")
+    path = read.split_path(study, "validation")
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(DataError, match=r"validation\.npz"):
-        store.load_split(study, "validation")
-    assert len(store.load_split(study, "test")) == 500
+        read.load_split(study, "validation")
+    assert len(read.load_split(study, "test")) == 500
     prepare.run(study)
-    assert len(store.load_split(study, "validation")) == 200
+    assert len(read.load_split(study, "validation")) == 200
 
 
 def test_file_of_another_split(study):
     prepare.run(study)
-    store.split_path(study, "test").write_bytes(store.split_path(study, "train").read_bytes())
+    read.split_path(study, "test").write_bytes(read.split_path(study, "train").read_bytes())
     with pytest.raises(DataError, match=r"test\.npz: not the arrays that manifest\.json names"):
-        store.load_split(study, "test")
+        read.load_split(study, "test")
 
 
 @pytest.mark.parametrize(
@@ -240,24 +240,24 @@ def test_file_of_another_split(study):
 )
 def test_edited_manifest(study, edit):
     prepare.run(study)
-    path = store.manifest_path(study)
+    path = read.manifest_path(study)
     path.write_text(json.dumps(json.loads(path.read_text()) | edit))
     with pytest.raises(DataError, match=r"manifest\.json: damaged"):
-        store.load_manifest(study)
+        read.load_manifest(study)
 
 
 def test_data_prepared_for_other_parameters(study):
     prepare.run(study)
     with pytest.raises(DataError, match="written for train = 1097, the study says 600"):
-        store.load_split(a_study(train=600), "train")
+        read.load_split(a_study(train=600), "train")
 
 
 def test_digest_follows_the_images(study):
     prepare.run(study)
-    one = store.load_manifest(study)
+    one = read.load_manifest(study)
     other = a_study(train=600)
     prepare.run(other)
-    two = store.load_manifest(other)
+    two = read.load_manifest(other)
     assert one.digest != two.digest and one.splits["test"] == two.splits["test"]
 
 

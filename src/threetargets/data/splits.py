@@ -1,0 +1,86 @@
+"""A fixed split of a source, written whole: once, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from threetargets import files, streams
+from threetargets.data.read import (
+    Manifest,
+    Stored,
+    arrays_digest,
+    binarised,
+    manifest_path,
+    split_path,
+)
+from threetargets.data.sources import Source
+from threetargets.errors import ConfigError
+from threetargets.pipeline import cells
+from threetargets.study.blocks import Split
+from threetargets.study.schema import Study
+
+
+def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
+    """Indices of each split: a permutation of each pool, drawn from the stream (0, "split/<name>")
+    or (0, "split/<name>/<first of the pool's splits>") where there are several, and cut into the
+    pool's splits.
+
+    It depends on the data set alone, never on a run's seed. Raises ConfigError where the splits are
+    larger than the pool that they come from.
+    """
+    wanted, first = split.model_dump(), 0
+    found: dict[str, np.ndarray] = {}
+    for total, parts in source.pools:
+        if sum(wanted[part] for part in parts) > total:
+            sizes = " + ".join(str(wanted[part]) for part in cells.SPLITS if part in parts)
+            asked = f"{sizes} = {sum(wanted[part] for part in parts)}" if len(parts) > 1 else sizes
+            several = len(source.pools) > 1
+            has = (
+                f"{total} for {' and '.join(p for p in cells.SPLITS if p in parts)}"
+                if several
+                else str(total)
+            )
+            raise ConfigError(
+                f"data.split: {asked} images, but {source.name} has {has}; make the splits smaller"
+            )
+        purpose = f"split/{source.name}" + (f"/{parts[0]}" if len(source.pools) > 1 else "")
+        order = first + torch.randperm(total, generator=streams.generator(0, purpose)).numpy()
+        ends = np.cumsum([wanted[part] for part in parts])
+        found |= dict(zip(parts, np.split(order, ends)[:-1], strict=True))
+        first += total
+    return found
+
+
+def write(
+    study: Study, source: Source, images: np.ndarray, labels: np.ndarray, provenance: dict[str, Any]
+) -> Manifest:
+    """Write the splits and, last, the manifest that names them. The same input gives the same
+    bytes. Raises ConfigError, CannotWrite."""
+    stored = {}
+    for split, index in split_indices(source, study.data.split).items():
+        levels = images[index]
+        if (
+            source.resampled and split != "train"
+        ):  # training images stay grey: they are drawn anew in the loop
+            levels = binarised(torch.from_numpy(levels), split).numpy()
+        files.write_arrays(split_path(study, split), images=levels, labels=labels[index])
+        stored[split] = Stored(len(index), arrays_digest(levels, labels[index]))
+    manifest = Manifest(
+        name=source.name,
+        levels=source.levels,
+        shape=source.shape,
+        classes=source.classes,
+        class_names=source.class_names,
+        resampled=source.resampled,
+        digest="",
+        splits={split: stored[split] for split in cells.SPLITS},
+        source={"digest": source.digest, "licence": source.licence, "citation": source.citation}
+        | provenance,
+    )
+    manifest = replace(manifest, digest=manifest.content_digest())
+    files.write_json(manifest_path(study), asdict(manifest))
+    return manifest
