@@ -1,5 +1,5 @@
-"""dvc.yaml and the Snakefile name the same jobs: stage, command, inputs and outputs, compared as
-sets.
+"""dvc.yaml and the Snakefile name the same jobs, those of pipeline/jobs.py: stage, command, inputs
+and outputs, compared as sets.
 
 What differs, and is left out of the comparison or stated in it:
 - Snakemake sends each command's output to a log file.
@@ -28,6 +28,7 @@ from engines.conftest import LOGGED, Clone, clone
 from pipeline.conftest import ROOT
 
 from threetargets import study
+from threetargets.pipeline import jobs
 from threetargets.stages import identities
 
 STUDIES = sorted(
@@ -37,8 +38,9 @@ STUDIES = sorted(
 RULES = {
     "train_guide": "train",
     "train_judge": "train",
-    "sample_classifier": "sample_guided",
-    "sample_classifier_free": "sample_guided",
+    "sample_guided": "sample",
+    "sample_classifier": "sample",
+    "sample_classifier_free": "sample",
     "evaluate_floor": "evaluate",
 }
 AT_START = {"identities": "threetargets identities", "track_init": "threetargets track init"}
@@ -54,9 +56,11 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
     """By command, from `snakemake -n --forceall` without the rules' messages, which hide the
     files."""
     for path in (folder / "workflow/rules").glob("*.smk"):
-        path.write_text(re.sub(r"^    message:\n.*\n", "", path.read_text(), flags=re.MULTILINE))
+        path.write_text(
+            re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(), flags=re.MULTILINE)
+        )
     text = Clone(folder).run("snakemake", "-n", "--forceall")
-    jobs = {}
+    by_command = {}
     for block in text.split("\n\n"):
         rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
         command = re.search(r"^Shell command: (.*)$", block, re.MULTILINE)
@@ -66,22 +70,22 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
                 for name in ("input", "output")
             }
             sets = {
-                name: frozenset(found[1].split(", ") if found else ())
+                name: frozenset(found[1].replace(" (update)", "").split(", ") if found else ())
                 for name, found in files.items()
             }
-            jobs[LOGGED.sub("", command[1])] = Job(rule[1], sets["input"], sets["output"])
-    return jobs
+            by_command[LOGGED.sub("", command[1])] = Job(rule[1], sets["input"], sets["output"])
+    return by_command
 
 
 def dvc_jobs(folder: Path) -> dict[str, Job]:
     """By command, from DVC's own index."""
-    jobs = {}
+    by_command = {}
     with Repo(str(folder)) as repo:
         for stage in repo.index.stages:
             inputs = frozenset(str(Path(d.fs_path).relative_to(folder)) for d in stage.deps)
             outputs = frozenset(str(Path(o.fs_path).relative_to(folder)) for o in stage.outs)
-            jobs[stage.cmd] = Job(stage.name.split("@")[0], inputs, outputs)
-    return jobs
+            by_command[stage.cmd] = Job(stage.name.split("@")[0], inputs, outputs)
+    return by_command
 
 
 def within(files: frozenset[str], places: frozenset[str]) -> frozenset[str]:
@@ -112,11 +116,18 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
     theirs = {c: j for c, j in theirs.items() if j.stage not in without}
 
     assert set(theirs) == set(ours)
-    identity_files = {str(identities.path(chosen, *job)) for job in identities.jobs(chosen)}
+    listed = [job for job in jobs.jobs(chosen) if (job.stage, job.run) != ("track", None)]
+    identity_files = {str(identities.path(chosen, job)) for job in listed}
+    files = {
+        (RULES.get(job.stage, job.stage), *(frozenset(map(str, paths)) for paths in both))
+        for job in jobs.jobs(chosen)
+        for both in [(job.inputs, job.outputs)]
+    }
+    assert {(RULES.get(j.stage, j.stage), j.inputs, j.outputs) for j in ours.values()} == files
     seen = set()
     for command, job in theirs.items():
         other = ours[command]
-        assert RULES.get(job.stage, job.stage) == other.stage, command
+        assert RULES.get(job.stage, job.stage) == RULES.get(other.stage, other.stage), command
         assert within(other.outputs, job.outputs) == job.outputs, command
         own = job.inputs & identity_files
         assert len(own) == (other.stage != "track"), command

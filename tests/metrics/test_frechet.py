@@ -7,7 +7,7 @@ import scipy.linalg
 import torch
 
 from threetargets.metrics import fidelity, frechet
-from threetargets.study.schema import Evaluation
+from threetargets.study.blocks import Evaluation
 
 EVALUATION = Evaluation(kid_subset_size=50, kid_subsets=2, neighbours=3, bootstrap=50)
 

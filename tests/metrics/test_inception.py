@@ -21,7 +21,7 @@ from torch_fidelity.utils import create_feature_extractor
 from threetargets.data import pretrained
 from threetargets.errors import ConfigError, DataError, MissingInput
 from threetargets.metrics import fidelity, inception
-from threetargets.study.schema import Evaluation
+from threetargets.study.blocks import Evaluation
 
 N = 10
 MIRROR = os.environ.get("THREETARGETS_TEST_MIRROR")

@@ -30,7 +30,8 @@ from threetargets.report.routes import (
     REPORTED,
     TWO,
 )
-from threetargets.study.schema import Study, parse
+from threetargets.study import parse
+from threetargets.study.schema import Study
 
 FAILED = Run("ddpm_raw-score_native", 1)
 MISSING = Run("ddpm_x0_elbo", 2)

@@ -23,7 +23,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.report import calibrated, collect, page, samples
 from threetargets.report.collect import Results
 from threetargets.report.mirror import Mirror
-from threetargets.study.schema import load
+from threetargets.study import load
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 

@@ -13,7 +13,8 @@ from threetargets import files
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.identity import identity
 from threetargets.pipeline.records import Figure, Record
-from threetargets.study.schema import Study, load, parse
+from threetargets.study import load, parse
+from threetargets.study.schema import Study
 
 SMOKE = Path(__file__).parents[2] / "config" / "smoke.yaml"
 START = 1_700_000_000.0

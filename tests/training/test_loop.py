@@ -18,7 +18,7 @@ from threetargets.families.classifier.model import Classifier
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.likelihood.decoders import DECODERS
 from threetargets.networks import mlp
-from threetargets.study.schema import Training
+from threetargets.study.blocks import Training
 from threetargets.tracking.journal import read
 from threetargets.training import loop
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from threetargets.errors import CannotWrite
-from threetargets.study.schema import Training
+from threetargets.study.blocks import Training
 from threetargets.training import loop
 from threetargets.training.lock import hold
 

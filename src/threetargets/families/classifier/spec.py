@@ -74,10 +74,10 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
 
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
     chosen = block(study)
-    read: dict[str, Any] = {"body": chosen.body, "width": chosen.width}
+    read: dict[str, Any] = {"classifiers": {"body": chosen.body, "width": chosen.width}}
     if cell == GUIDE:
         values = study.model_dump(mode="json")["diffusion"]
-        read |= {"schedule": values["schedule"], "steps": values["steps"]}
+        read["diffusion"] = {key: values[key] for key in ("schedule", "steps")}
     return read
 
 

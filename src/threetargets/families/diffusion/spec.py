@@ -179,18 +179,20 @@ def _reads_variance(study: Study, cell: DiffusionCell, stage: str) -> bool:
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
     cell, values = of(cell), study.model_dump(mode="json")
     chosen = process(study, cell)
-    read: dict[str, Any] = {}
+    of_process: dict[str, Any] = {}
     if _reads_variance(study, cell, stage):
-        read["variance"] = chosen.variance
+        of_process["variance"] = chosen.variance
     if stage == "train":
-        read |= {
+        of_process |= {
             "steps": chosen.steps,
             "schedule": chosen.schedule.model_dump(mode="json"),
             "label_dropout": chosen.label_dropout,
             "time_sampling": chosen.time_sampling[cell.weighting],
-            "network": network(study, cell).model_dump(mode="json"),
-            "precision": study.precision,
         }
+    read: dict[str, Any] = {"diffusion": of_process}
+    if stage == "train":
+        read["network"] = network(study, cell).model_dump(mode="json")
+        read["precision"] = study.precision
     elif stage == "sample":
         ignored = () if study.sampling.sampler == "ddim" else ("eta",)
         read["sampling"] = variants.without(values["sampling"], *ignored)
