@@ -14,7 +14,8 @@ from threetargets.calibration.check_rows import Row, drawn, exact, verdict
 from threetargets.calibration.checks import CHECKS
 from threetargets.cli import main
 from threetargets.errors import DataError
-from threetargets.report import calibrated, calibration_page
+from threetargets.report.reading import calibrated
+from threetargets.report.topics import calibration_page
 from threetargets.stages import calibrate
 
 

@@ -12,7 +12,8 @@ from pipeline.conftest import ROOT
 from report.synthetic import calibration
 
 from threetargets import files
-from threetargets.report import calibrated, calibration_page
+from threetargets.report.reading import calibrated
+from threetargets.report.topics import calibration_page
 
 SEED = 4
 EVERY = 50  # steps between two checkpoints

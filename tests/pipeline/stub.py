@@ -1,5 +1,5 @@
-"""Stands in for the command line: writes the files that pipeline/jobs.py names for a stage, with
-its identity as content.
+"""Stands in for the command line: writes the files that pipeline/jobs.py names for a job, with its
+identity as content.
 
 STUB_FAIL=<stage>/<cell>/<seed> makes that job fail, STUB_WAIT=<stage>/<cell>/<seed> makes it hang,
 STUB_LOG=<file> gets a line for each call.
@@ -29,7 +29,6 @@ parser.add_argument("--guidance", default="")
 parser.add_argument("--threads")
 parser.add_argument("--keep-failed", action="store_true")
 call = parser.parse_args()
-run = Run(call.cell, call.seed)
 name = f"{call.stage}/{call.cell}/{call.seed}"
 
 if os.environ.get("STUB_LOG"):
@@ -47,37 +46,17 @@ if call.stage == "calibrate":  # of no study
     raise SystemExit(0)
 
 chosen = study.load(call.params)
-folder = paths.run_dir(chosen, run)
-outputs: list[Path] = []
+run = Run(call.cell, call.seed) if call.cell else None
+listed = {(job.stage, job.run, job.guidance): job for job in jobs.jobs(chosen)}
+job = listed.get((call.stage, run, call.guidance))
+outputs = list(job.outputs) if job else []
 known = ""
 if call.stage == "identities":
     identities.run(chosen)
-elif call.stage != "track":
-    known = identity(chosen, call.stage, run if call.cell else None, call.guidance)
-if call.stage == "prepare":
-    outputs = [
-        paths.data_dir(chosen) / file
-        for file in ("manifest.json", "train.npz", "validation.npz", "test.npz")
-    ]
-elif call.stage == "train":
-    outputs = [folder / file for file in ("weights.safetensors", "train.json", "train.jsonl")]
-elif call.stage == "sample":
-    place = paths.sample_dir(chosen, run, call.guidance)
-    outputs = [
-        *(place / f"gamma{g}.npz" for g in jobs.gammas(chosen, call.guidance)),
-        place / "sample.json",
-    ]
-elif call.stage in ("likelihood", "evaluate"):
-    outputs = [folder / f"{call.stage}.json"]
-elif call.stage == "track":
-    outputs = [
-        paths.results(chosen) / ("tracking-init.json" if call.action == "init" else "tracking.json")
-    ]
-elif call.stage == "report":
-    outputs = [
-        paths.reports(chosen) / file
-        for file in ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
-    ]
+elif call.stage == "track" and call.action == "init":
+    outputs = [paths.results(chosen) / "tracking-init.json"]
+elif job and call.stage != "track":
+    known = identity(chosen, call.stage, run, call.guidance)
 for path in outputs:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"state": "complete", "reason": "", "identity": known}))

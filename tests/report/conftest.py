@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from report import synthetic
 
-from threetargets.report import collect
-from threetargets.report.collect import Results
+from threetargets.report.reading import collect
+from threetargets.report.reading.collect import Results
 from threetargets.study.schema import Study
 
 ROOT = Path(__file__).parents[2]

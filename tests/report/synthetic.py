@@ -13,14 +13,23 @@ import numpy as np
 
 from threetargets.calibration.check_rows import drawn
 from threetargets.calibration.misprint import known
+from threetargets.families import spec_of, tags
 from threetargets.files import write_arrays, write_json, write_text
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.identity import identity
 from threetargets.pipeline.records import Figure, Record
-from threetargets.report import calibrated, calibration_page
-from threetargets.report.collect import FIDELITY, SAMPLES, Place, Results, calibration_dir, places
-from threetargets.report.routes import (
+from threetargets.report.reading import calibrated
+from threetargets.report.reading.collect import (
+    FIDELITY,
+    SAMPLES,
+    Place,
+    Results,
+    calibration_dir,
+    places,
+)
+from threetargets.report.topics import calibration_page
+from threetargets.report.topics.routes import (
     DEQUANTISED,
     DIFFERENCE,
     GRADIENTS,
@@ -52,6 +61,11 @@ PROVENANCE = {
 }
 
 
+def part(run: Run, name: str) -> str:
+    """The target or the weighting of a run; empty where it has none."""
+    return tags(run.cell).get(name, "")
+
+
 def study_of(path: Path, **changes: Any) -> Study:
     """The parameters of `path` with top-level sections updated."""
     import yaml
@@ -71,7 +85,7 @@ def twin(run: Run) -> Run:
     eps-equivalent."""
     cell = (
         run.cell.replace("_score_", "_eps_")
-        if run.weighting in ("eps-equivalent", "elbo")
+        if part(run, "weighting") in ("eps-equivalent", "elbo")
         else run.cell
     )
     return Run("ddpm_eps_eps-equivalent" if cell == "ddpm_eps_native" else cell, run.seed)
@@ -80,10 +94,12 @@ def twin(run: Run) -> Run:
 def _effect(run: Run) -> float:
     """Bits/dim by which a cell is worse: x0 loses at native weighting, targets tie elsewhere, score
     is eps."""
-    by_weighting = {"native": 0.06, "eps-equivalent": 0.04, "elbo": 0.0, "": 0.0}[run.weighting]
-    base = {"vae": 2.45, "hvae": 2.4, "ddpm": 2.1}.get(run.model, 0.0)
+    by_weighting = {"native": 0.06, "eps-equivalent": 0.04, "elbo": 0.0, "": 0.0}[
+        part(run, "weighting")
+    ]
+    base = {"vae": 2.45, "hvae": 2.4, "ddpm": 2.1}.get(run.cell.kind, 0.0)
     worse = {("x0", "native"): 0.35, ("score", "native"): 0.15, ("raw-score", "native"): 0.6}.get(
-        (run.target, run.weighting), 0.0
+        (part(run, "target"), part(run, "weighting")), 0.0
     )
     return base + by_weighting + worse
 
@@ -100,7 +116,7 @@ def bound(run: Run) -> float:
 def _curve(metric: str, gamma: float, run: Run, guidance: str) -> tuple[float, float]:
     run = twin(run)
     rng = _rng(metric, gamma, run.cell, run.seed, guidance)
-    offset = {"x0": 0.4, "eps": 0.0, "score": 0.1}.get(run.target, 0.3) + (
+    offset = {"x0": 0.4, "eps": 0.0, "score": 0.1}.get(part(run, "target"), 0.3) + (
         0.5 if guidance == "classifier" else 0.0
     )
     mean, noise = {
@@ -163,7 +179,7 @@ def _judged(study: Study, run: Run) -> list[Figure]:
     for guidance in jobs.guidances(study, run):
         for gamma in jobs.gammas(study, guidance):
             for metric in SAMPLES:
-                if metric != "accuracy" or run.model == "ddpm":
+                if metric != "accuracy" or run.cell.kind == "ddpm":
                     value, stderr = _curve(metric, float(gamma), run, guidance)
                     figures.append(
                         Figure(metric, value, stderr, guidance=guidance, gamma=gamma, **facts)
@@ -174,12 +190,12 @@ def _judged(study: Study, run: Run) -> list[Figure]:
 def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
     n, total = study.data.split.test, bound(run)
     facts: dict[str, Any] = {"n": n, "spread": "test images", "reference": f"test, {n} images"}
-    if run.model != "ddpm":
+    if run.cell.kind != "ddpm":
         parts = {
             "reconstruction_bpd": 0.8 * total,
-            "kl_1_bpd": 0.2 * total if run.model == "vae" else 0.15 * total,
+            "kl_1_bpd": 0.2 * total if run.cell.kind == "vae" else 0.15 * total,
         }
-        if run.model == "hvae":
+        if run.cell.kind == "hvae":
             parts["kl_2_bpd"] = 0.05 * total
         noise = 0.001 * _rng("iwae", run.cell, run.seed).normal()
         iwae = {
@@ -193,7 +209,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
             Figure("active_units", 9.0, n=n),
         ]
         noise = math.exp(0.1 * _rng("gradients", run.seed).normal())
-        if run.model == "vae":
+        if run.cell.kind == "vae":
             figures += [
                 Figure(m, r * noise, 1.0, **facts)
                 for m, r in zip(GRADIENTS, (5000.0, 12.0), strict=True)
@@ -257,21 +273,21 @@ def _train(study: Study, run: Run, failed: bool) -> tuple[list[Figure], dict[str
     step = [s + 1 for s in range(study.training.ddpm.steps)][
         :: max(1, study.training.ddpm.steps // 30)
     ]
-    start = 3.0 if run.model == "ddpm" else 80.0
+    start = 3.0 if run.cell.kind == "ddpm" else 80.0
     loss = [start * (0.2 + math.exp(-s / 500)) * (1 + 0.04 * rng.normal()) for s in step]
     held = {"step": step[9::10], "value": [1.03 * v for v in loss[9::10]]}
     curves: dict[str, Any] = {"loss": {"step": step, "train": loss}, "validation": held}
     if failed:
         curves["loss"]["train"][-1] = math.nan
         return [Figure("parameters", 150_000.0)], curves
-    size = {"vae": 161_234.0, "hvae": 158_876.0, "ddpm": 151_360.0}.get(run.model, 42_000.0)
+    size = {"vae": 161_234.0, "hvae": 158_876.0, "ddpm": 151_360.0}.get(run.cell.kind, 42_000.0)
     figures = [
         Figure("parameters", size),
         Figure("train_seconds", 20 + rng.normal(), spread=""),
         Figure("train_images_per_second", 19000 + 300 * rng.normal()),
         Figure("validation_loss", loss[-1]),
     ]
-    if run.model in cells.CLASSIFIERS:
+    if not spec_of(run.cell).GENERATIVE:
         figures += [
             Figure("accuracy_validation", 0.96, 0.014, 200),
             Figure("accuracy_test", 0.95, 0.0097, study.data.split.test),
@@ -446,7 +462,7 @@ def write_results(
         write_json(place.path(study), found.json())
         if place.stage == "sample":
             drawn = _images(0 if place.run == failed else 20, place.run.cell, place.run.seed)
-            if place.run.model != "ddpm":
+            if place.run.cell.kind != "ddpm":
                 drawn["labels"] = np.full(len(drawn["labels"]), -1)
             for gamma in jobs.gammas(study, place.guidance):
                 path = paths.sample_dir(study, place.run, place.guidance) / f"gamma{gamma}.npz"

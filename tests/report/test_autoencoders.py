@@ -14,13 +14,16 @@ import pytest
 from PIL import Image
 
 from threetargets import study as studies
+from threetargets.families import parse
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.jobs import gammas
 from threetargets.pipeline.records import Figure, Record
-from threetargets.report import autoencoders, claims, manifold, published, sections, tables
+from threetargets.report import topics
 from threetargets.report.answer import answer
-from threetargets.report.collect import Place, Results, places
-from threetargets.report.mirror import Mirror
+from threetargets.report.reading.collect import Place, Results, places
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics import autoencoders, models, published
+from threetargets.report.topics import latent_plane as manifold
 
 ROOT = Path(__file__).parents[2]
 STUDY = studies.load(ROOT / "config/aevb.yaml")
@@ -96,13 +99,13 @@ def test_nothing_is_expected_of_samples_that_nobody_measures():
 
 def test_likelihoods_of_binary_images_are_told_in_nats():
     results = made()
-    head = tables.models(results).head
+    head = models.models(results).head
     assert "bound, nats" in head and "FID" not in head
     first = answer(results)
     assert [tile.label for tile in first.tiles] == ["lowest bound, nats"]
     text = " ".join(first.sentences)
     assert "bits/dim" not in text and "FID" not in text and "within 1.0 nats" in text
-    for section in sections.sections(results, Mirror()):
+    for section in topics.sections(results, Mirror()):
         for shown in (*section.tables, *section.folded, *section.plots):
             assert "its/dim" not in shown.caption or shown.name in ("calibration", "errata"), (
                 shown.name
@@ -187,14 +190,14 @@ def test_without_a_model_of_one_sample_nothing_is_said_against_it():
     ],
 )
 def test_superfluous_latents(shift, verdict):
-    (claim,) = [c for c in claims.CLAIMS if c.id == "latent-width"]
+    (claim,) = [c for c in topics.every_claim() if c.id == "latent-width"]
     finding = claim.decide(made(shift))
     assert finding.verdict == verdict
     assert "nats" in finding.figure and "vae_z20, vae_z200" in finding.runs
 
 
 def test_a_missing_width_is_not_a_reproduction():
-    (claim,) = [c for c in claims.CLAIMS if c.id == "latent-width"]
+    (claim,) = [c for c in topics.every_claim() if c.id == "latent-width"]
     assert claim.decide(made(missing=(Run("vae_z200", 1),))).verdict == "inconclusive"
     assert claim.decide(made(missing=[Run("vae_z200", s) for s in SEEDS])).verdict == "no data"
 
@@ -202,7 +205,7 @@ def test_a_missing_width_is_not_a_reproduction():
 def test_bounds_are_compared_on_the_same_images():
     """The importance-weighted bounds have 500 images, the bound 10000: the chain starts at k = 1 of
     the 500."""
-    (claim,) = [c for c in claims.CLAIMS if c.id == "elbo-bound"]
+    (claim,) = [c for c in topics.every_claim() if c.id == "elbo-bound"]
     finding = claim.decide(made())
     assert finding.verdict == "reproduced"
     assert "VAE · z2, IWAE 1 − IWAE 5:" in finding.figure and finding.figure.endswith("nats")
@@ -224,7 +227,7 @@ def test_the_manifold_is_drawn_with_grey_levels():
         np.linspace(0, 255, 9).astype(np.uint8)[:, None, None, None].repeat(28, 2).repeat(28, 3)
     )
     results = made()
-    results.manifolds["vae_z2", 1] = images
+    results.manifolds[parse("vae_z2"), 1] = images
     (plot,) = manifold.plots(results)
     assert "seed 1" in plot.caption and "3 × 3" in plot.caption
     (data,) = re.findall(r"base64,([^\"]+)", plot.svg)

@@ -7,21 +7,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report import synthetic
+from report.synthetic import part
 from scipy import stats
 
 from threetargets.calibration.checks import CHECKS
 from threetargets.metrics.statistics import welch_reference
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
-from threetargets.report import calibrated, claims, guided, sections
-from threetargets.report.collect import Place, Results
+from threetargets.report import topics
+from threetargets.report.reading import calibrated
+from threetargets.report.reading.collect import Place, Results
+from threetargets.report.topics import claims
+from threetargets.report.topics import guided_claims as guided
+from threetargets.report.topics.calibrated_claims import CALIBRATED
 
 Make = Callable[..., Results]
 Change = Callable[[Place, Figure, float], float]
 
 
 def verdict(results: Results, name: str) -> str:
-    (claim,) = [c for c in claims.CLAIMS if c.id == name]
+    (claim,) = [c for c in topics.every_claim() if c.id == name]
     return claim.decide(results).verdict
 
 
@@ -62,14 +67,18 @@ def _noise(place: Place) -> float:
 
 def _matched_eps_is_better(place: Place, f: Figure, value: float) -> float:
     return (
-        (5.0 if place.run.target == "x0" else 2.0) + _noise(place) if f.metric == "fid" else value
+        (5.0 if part(place.run, "target") == "x0" else 2.0) + _noise(place)
+        if f.metric == "fid"
+        else value
     )
 
 
 def _simple_samples_better(place: Place, f: Figure, value: float) -> float:
     if f.metric == "fid":
-        return (5.0 if place.run.weighting == "elbo" else 2.0) + _noise(place)
-    return value + 0.3 if f.metric == "bound_bpd" and place.run.weighting != "elbo" else value
+        return (5.0 if part(place.run, "weighting") == "elbo" else 2.0) + _noise(place)
+    return (
+        value + 0.3 if f.metric == "bound_bpd" and part(place.run, "weighting") != "elbo" else value
+    )
 
 
 def _repaired(place: Place, f: Figure, value: float) -> float:
@@ -122,12 +131,12 @@ def test_identical_curves_are_counted_once_and_named(have: Make) -> None:
     )
     assert complete
     assert [c.cells[1:] for c in found] == [(), ("ddpm_score_eps-equivalent",)] * 2
-    (claim,) = [c for c in claims.CLAIMS if c.id == "guidance-clear"]
+    (claim,) = [c for c in topics.every_claim() if c.id == "guidance-clear"]
     said = claim.decide(results).figure
     assert "over 4 curves" in said
     assert "Holm over 12" in said
     for name in ("guidance-u", "ignore-label"):
-        (claim,) = [c for c in claims.CLAIMS if c.id == name]
+        (claim,) = [c for c in topics.every_claim() if c.id == name]
         assert (
             claim.decide(results).figure.count("ε · eps-equivalent = score · eps-equivalent") >= 1
         )
@@ -217,7 +226,7 @@ def test_a_model_that_heeds_its_label_is_not_repaired(have: Make) -> None:
 
 def test_unequal_parameters_decide_nothing(have: Make) -> None:
     def larger(place: Place, f: Figure, value: float) -> float:
-        return 2 * value if f.metric == "parameters" and place.run.model == "ddpm" else value
+        return 2 * value if f.metric == "parameters" and place.run.cell.kind == "ddpm" else value
 
     assert verdict(changed(have(), larger), "ladder") == "inconclusive"
 
@@ -225,12 +234,15 @@ def test_unequal_parameters_decide_nothing(have: Make) -> None:
 def test_without_data_no_claim_passes(have: Make) -> None:
     results = have()
     empty = Results(results.study, {}, results.manifest, {})
-    assert {claim.decide(empty).verdict for claim in claims.CLAIMS} == {"no data"}
+    assert {claim.decide(empty).verdict for claim in topics.every_claim()} == {"no data"}
 
 
 def test_one_seed_reproduces_nothing(have: Make) -> None:
     results = replace(have(seeds=[0]), calibration=None)
-    assert {claim.decide(results).verdict for claim in claims.CLAIMS} <= {"inconclusive", "no data"}
+    assert {claim.decide(results).verdict for claim in topics.every_claim()} <= {
+        "inconclusive",
+        "no data",
+    }
 
 
 def test_a_missing_curve_keeps_a_claim_open(have: Make) -> None:
@@ -244,7 +256,7 @@ def test_a_missing_curve_keeps_a_claim_open(have: Make) -> None:
 
 
 def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
-    table = sections.claims_table(have(missing=Run("vae", 0)))
+    table = claims.claims_table(have(missing=Run("vae", 0)), topics.every_claim())
     names = [row[0].text.split(" (")[0] for row in table.rows]
     assert len(set(names)) == 19  # as many as the study's list has
     assert [row[0].text for row in table.rows if row[1].text == "no data"] == [
@@ -271,7 +283,9 @@ def test_a_calibrated_claim_follows_its_rows(
 ) -> None:
     """A standard error of 0.01: the margin is 0.04."""
     results = replace(have(), calibration=calibrated.of(synthetic.calibration(measured, relation)))
-    decided = {c.id: f for c, f in claims.decided(results) if c.rule == claims.CALIBRATED}
+    decided = {
+        c.id: f for c, f in claims.decided(results, topics.every_claim()) if c.rule == CALIBRATED
+    }
     assert set(decided) == set(synthetic.CALIBRATED) - {""}
     assert {finding.verdict for finding in decided.values()} == {expected}
     assert all("a quantity" in f.figure and "c0de" in f.runs for f in decided.values())
@@ -289,4 +303,4 @@ def test_a_check_that_is_missing_or_empty_decides_nothing(have: Make) -> None:
 
 def test_every_check_that_names_a_claim_decides_it_and_the_other_way_round() -> None:
     named = {check.claim for check in CHECKS} - {""}
-    assert named == {c.id for c in claims.CLAIMS if c.rule == claims.CALIBRATED}
+    assert named == {c.id for c in topics.every_claim() if c.rule == CALIBRATED}

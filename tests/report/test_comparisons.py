@@ -9,9 +9,9 @@ from report import synthetic
 from scipy import stats
 
 from threetargets.pipeline.cells import Run
-from threetargets.report import comparisons
-from threetargets.report.collect import Results
-from threetargets.report.comparisons import BOUND, FID, Comparison, Measure
+from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts.comparing import BOUND, FID, Comparison, Measure
+from threetargets.report.reading.collect import Results
 
 Make = Callable[..., Results]
 

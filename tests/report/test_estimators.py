@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from report import synthetic
 
-from threetargets.report import estimators
-from threetargets.report.collect import Results
-from threetargets.report.routes import DIFFERENCE, GRADIENTS, ONE, TWO
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics import route_claims as estimators
+from threetargets.report.topics.routes import DIFFERENCE, GRADIENTS, ONE, TWO
 
 
 @pytest.fixture

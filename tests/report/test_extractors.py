@@ -11,19 +11,15 @@ from report import synthetic
 
 from threetargets.errors import Disagreement
 from threetargets.pipeline.cells import FLOOR, Run
-from threetargets.report import (
-    claims,
-    collect,
-    comparisons,
-    extractors,
-    figures,
-    mirror,
-    tables,
-    tidy,
-)
-from threetargets.report.collect import Place, Results
-from threetargets.report.comparisons import FID
-from threetargets.report.sections import sections
+from threetargets.report import topics
+from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts.comparing import FID
+from threetargets.report.parts.wording import Table
+from threetargets.report.reading import collect, tidy
+from threetargets.report.reading import tracked as mirror
+from threetargets.report.reading.collect import Place, Results
+from threetargets.report.topics import claims, guidance, models
+from threetargets.report.topics import fidelity_tables as extractors
 from threetargets.tracking import figure_key
 
 Make = Callable[..., Results]
@@ -31,7 +27,7 @@ BOTH = {"evaluation": {"extractors": ["judge", "inception"]}}
 CELL = "ddpm_eps_eps-equivalent"
 
 
-def numbers(table: tables.Table, row: str) -> list[str]:
+def numbers(table: Table, row: str) -> list[str]:
     return next([c.text for c in cells[1:]] for cells in table.rows if cells[0].text == row)
 
 
@@ -74,9 +70,9 @@ def test_the_first_extractor_has_the_headline(
         headline * (comparisons.targets(alone, FID)[0].difference.interval.mean or 0.0)
     )
     wanted = {"judge": synthetic.EXTRACTOR, "inception": synthetic.INCEPTION}
-    for caption in (tables.models(results).caption, figures.along_gamma(results, "fid").caption):
+    for caption in (models.models(results).caption, guidance.curve(results, "fid").caption):
         assert wanted[chosen[0]] in caption and wanted[chosen[1]] not in caption
-    assert dict(claims.decided(results)) if headline == 1.0 else True
+    assert dict(claims.decided(results, topics.every_claim())) if headline == 1.0 else True
 
 
 def test_the_judge_alone_is_as_before(have: Make) -> None:
@@ -93,7 +89,7 @@ def test_without_the_judge_as_extractor_it_still_measures_accuracy(have: Make) -
     results = have(evaluation={"extractors": ["inception"]})
     figure = results.figure(Run(CELL, 0), "accuracy", "none", "1")
     assert figure is not None and figure.extractor == synthetic.EXTRACTOR
-    assert "The judge, whose features" not in figures.along_gamma(results, "fid").caption
+    assert "The judge, whose features" not in guidance.curve(results, "fid").caption
 
 
 def test_rows_of_both_extractors_and_of_what_is_missing(have: Make) -> None:
@@ -133,7 +129,7 @@ def test_two_judges_do_not_stand_in_one_report(make: Make) -> None:
 
 def test_further_extractors_have_tables_along_gamma(make: Make) -> None:
     results = make(**BOTH)
-    (guidance,) = (s for s in sections(results, mirror.Mirror()) if s.id == "guidance")
+    (guidance,) = (s for s in topics.sections(results, mirror.Mirror()) if s.id == "guidance")
     names = [t.name for t in guidance.folded]
     assert {"gamma-fid", "gamma-fid-inception", "gamma-recall-inception"} <= set(names) and len(
         names

@@ -13,8 +13,8 @@ from report.conftest import SMALL
 from threetargets.errors import Disagreement
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
-from threetargets.report import mirror
-from threetargets.report.collect import Place, Results
+from threetargets.report.reading import tracked as mirror
+from threetargets.report.reading.collect import Place, Results
 from threetargets.stages import report
 from threetargets.tracking import figure_key
 

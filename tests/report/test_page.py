@@ -20,9 +20,11 @@ from threetargets.errors import DataError
 from threetargets.files import write_arrays
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
-from threetargets.report import calibrated, collect, page, samples
-from threetargets.report.collect import Results
-from threetargets.report.mirror import Mirror
+from threetargets.report import page
+from threetargets.report.reading import calibrated, collect
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics import drawn_samples as samples
 from threetargets.study import load
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from report import synthetic
+from report.synthetic import part
 
 from threetargets.errors import DataError, MissingInput
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
-from threetargets.report import collect, tidy
-from threetargets.report.collect import Place, Results
+from threetargets.report.reading import collect, tidy
+from threetargets.report.reading.collect import Place, Results
 from threetargets.study.schema import Study
 
 HEADER = ["study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric"]
@@ -50,7 +51,13 @@ def test_failed_and_missing_cells_are_rows_without_a_value(have: Make) -> None:
             (r["status"], r["value"])
             for r in table
             if (r["model"], r["target"], r["weighting"], r["seed"], r["metric"])
-            == (run.model, run.target, run.weighting, str(run.seed), metric)
+            == (
+                run.cell.kind,
+                part(run, "target"),
+                part(run, "weighting"),
+                str(run.seed),
+                metric,
+            )
         ]
         assert len(found) == 1
         return found[0]

@@ -82,7 +82,7 @@ def write_study(study: Study) -> None:
         for guidance in jobs.guidances(study, run):
             place = paths.sample_dir(study, run, guidance)
             for gamma in jobs.gammas(study, guidance):
-                labels = np.arange(20) % 10 if run.model == "ddpm" else np.full(20, -1)
+                labels = np.arange(20) % 10 if run.cell.kind == "ddpm" else np.full(20, -1)
                 files.write_arrays(
                     place / f"gamma{gamma}.npz",
                     levels=np.full((20, 1, 8, 8), 16, np.uint8),

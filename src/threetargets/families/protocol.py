@@ -80,6 +80,9 @@ class Spec(Protocol):
     def choices(self, study: Study, cell: Cell, stage: str) -> Choices:
         """The entries that the stage takes from registries; those of others count entirely."""
 
+    def likelihoods(self, study: Study, cell: Cell) -> tuple[str, ...]:
+        """Estimates that a likelihood record has to hold besides the bound."""
+
     def tags(self, cell: Cell) -> dict[str, str]:
         """What one filters cells by: its parts, each under its name."""
 

@@ -9,7 +9,6 @@ from threetargets.families.cell import Cell
 
 FLOOR = Cell("data")
 """Real training images in the place of samples: the floor of every figure of samples."""
-CLASSIFIERS = ("guide", "judge")
 SPLITS = ("train", "validation", "test")
 
 
@@ -33,20 +32,3 @@ class Run:
     def __post_init__(self) -> None:
         if not isinstance(self.cell, Cell):
             object.__setattr__(self, "cell", parse(self.cell))
-
-    # TEMPORARY
-    @property
-    def model(self):
-        return self.cell.kind
-
-    @property
-    def target(self):
-        return getattr(self.cell, "target", "")
-
-    @property
-    def weighting(self):
-        return getattr(self.cell, "weighting", "")
-
-    @property
-    def variant(self):
-        return self.cell.variant

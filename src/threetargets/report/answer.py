@@ -3,39 +3,17 @@ numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from threetargets.metrics.statistics import t_interval
-from threetargets.pipeline import jobs
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report import autoencoders, comparisons
-from threetargets.report.captions import floor_said
-from threetargets.report.collect import Place, Results, places
-from threetargets.report.comparisons import (
-    BOUND,
-    DIFFERENT,
-    EQUAL,
-    FID,
-    INCONCLUSIVE,
-    NO_DATA,
-    Comparison,
-    Measure,
-    alike,
-)
-from threetargets.report.wording import (
-    between,
-    cell,
-    count,
-    interval,
-    labels,
-    listing,
-    number,
-    of,
-    p_value,
-    signed,
-    target,
-)
+from threetargets.report import topics
+from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts.captions import floor_said
+from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, INCONCLUSIVE, Measure
+from threetargets.report.parts.wording import cell, interval, listing, number, of
+from threetargets.report.reading.collect import Place, Results, places
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -58,11 +36,11 @@ class Answer:
     holes: tuple[str, ...]
 
 
-def _against(results: Results, measure: Measure) -> tuple[str, str]:
+def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
     """The best cell and how it stands to the others."""
     winner, others = comparisons.best(results, measure)
     if not winner:
-        return "", ""
+        return winner, ""
     twins = [cell(c.b) for c in others if c.identical]
     parts = [f"is the same as {listing(twins)}"] if twins else []
     for verdict, words in (
@@ -87,7 +65,7 @@ def _tile(results: Results, measure: Measure) -> Tile:
     measure = comparisons.in_unit(results, measure)
     winner, standing = _against(results, measure)
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
-    if measure.metric == FID.metric and any(map(comparisons.is_ddpm, results.study.cells)):
+    if measure.metric == FID.metric and diffusion.cells(results.study):
         label += " of the diffusion models"
     if not winner:
         return Tile(label, "–", "no model has one", "")
@@ -95,77 +73,6 @@ def _tile(results: Results, measure: Measure) -> Tile:
         f"{standing}; picked on these same figures" if standing else "picked on these same figures"
     )
     return Tile(label, interval(comparisons.summary(results, winner, measure)), cell(winner), note)
-
-
-def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> str:
-    """One sentence on the pairs among x0, eps and score at one weighting; one finding is told
-    once."""
-    trio = ("x0", "eps", "score")
-    every = [
-        c
-        for c in found
-        if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= set(trio)
-    ]
-    here = [c for c in every if not c.identical and c.repeats is None]
-    if not here:
-        return ""
-    same = {Run(c.b, 0).target: Run(c.a, 0).target for c in every if c.identical}
-
-    def named(name: str) -> str:
-        return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
-
-    unit = f" {here[0].measure.unit}" if here[0].measure.unit else ""
-    name = f"{measure.label[0].upper()}{measure.label[1:]}"
-    if all(c.verdict == EQUAL for c in here):
-        widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
-        names = [
-            named(t)
-            for t in trio
-            if any(t in (Run(c.a, 0).target, Run(c.b, 0).target) for c in here)
-        ]
-        return (
-            f"{name} at {weighting} weighting: {listing(names)} tie "
-            f"({'largest ' if len(here) > 1 else ''}difference {signed(widest)} "
-            f"{between(widest)}{unit})."
-        )
-    groups = []
-    for verdict in (DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA):
-        said = []
-        for c in (c for c in here if c.verdict == verdict):
-            a, b = named(Run(c.a, 0).target), named(Run(c.b, 0).target)
-            size = (
-                f"{between(c.difference.interval)}{unit}"
-                if c.difference.interval.low is not None
-                else "one seed"
-            )
-            if verdict == DIFFERENT:
-                first, second = (a, b) if c.better == c.a else (b, a)
-                lead = abs(c.difference.interval.mean or 0.0)
-                said.append(f"{first} beats {second} by {number(lead)}{unit}")
-            elif verdict == EQUAL:
-                said.append(f"{a} and {b} tie ({size})")
-            else:
-                said.append(
-                    f"{a} against {b} is undecided ({size}, corrected p {p_value(c.p_holm)})"
-                    if verdict == INCONCLUSIVE
-                    else f"{a} against {b} has no data"
-                )
-        if said:
-            groups.append(", ".join(said))
-    return f"{name} at {weighting} weighting: {'; '.join(groups)}."
-
-
-def _one_model(results: Results) -> str:
-    """Which ties are no findings."""
-    cells = set(results.study.cells)
-    if not any(
-        {f"ddpm_{t}_{w}" for t in ("eps", "score")} <= cells for w in ("eps-equivalent", "elbo")
-    ):
-        return ""
-    return (
-        "ε and score are one model by construction at eps-equivalent and elbo weighting (the "
-        "output is scaled by 1/s): only pairs with x₀ and raw score are findings there."
-    )
 
 
 def _headline(results: Results) -> str:
@@ -177,7 +84,7 @@ def _headline(results: Results) -> str:
         here = [
             c
             for c in found
-            if c.where == weighting and {Run(c.a, 0).target, Run(c.b, 0).target} <= trio
+            if c.where == weighting and {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
         ]
         verdicts = {c.verdict for c in here if not c.identical}
         if verdicts:
@@ -201,60 +108,6 @@ def _headline(results: Results) -> str:
     )
 
 
-def _cost(results: Results) -> str:
-    cells = [c for c in results.study.cells if comparisons.is_ddpm(c)] or list(results.study.cells)
-    seconds = {
-        c: t_interval(list(results.observe(c, "train_seconds").values.values())).mean for c in cells
-    }
-    sizes = sorted({v for c in cells for v in results.observe(c, "parameters").values.values()})
-    known = {c: s for c, s in seconds.items() if s is not None}
-    if not known or not sizes:
-        return ""
-    low, high = min(known.values()), max(known.values())
-    parameters = (
-        f"{count(sizes[0])} parameters"
-        if len(sizes) == 1
-        else f"{count(sizes[0])} to {count(sizes[-1])} parameters"
-    )
-    kind = "A diffusion model" if comparisons.is_ddpm(cells[0]) else "A model"
-    return (
-        f"Cost: {kind.lower()} of {parameters} trains in {number(low, 2)} to {number(high, 2)} s."
-    )
-
-
-def _guidance(results: Results) -> str:
-    """The gamma of the lowest mean FID, for each kind of guidance and cell."""
-    said, names = [], labels(results.study.guidance.cells)
-    for guidance in results.study.guidance.kinds:
-        found: list[
-            tuple[list[str], dict[str, float]]
-        ] = []  # cells with the same means, as twins have, are one
-        for name in results.study.guidance.cells:
-            means: dict[str, float] = {}
-            for g in jobs.gammas(results.study, guidance):
-                seen = results.observe(name, "fid", guidance, g)
-                if seen.values:
-                    means[g] = sum(seen.values.values()) / len(seen.values)
-            same = [
-                n
-                for n, m in found
-                if m.keys() == means.keys() and all(alike(m[g], means[g]) for g in m)
-            ]
-            if same:
-                same[0].append(names[name])
-            elif means:
-                found.append(([names[name]], means))
-        lowest = [f"{min(m, key=m.__getitem__)} for {' = '.join(n)}" for n, m in found]
-        if lowest:
-            said.append(f"{listing(lowest)} with {guidance} guidance")
-    return (
-        f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(said)} (picked on these same "
-        "figures)."
-        if said
-        else ""
-    )
-
-
 def _sure(results: Results) -> str:
     seeds, comparison = len(results.study.seeds), results.study.comparison
     fid = f", or {comparison.fid_margin:.0%} of FID" if results.study.evaluation.extractors else ""
@@ -268,7 +121,7 @@ def _sure(results: Results) -> str:
         f"tie is an equivalence test within {number(comparison.bound_margin, 2)} "
         f"{results.unit.name}{fid}; family-wise error {comparison.alpha:g} (Holm). One data "
         f"set, {results.manifest.get('name', results.study.data.name)}"
-        f"{', one network size' if any(map(comparisons.is_ddpm, results.study.cells)) else ''}."
+        f"{', one network size' if diffusion.cells(results.study) else ''}."
     )
 
 
@@ -316,16 +169,7 @@ def answer(results: Results) -> Answer:
             "the same N of training images",
         )
         tiles += [_tile(results, FID), Tile(*real)]
-    bound = comparisons.targets(results, BOUND)
-    fid = comparisons.targets(results, FID) if results.study.evaluation.extractors else []
-    sentences = [_targets(bound, BOUND, w) for w in WEIGHTINGS]
-    sentences += [_targets(fid, FID, w) for w in WEIGHTINGS]
-    sentences += [
-        _one_model(results),
-        _guidance(results),
-        *autoencoders.sentences(results),
-        _cost(results),
-    ]
+    sentences = [*topics.sentences(results)]
     sentences.append(_sure(results))
     found = holes(results)
     if not found:

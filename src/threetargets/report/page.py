@@ -8,13 +8,15 @@ from pathlib import Path
 
 from threetargets.files import need, write_json, write_text
 from threetargets.pipeline import paths
-from threetargets.report import calibrated, tidy
+from threetargets.report import topics
 from threetargets.report.answer import Answer, answer
-from threetargets.report.collect import Results, calibration_dir
-from threetargets.report.headlines import headlines
-from threetargets.report.mirror import Mirror
-from threetargets.report.sections import CALIBRATION, Section, sections
-from threetargets.report.templates import environment, style
+from threetargets.report.parts.pages import environment, style
+from threetargets.report.parts.topic import Section
+from threetargets.report.reading import calibrated, tidy
+from threetargets.report.reading.collect import Results, calibration_dir
+from threetargets.report.reading.headlines import headlines
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.calibrations import PAGE
 
 
 def _html(results: Results, first: Answer, body: list[Section]) -> str:
@@ -47,7 +49,7 @@ def write(results: Results, mirror: Mirror) -> Path:
     Raises CannotWrite, and MissingInput where calibration.json has lost its page.
     """
     folder = paths.reports(results.study)
-    first, body = answer(results), sections(results, mirror)
+    first, body = answer(results), topics.sections(results, mirror)
     html, markdown = _html(results, first, body), _markdown(results, first, body)
     write_text(folder / "metrics.csv", tidy.as_csv(tidy.rows(results)))
     write_json(folder / "metrics.json", headlines(results))
@@ -65,9 +67,9 @@ def write(results: Results, mirror: Mirror) -> Path:
             old.unlink()
     if results.calibration is not None:
         copied = need(calibration_dir(results.study) / calibrated.PAGE)
-        write_text(folder / CALIBRATION, copied.read_text(encoding="utf-8"))
+        write_text(folder / PAGE, copied.read_text(encoding="utf-8"))
     else:
-        (folder / CALIBRATION).unlink(missing_ok=True)
+        (folder / PAGE).unlink(missing_ok=True)
     write_text(folder / "report.md", markdown)
     page = folder / "index.html"
     write_text(page, html)

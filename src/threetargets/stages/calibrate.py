@@ -14,7 +14,8 @@ from threetargets.calibration.errata import ERRATA
 from threetargets.errors import Disagreement
 from threetargets.files import write_json, write_text
 from threetargets.pipeline.records import provenance
-from threetargets.report import calibrated, calibration_page
+from threetargets.report.reading import calibrated
+from threetargets.report.topics import calibration_page
 
 
 def _told(name: str, number: int, of: int, seconds: float) -> None:

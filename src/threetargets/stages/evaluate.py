@@ -13,6 +13,7 @@ from threetargets import files, streams
 from threetargets.data import pretrained, read
 from threetargets.errors import DataError, Diverged
 from threetargets.families import build as models
+from threetargets.families import spec_of
 from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.cells import Run
@@ -60,7 +61,7 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
 
 def _failures(study: Study, run: Run) -> dict[str, str]:
     """Why the training, or a sample set, failed; empty where nothing did."""
-    if run.model == cells.FLOOR:
+    if run.cell == cells.FLOOR:
         return {}
     records = {"train": paths.run_dir(study, run) / "train.json"}
     for guidance in jobs.guidances(study, run):
@@ -84,7 +85,7 @@ def _sets(
     study: Study, run: Run, manifest: read.Manifest, failures: dict[str, str]
 ) -> Iterator[SampleSet]:
     """The sample sets that can be measured; one that is empty is added to `failures`."""
-    if run.model == cells.FLOOR:
+    if run.cell == cells.FLOOR:
         train = read.load_split(study, "train")
         drawn = _balanced(
             train.labels, study.sampling.images, streams.generator(run.seed, "evaluate/floor")
@@ -209,7 +210,7 @@ def _judged(
     # The judge was trained on the images of the floor: how well it knows real ones, the test split
     # says.
     logits, labels = (
-        (judge.test.logits, judge.labels) if run.model == cells.FLOOR else (seen.logits, asked)
+        (judge.test.logits, judge.labels) if run.cell == cells.FLOOR else (seen.logits, asked)
     )
     if labels is not None:
         figures.append(accuracy.accuracy(logits, labels))
@@ -247,7 +248,7 @@ def _figures(
                 for figure in measured
             ]
         gamma = (
-            one.gamma if run.model == "ddpm" else ""
+            one.gamma if spec_of(run.cell).LABELLED else ""
         )  # vae and hvae take no label: they have no gamma
         figures += [replace(figure, guidance=one.guidance, gamma=gamma) for figure in found]
         progress.step()

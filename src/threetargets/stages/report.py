@@ -7,8 +7,9 @@ from pathlib import Path
 
 from threetargets.families.autoencoder.latent_space import manifolds
 from threetargets.pipeline.identity import work_dir
-from threetargets.report import collect, mirror, page
-from threetargets.report.mirror import Mirror
+from threetargets.report import page
+from threetargets.report.reading import collect, tracked
+from threetargets.report.reading.tracked import Mirror
 from threetargets.study.schema import Study
 from threetargets.tracking import figure_key, store
 from threetargets.training import finished
@@ -28,11 +29,11 @@ def _mirror(results: collect.Results) -> Mirror:
         )
     experiment = str(results.tracking.get("experiment_id", ""))
     try:
-        uri = mirror.address(results)
-        metrics = store.bounded(lambda: mirror.fetch(uri, experiment), FETCH_SECONDS)
+        uri = tracked.address(results)
+        metrics = store.bounded(lambda: tracked.fetch(uri, experiment), FETCH_SECONDS)
     except Exception as error:  # whatever a server, its client or its database can raise
         return Mirror(note=f"MLflow could not be read ({store.reason(error)})")
-    return mirror.compare(results, metrics, figure_key)
+    return tracked.compare(results, metrics, figure_key)
 
 
 def run(study: Study) -> Path:

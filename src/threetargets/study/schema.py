@@ -65,23 +65,6 @@ class Common(Section):
         for."""
         return CLASSES[self.data.name] > 1
 
-    # TEMPORARY
-    @property
-    def autoencoders(self):
-        from threetargets.families.autoencoder import spec
-
-        return spec.cells(self)
-
-    def autoencoder(self, cell):
-        from threetargets.families.autoencoder import spec
-
-        return spec.parameters(self, [c for c in self.cells if c == cell][0])
-
-    def training_of(self, cell):
-        from threetargets.families import parse, training_of
-
-        return training_of(self, parse(cell))
-
 
 if TYPE_CHECKING:
     Study = Common  # the blocks of a family are read through its spec alone

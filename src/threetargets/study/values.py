@@ -17,7 +17,6 @@ TARGETS = names("diffusion/target.py", "TARGETS")
 WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 CLASSES = facts("data/sources.py", "SOURCES", "classes")
 LEVELS = facts("data/sources.py", "SOURCES", "levels")
-AUTOENCODERS = ("vae", "hvae")  # TEMPORARY
 Positive = Annotated[int, Field(gt=0, le=10**12)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -143,6 +143,10 @@ def cost_key(cell: Cell) -> str:
     return str(cell)
 
 
+def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
+    return tuple(f"iwae_{k}" for k in study.likelihood.iwae)
+
+
 def tags(cell: Cell) -> dict[str, str]:
     return {"model": cell.kind}
 

@@ -96,6 +96,10 @@ def cost_key(cell: Cell) -> str:
     return str(cell)
 
 
+def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
+    return ()
+
+
 def tags(cell: Cell) -> dict[str, str]:
     return {"model": cell.kind}
 

@@ -226,6 +226,10 @@ def cost_key(cell: Cell) -> str:
     return f"{cell.kind} {cell.variant}"
 
 
+def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
+    return ()
+
+
 def tags(cell: Cell) -> dict[str, str]:
     cell = of(cell)
     return {"model": cell.kind, "target": cell.target, "weighting": cell.weighting}

@@ -1,0 +1,261 @@
+"""Cells against each other, paired by seed: differences, equivalence, and Holm's correction within
+a family.
+
+A family is all comparisons of one measure that answer one question: targets at each weighting,
+weightings for each target, or the best cell against every other. The verdict is decided at the
+corrected p values and the margins of `comparison`: equal (the equivalence test rejects a difference
+of the margin), else different, else inconclusive. Two cells that are one model by construction are
+no evidence: a pair with the same values in every seed is identical and stands outside the family,
+and a pair that repeats another one's values counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import (
+    Difference,
+    Interval,
+    holm,
+    paired_t,
+    t_interval,
+    tost_paired,
+)
+from threetargets.report.reading.collect import Results
+from threetargets.study.values import TARGETS, WEIGHTINGS
+
+# The pairs of targets that the study asks about; score and raw score differ by the scaling of the
+# output.
+TARGET_PAIRS = (
+    ("x0", "eps"),
+    ("score", "eps"),
+    ("x0", "score"),
+    ("v", "eps"),
+    ("raw-score", "score"),
+)
+
+
+WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("native", "elbo"))
+
+
+EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of merit, where it is read, and its unit. Lower is better for both that are compared
+    here."""
+
+    metric: str
+    label: str
+    unit: str
+    guidance: str = ""
+    gamma: str = ""
+
+
+BOUND = Measure("bound", "bound", "")
+"""Its unit is that of the data: `in_unit`."""
+
+
+FID = Measure("fid", "FID", "", "none", "1")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """a against b: the difference is a - b, so a negative one favours a."""
+
+    measure: Measure
+    a: Cell
+    b: Cell
+    where: str
+    pairs: int
+    difference: Difference
+    margin: float | None
+    p_equal: float | None
+    p_holm: float | None = None
+    p_equal_holm: float | None = None
+    verdict: str = NO_DATA
+    values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b)
+    repeats: tuple[Cell, Cell, str] | None = None  # (a, b, where) of the comparison that it repeats
+
+    @property
+    def identical(self) -> bool:
+        """a and b have the same value in every seed, to 1e-6 of its size."""
+        return bool(self.values) and all(alike(a, b) for _, a, b in self.values)
+
+    @property
+    def evidence(self) -> bool:
+        """It has data, and no other comparison has said the same."""
+        return self.pairs > 0 and not self.identical and self.repeats is None
+
+    @property
+    def better(self) -> str:
+        """The cell with the lower mean, or an empty string where they do not differ."""
+        mean = self.difference.interval.mean
+        return "" if not mean else self.a if mean < 0 else self.b
+
+
+def alike(a: float, b: float) -> bool:
+    """The same to 1e-6 of the larger one's size: what float32 leaves of two models that are one by
+    construction."""
+    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+
+
+def _repeats(c: Comparison, earlier: Comparison) -> bool:
+    """c has the values of `earlier`, seed by seed, on the same sides or on opposite ones."""
+    if [s for s, _, _ in c.values] != [s for s, _, _ in earlier.values]:
+        return False
+    both = [(a, b, x, y) for (_, a, b), (_, x, y) in zip(c.values, earlier.values, strict=True)]
+    straight = all(alike(a, x) and alike(b, y) for a, b, x, y in both)
+    return straight or all(alike(a, y) and alike(b, x) for a, b, x, y in both)
+
+
+def in_unit(results: Results, measure: Measure) -> Measure:
+    """The measure with the unit in which it is told here."""
+    return replace(measure, unit=results.unit.name) if measure.metric == BOUND.metric else measure
+
+
+def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
+    """The 95% t interval over seeds of a cell."""
+    return t_interval(
+        list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values())
+    )
+
+
+def _margin(results: Results, measure: Measure, first: list[float], second: list[float]) -> float:
+    """In the measure's unit: fixed for the bound, a fraction of the smaller mean for FID."""
+    comparison = results.study.comparison
+    if measure.metric == BOUND.metric:
+        return comparison.bound_margin
+    return max(
+        comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12
+    )
+
+
+def pair(results: Results, measure: Measure, a: Cell, b: Cell, where: str) -> Comparison:
+    """One comparison over the seeds that both cells have, not yet corrected."""
+    measure = in_unit(results, measure)
+    one = results.observe(a, measure.metric, measure.guidance, measure.gamma).values
+    two = results.observe(b, measure.metric, measure.guidance, measure.gamma).values
+    seeds = [seed for seed in results.study.seeds if seed in one and seed in two]
+    first, second = [one[s] for s in seeds], [two[s] for s in seeds]
+    difference = paired_t(first, second)
+    if not seeds:
+        return Comparison(measure, a, b, where, 0, difference, None, None)
+    margin = _margin(results, measure, first, second)
+    equal = tost_paired(first, second, margin, results.study.comparison.alpha)
+    values = tuple(zip(seeds, first, second, strict=True))
+    return Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p, values=values)
+
+
+def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons with their verdicts, Holm's correction over the different ones.
+
+    Identical pairs have no p value and are equal (with one seed nothing is); a repeated one has the
+    first one's.
+    """
+    alpha = results.study.comparison.alpha
+    first: list[int] = []  # for each comparison the place of the one whose p values it has
+    for i, c in enumerate(comparisons):
+        same = (j for j in first if c.pairs and not c.identical and _repeats(c, comparisons[j]))
+        first.append(next(same, i))
+    counts = [
+        i == j and not c.identical for i, (j, c) in enumerate(zip(first, comparisons, strict=True))
+    ]
+    differ = holm([c.difference.p if n else None for c, n in zip(comparisons, counts, strict=True)])
+    equal = holm([c.p_equal if n else None for c, n in zip(comparisons, counts, strict=True)])
+    decided = []
+    for i, (j, c) in enumerate(zip(first, comparisons, strict=True)):
+        p, q = differ[j], equal[j]
+        if c.pairs == 0:
+            verdict = NO_DATA
+        elif c.identical:
+            verdict = EQUAL if c.pairs > 1 else INCONCLUSIVE
+        elif q is not None and q < alpha:
+            verdict = EQUAL
+        else:
+            verdict = DIFFERENT if p is not None and p < alpha else INCONCLUSIVE
+        one = comparisons[j]
+        repeats = (one.a, one.b, one.where) if i != j else None
+        decided.append(replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats))
+    return decided
+
+
+def counted(comparisons: Sequence[Comparison]) -> str:
+    """How many stand in the family of Holm's correction, and why not all."""
+    identical, repeated = (
+        sum(c.identical for c in comparisons),
+        sum(c.repeats is not None for c in comparisons),
+    )
+    return (
+        f"{sum(c.evidence for c in comparisons)} of {len(comparisons)} ({identical} identical, "
+        f"{repeated} the same as another)"
+    )
+
+
+def _cells(results: Results) -> set[str]:
+    return set(results.study.cells)
+
+
+def targets(results: Results, measure: Measure) -> list[Comparison]:
+    """The family of targets, each pair at each weighting that has both."""
+    found = []
+    for weighting in WEIGHTINGS:
+        for a, b in TARGET_PAIRS:
+            names = [diffusion.cell_of(t, weighting) for t in (a, b)]
+            if _cells(results).issuperset(names):
+                found.append(pair(results, measure, names[0], names[1], weighting))
+    return family(results, found)
+
+
+def weightings(results: Results, measure: Measure) -> list[Comparison]:
+    """The family of weightings, each pair for each target that has both."""
+    found = []
+    for target in TARGETS:
+        for a, b in WEIGHTING_PAIRS:
+            names = [diffusion.cell_of(target, w) for w in (a, b)]
+            if _cells(results).issuperset(names):
+                found.append(pair(results, measure, names[0], names[1], target))
+    return family(results, found)
+
+
+def lowest(results: Results, measure: Measure, cells: Sequence[Cell]) -> Cell:
+    """The cell with the lowest mean among those with every seed, else among those with any. Empty
+    without data."""
+    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in cells}
+    whole = {c: o for c, o in seen.items() if o.complete} or {
+        c: o for c, o in seen.items() if o.values
+    }
+    return min(
+        whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default=Cell("")
+    )
+
+
+def ranked(results: Results, measure: Measure) -> list[Cell]:
+    """The cells that a measure may rank: for FID those that were asked for a class, where the study
+    has such."""
+    cells = list(results.study.cells)
+    flows: list[Cell] = [*diffusion.cells(results.study)]
+    return flows or cells if measure.metric == FID.metric else cells
+
+
+def best(results: Results, measure: Measure) -> tuple[Cell, list[Comparison]]:
+    """The best cell, and it against every other cell of `ranked`.
+
+    It was picked by the same figures that it is compared by: its lead is a little flattered. Empty
+    without data.
+    """
+    cells = ranked(results, measure)
+    winner = lowest(results, measure, cells)
+    if not winner:
+        return winner, []
+    others = [pair(results, measure, winner, c, "all") for c in cells if c != winner]
+    return winner, family(results, others)
+
+
+def find(comparisons: Sequence[Comparison], a: Cell, b: Cell) -> Comparison | None:
+    """The comparison of two cells, whichever stands first."""
+    return next((c for c in comparisons if {c.a, c.b} == {a, b}), None)

@@ -1,0 +1,229 @@
+"""One style for every figure: matplotlib's SVG, the same bytes for the same numbers, for light and
+dark pages.
+
+Colours are drawn as fixed light-page values; in the page each becomes a CSS variable, so the
+reader's scheme decides.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from threetargets.families import spec_of
+from threetargets.families.cell import Cell
+from threetargets.metrics.statistics import t_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+PAPER, INK, RULE, MUTED = "#fffffe", "#1d2126", "#dfe3e8", "#69727d"
+
+
+# Okabe and Ito's colours, darkened where they were too faint on white.
+SERIES = {
+    "x0": "#0a6cb0",
+    "eps": "#c8500a",
+    "score": "#0b8a67",
+    "v": "#8a4fa3",
+    "raw-score": "#a8841a",
+    "vae": "#5b6570",
+    "hvae": "#9a3b4f",
+}
+
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "lines.linewidth": 1.4,
+}
+
+
+FONT = "font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report: the drawing, the numbers behind it, and what a reader has to know to
+    read it."""
+
+    name: str
+    title: str
+    svg: str
+    rows: Sequence[dict[str, Any]]
+    caption: str
+    commands: tuple[str, ...] = field(default=())
+    wide: bool = True
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.rows[0]) if self.rows else []
+
+    @property
+    def inline(self) -> str:
+        """The drawing for the page: no fixed size, colours from the style sheet, identifiers of its
+        own."""
+        svg = self.svg[self.svg.index("<svg") :]
+        width = re.search(r'width="([\d.]+)pt"', svg)
+        svg = re.sub(r'(<svg[^>]*?) height="[\d.]+pt"', r"\1", svg, count=1)
+        size = float(width.group(1)) * 1.45 if width else 0
+        svg = re.sub(
+            r'(<svg[^>]*?) width="[\d.]+pt"',
+            rf'\1 style="max-width: {size:.0f}px" role="img"',
+            svg,
+            count=1,
+        )
+        svg = re.sub(r'\bid="', f'id="{self.name}-', svg)
+        svg = re.sub(r'href="#', f'href="#{self.name}-', svg)
+        svg = re.sub(r"url\(#", f"url(#{self.name}-", svg)
+        for name, colour in {
+            "paper": PAPER,
+            "ink": INK,
+            "rule": RULE,
+            "muted": MUTED,
+            **SERIES,
+        }.items():
+            svg = svg.replace(colour, f"var(--{name})")
+        return svg
+
+
+def colour(cell: Cell) -> str:
+    """The colour of a cell, by its family: a target's for diffusion models."""
+    return SERIES.get(spec_of(cell).look(cell).colour, MUTED)
+
+
+def dash(cell: Cell, among: Sequence[Cell]) -> Any:
+    """The line of a cell, where others of its colour share the figure or not."""
+    look = spec_of(cell).look(cell)
+    shared = sum(spec_of(c).look(c).colour == look.colour for c in among) > 1
+    return spec_of(cell).look(cell, shared).dash
+
+
+@contextmanager
+def canvas(
+    name: str, rows: int, columns: int, width: float, height: float, **options: Any
+) -> Iterator[tuple[Figure, np.ndarray]]:
+    """A figure and its axes, shape (rows, columns), in the report's style; `name` salts the SVG's
+    identifiers."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    style: Any = STYLE | {"svg.hashsalt": name}
+    with matplotlib.rc_context(style):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
+        )
+        try:
+            yield figure, axes
+        finally:
+            plt.close(figure)
+
+
+def svg(figure: Figure) -> str:
+    """The drawing as SVG text, without date or version."""
+    out = io.StringIO()
+    figure.savefig(
+        out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
+    text = re.sub(r"font: ([\d.]+)px [^;\"]*", rf"font-size: \1px; {FONT}", out.getvalue())
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def over_seeds(
+    curves: Sequence[Sequence[float | None]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, low and high of the 95% t interval at each place of curves (seeds, places); nan where a
+    seed has none.
+
+    With one seed low and high are nan: no band.
+    """
+    array = np.array(
+        [[np.nan if v is None else v for v in curve] for curve in curves], dtype=np.float64
+    )
+    bounds = []
+    for column in array.T:
+        found = t_interval(column) if np.isfinite(column).all() else t_interval([])
+        bounds.append([np.nan if v is None else v for v in (found.mean, found.low, found.high)])
+    mean, low, high = np.array(bounds).reshape(-1, 3).T
+    return mean, low, high
+
+
+def band(
+    axes: Axes,
+    x: Sequence[float] | np.ndarray,
+    curves: tuple[np.ndarray, np.ndarray, np.ndarray],
+    **line: Any,
+) -> None:
+    """A line with its band."""
+    mean, low, high = curves
+    axes.plot(x, mean, **line)
+    axes.fill_between(np.asarray(x), low, high, color=line["color"], alpha=0.16, linewidth=0)
+
+
+def plain_log(axes: Axes) -> None:
+    """A logarithmic axis with 1, 2, 5 in plain numbers."""
+    from matplotlib import ticker
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def legend(figure: Figure, axes: np.ndarray, columns: int = 5) -> None:
+    """One legend below all panels, of what any of them shows."""
+    unique: dict[str, Any] = {}
+    for panel in axes.ravel():
+        handles, labels = panel.get_legend_handles_labels()
+        unique = dict(zip(labels, handles, strict=True)) | unique
+    if unique:
+        figure.legend(
+            list(unique.values()),
+            list(unique),
+            loc="outside lower center",
+            ncols=min(columns, len(unique)),
+            handlelength=2.2,
+            columnspacing=1.4,
+        )
+
+
+def floats(values: list[Any]) -> list[float]:
+    return [math.nan if v is None else float(v) for v in values]

@@ -1,0 +1,250 @@
+"""Everything that a study has written, found along the grid that was expected; what is missing or
+failed stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from threetargets.errors import DataError, Disagreement
+from threetargets.families.cell import Cell
+from threetargets.files import read_json
+from threetargets.pipeline import jobs, paths
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure, Record
+from threetargets.report.reading import calibrated
+from threetargets.report.reading.calibrated import Calibration
+from threetargets.study.schema import Study
+from threetargets.study.values import kind_of
+from threetargets.units import BITS, NATS, Unit, unit
+
+OK, FAILED, MISSING = "ok", "failed", "missing"
+
+
+FIDELITY = ("fid", "fid_infinity", "kid", "precision", "recall")
+"""Measured by each extractor of the study."""
+
+
+SAMPLES = (*FIDELITY, "accuracy", "entropy")
+
+
+TRAINED = (
+    "parameters",
+    "train_seconds",
+    "train_images_per_second",
+    "validation_loss",
+    "accuracy_validation",
+    "accuracy_test",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One record that the grid expects: a stage of a run, and for `sample` the guidance."""
+
+    stage: str
+    run: Run
+    guidance: str = ""
+
+    @property
+    def tracked_as(self) -> str:
+        """The name of its MLflow run in tracking.json."""
+        return f"{self.stage}/{self.guidance}" if self.guidance else self.stage
+
+    def path(self, study: Study) -> Path:
+        if self.stage == "sample":
+            return paths.sample_dir(study, self.run, self.guidance) / "sample.json"
+        return paths.run_dir(study, self.run) / f"{self.stage}.json"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One figure over the seeds of a cell: the values there are, and the seeds that have none."""
+
+    values: dict[int, float]
+    failed: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.values) and not self.failed and not self.missing
+
+
+def places(study: Study) -> Iterator[Place]:
+    """Every record that the grid expects, in the order of the grid."""
+    measured = jobs.measured_runs(study)
+    for run in jobs.model_runs(study):
+        yield Place("train", run)
+        for guidance in jobs.guidances(study, run):
+            yield Place("sample", run, guidance)
+        yield Place("likelihood", run)
+        if run in measured:
+            yield Place("evaluate", run)
+    for run in [*jobs.guide_runs(study), *jobs.judge_runs(study)]:
+        yield Place("train", run)
+    for run in jobs.floor_runs(study):
+        yield Place("evaluate", run)
+
+
+def calibration_dir(study: Study) -> Path:
+    """Where `threetargets calibrate --out` writes for this study."""
+    return paths.results(study) / "calibration"
+
+
+def by(study: Study, metric: str, extractor: str) -> str:
+    """The name under which the report finds a metric: a likelihood's without its unit, `bound` for
+    bound_bpd; that of a further extractor, of which only the kind counts, with the kind, as
+    fid-inception."""
+    kind = kind_of(extractor) or extractor
+    if metric in FIDELITY and kind not in ("", study.evaluation.extractors[0]):
+        return f"{metric}-{kind}"
+    return metric.removesuffix(f"_{BITS.suffix}").removesuffix(f"_{NATS.suffix}")
+
+
+def stage_of(metric: str) -> str:
+    """The stage that measures a metric."""
+    if metric.split("-")[0] in SAMPLES:
+        return "evaluate"
+    if metric.startswith("sample_"):
+        return "sample"
+    return "train" if metric in TRAINED else "likelihood"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of a study by place, with the data's manifest and what tracking says of
+    itself."""
+
+    study: Study
+    records: dict[Place, Record]
+    manifest: dict[str, Any]
+    tracking: dict[str, Any]
+    calibration: Calibration | None = None
+    manifolds: dict[tuple[Cell, int], np.ndarray] = field(default_factory=dict)
+    """Mean images over the latent space by cell and seed, of autoencoders of two latents:
+    stages/manifold.py."""
+
+    def status(self, place: Place) -> str:
+        """ok, failed or missing. A stage after a failed training has failed with it."""
+        record = self.records.get(place)
+        if record is not None:
+            return OK if record.status == OK else FAILED
+        train = self.records.get(Place("train", place.run))
+        return FAILED if train is not None and train.status != OK else MISSING
+
+    def status_of(self, place: Place, guidance: str) -> str:
+        """The status of a figure: an evaluation that went well has nothing of a sample set that
+        failed."""
+        status = self.status(place)
+        if status == OK and guidance and place.stage == "evaluate" and place.run.cell != FLOOR:
+            sampled = self.status(Place("sample", place.run, guidance))
+            return (
+                FAILED if sampled == FAILED and not self._measured(place.run, guidance) else status
+            )
+        return status
+
+    def _measured(self, run: Run, guidance: str) -> bool:
+        return any(
+            key[0] == run and key[1].split("-")[0] in SAMPLES and key[2] == guidance
+            for key in self._figures
+        )
+
+    @cached_property
+    def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
+        found = {}
+        for place, record in self.records.items():
+            for figure in record.figures:
+                guidance = figure.guidance or place.guidance
+                metric = by(self.study, figure.metric, figure.extractor)
+                found[place.run, metric, guidance, figure.gamma] = figure
+                if (
+                    guidance == "none"
+                ):  # a model without labels has no gamma; it is asked for beside those that have
+                    found[place.run, metric, guidance, "1"] = figure
+                if place.run.cell == FLOOR:
+                    found[place.run, metric, "", ""] = figure
+        return found
+
+    def figure(self, run: Run, metric: str, guidance: str = "", gamma: str = "") -> Figure | None:
+        """The figure of a run, or None. The floor has neither guidance nor gamma."""
+        return self._figures.get((run, metric, guidance, gamma))
+
+    def metrics(self, cell: Cell) -> set[str]:
+        """The names of all figures that some run of the cell has."""
+        return {metric for run, metric, _, _ in self._figures if run.cell == cell}
+
+    def observe(self, cell: Cell, metric: str, guidance: str = "", gamma: str = "") -> Observed:
+        """One figure over the study's seeds."""
+        values: dict[int, float] = {}
+        failed, missing = [], []
+        for seed in self.study.seeds:
+            run = Run(cell, seed)
+            stage = stage_of(metric)
+            status = self.status_of(
+                Place(stage, run, guidance if stage == "sample" else ""), guidance
+            )
+            figure = self.figure(run, metric, guidance, gamma)
+            if status == OK and figure is not None and figure.value is not None:
+                values[seed] = figure.value
+            elif status == FAILED or (figure is not None and figure.value is None):
+                failed.append(seed)
+            else:
+                missing.append(seed)
+        return Observed(values, tuple(failed), tuple(missing))
+
+    @property
+    def unit(self) -> Unit:
+        """In which the likelihoods of this data set are told."""
+        return unit(self.manifest["levels"])
+
+    def run_id(self, place: Place) -> str:
+        """The MLflow run of a place, or an empty string."""
+        runs = self.tracking.get("runs", {})
+        return str(runs.get(f"{place.run.cell}/seed{place.run.seed}", {}).get(place.tracked_as, ""))
+
+
+def _record(path: Path) -> Record:
+    values = read_json(path)
+    try:
+        return Record.of(values)
+    except (KeyError, TypeError, AttributeError):
+        raise DataError(
+            f"{path}: not a record of a stage; delete it and run its stage again"
+        ) from None
+
+
+def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
+    """Figures by two judges, or by two files of Inception's weights, do not stand in one column."""
+    known: dict[str, tuple[str, Place]] = {}
+    for place, record in records.items():
+        for name in dict.fromkeys(f.extractor for f in record.figures if kind_of(f.extractor)):
+            first, where = known.setdefault(kind_of(name), (name, place))
+            if first != name:
+                raise Disagreement(
+                    f"{place.path(study)}: measured by {name}, but {where.path(study)} by "
+                    f"{first}; different extractors do not compare: run `threetargets "
+                    "evaluate` of the older one again"
+                )
+
+
+def load(study: Study) -> Results:
+    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a
+    damaged file, Disagreement where records were measured by different extractors of one kind."""
+    manifest = read_json(paths.data_dir(study) / "manifest.json")
+    found = {place: place.path(study) for place in places(study)}
+    records = {place: _record(path) for place, path in found.items() if path.exists()}
+    _one_of_each_kind(study, records)
+    tracking = paths.results(study) / "tracking.json"
+    measured = calibration_dir(study) / calibrated.FILE
+    return Results(
+        study,
+        records,
+        manifest,
+        read_json(tracking) if tracking.exists() else {},
+        calibrated.load(measured) if measured.exists() else None,
+    )

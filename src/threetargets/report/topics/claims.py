@@ -1,0 +1,80 @@
+"""The claims that a study of this shape can test, each decided by its topic.
+
+Rules were written before the first run that measured what they decide; what was changed since is
+named with its claim. A claim whose data is missing says so; it never passes by default. Sources:
+000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003
+G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from threetargets.report.parts.captions import commands
+from threetargets.report.parts.topic import Claim, Section
+from threetargets.report.parts.verdicts import Finding
+from threetargets.report.parts.wording import Table, Text, number
+from threetargets.report.reading.collect import Results
+
+ORDER = (
+    "elbo-identity",
+    "elbo-bound (toy)",
+    "elbo-bound",
+    "latent-width",
+    "ladder",
+    "targets-trained",
+    "eps-over-x0 (native)",
+    "eps-over-x0 (matched)",
+    "simple-over-elbo",
+    "guidance-clear",
+    "guidance-u",
+    "ignore-label",
+    "reparam-variance (toy)",
+    "reparam-variance (trained)",
+    "forward-marginal",
+    "posterior-constants",
+    "targets-equivalent",
+    "tweedie",
+    "two-elbos (toy)",
+    "two-elbos (trained)",
+    "schedule",
+    "guidance-same",
+    "guidance-tilt",
+)
+"""In which claims are read: as the lecture notes come to them. Others follow."""
+
+
+def decided(results: Results, claims: Sequence[Claim]) -> list[tuple[Claim, Finding]]:
+    """The claims with what became of them, in the order of reading."""
+    place = {name: index for index, name in enumerate(ORDER)}
+    ordered = sorted(claims, key=lambda claim: place.get(claim.id, len(ORDER)))
+    return [(claim, claim.decide(results)) for claim in ordered]
+
+
+def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
+    """One row a claim; one that this study has no data for says so."""
+    rows = [
+        (
+            Text(claim.id),
+            Text(finding.verdict, finding.verdict.replace(" ", "-")),
+            Text(claim.statement, "", claim.source),
+            Text(claim.test, "", claim.rule),
+            Text(finding.figure.replace("; ", ";\n") or "–", "", finding.runs),
+        )
+        for claim, finding in decided(results, claims)
+    ]
+    comparison = results.study.comparison
+    caption = (
+        "Rules were written before the first run that measured what they decide; what was "
+        f"changed since is named with its claim (alpha = {results.study.comparison.alpha:g}, "
+        f"margins {number(comparison.bound_margin, 2)} {results.unit.name} and "
+        f"{comparison.fid_margin:.0%} of FID). Under each statement its source, under each "
+        "test its rule, under each figure the runs behind it."
+    )
+    head = ("claim", "verdict", "statement", "test and rule", "figure")
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Table("claims", "Claims", head, tuple(rows), caption, made)
+
+
+def section(results: Results, claims: Sequence[Claim]) -> Section:
+    return Section("claims", "Claims", "", (claims_table(results, claims),))

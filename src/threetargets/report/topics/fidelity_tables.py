@@ -1,0 +1,122 @@
+"""FID and its kin by each extractor of the study, a table of its own for each: their figures do not
+compare."""
+
+from __future__ import annotations
+
+from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.pipeline.records import Figure
+from threetargets.report.parts.captions import commands, context, floor_said, spread
+from threetargets.report.parts.comparing import FID
+from threetargets.report.parts.entries import measured
+from threetargets.report.parts.topic import Section, Topic
+from threetargets.report.parts.wording import Table, Text, cell, number
+from threetargets.report.reading.collect import Results, by
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.guidance import along_gamma
+
+LABELS = {
+    "fid": "FID",
+    "fid_infinity": "FID∞",
+    "kid": "KID",
+    "precision": "precision",
+    "recall": "recall",
+}
+
+
+KINDS = {"judge": "the judge", "inception": "Inception"}
+
+
+def seen_by_inception(results: Results) -> str:
+    """What becomes of images before Inception sees them."""
+    channels, levels = results.manifest["shape"][0], results.manifest["levels"]
+    grey = "the grey image is put into all three channels, " if channels == 1 else ""
+    mapped = f"level k of {levels} becomes round(255 k / {levels - 1}), " if levels != 256 else ""
+    return (
+        f" Inception: {mapped}{grey}resized to 299×299 as torch-fidelity does it "
+        "(bilinear, TensorFlow 1.x)."
+    )
+
+
+def _errors(results: Results, metric: str) -> list[Figure]:
+    found = [
+        results.figure(Run(c, s), metric, FID.guidance, FID.gamma)
+        for c in results.study.cells
+        for s in results.study.seeds
+    ]
+    return [f for f in found if f is not None and f.stderr is not None]
+
+
+def _limit_said(results: Results, metric: str) -> str:
+    """What FID at infinite N is, and the error of one run's."""
+    found = _errors(results, metric)
+    if not found:
+        return ""
+    errors = [f.stderr for f in found if f.stderr is not None]
+    parts = ", ".join(map(str, results.study.evaluation.fid_parts))
+    said = (
+        " FID of N images is too large by about b/N, with another b for each model. FID∞ is "
+        f"the end of a line in 1/N through the images in {parts} parts (arXiv:1911.07023), "
+        "against the same reference, whose own size stays in it; the standard error of one "
+        f"run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
+    )
+    if any("an indication" in f.spread for f in found):
+        said += (
+            " The smallest parts have fewer images than there are features: an indication, "
+            "not an estimate."
+        )
+    return said
+
+
+def table(results: Results, kind: str) -> Table:
+    """Every cell as it samples without guidance, and the floor, by one extractor."""
+    metrics = {by(results.study, m, kind): label for m, label in LABELS.items()}
+    if not results.study.evaluation.fid_parts:
+        metrics = {m: label for m, label in metrics.items() if label != "FID∞"}
+    rows = [
+        (Text(cell(c)), *(measured(results, c, m, FID.guidance, FID.gamma) for m in metrics))
+        for c in results.study.cells
+    ]
+    rows.append(
+        (Text("real images (floor)", "weak"), *(measured(results, FLOOR, m) for m in metrics))
+    )
+    fid, limit = by(results.study, "fid", kind), by(results.study, "fid_infinity", kind)
+    caption = (
+        f"{spread(results)}; no guidance. {context(results, fid)}. The floor, real training "
+        f"images at the same N: {floor_said(results, fid)}.{_limit_said(results, limit)}"
+    )
+    caption += seen_by_inception(results) if kind == "inception" else ""
+    head = ("model", *metrics.values())
+    made = commands(results, "sample", "evaluate")
+    name = f"fidelity-{kind}"
+    title = f"FID and its kin by {KINDS[kind]}"
+    return Table(name, title, head, tuple(rows), caption, made, frozenset(range(1, len(head))))
+
+
+def tables(results: Results) -> tuple[Table, ...]:
+    return tuple(table(results, kind) for kind in results.study.evaluation.extractors)
+
+
+def further(results: Results) -> tuple[Table, ...]:
+    """Along gamma, by the extractors after the first, which has the figures."""
+    return tuple(
+        along_gamma(
+            results, by(results.study, metric, kind), f"{label} by {KINDS[kind]} at every γ"
+        )
+        for kind in results.study.evaluation.extractors[1:]
+        for metric, label in LABELS.items()
+        if metric != "fid_infinity"
+    )
+
+
+LEAD = "Tables, figures and comparisons of FID elsewhere are by the first extractor."
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    extractors = results.study.evaluation.extractors
+    if not extractors:
+        return []
+    lead = LEAD if len(extractors) > 1 else ""
+    return [Section("fidelity", "FID and its kin", lead, tables(results))]
+
+
+TOPIC = Topic("fidelity", sections)

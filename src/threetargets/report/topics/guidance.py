@@ -1,0 +1,224 @@
+"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
+noise level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from threetargets.families.autoencoder import spec as autoencoder
+from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline import cells, jobs
+from threetargets.report.parts.captions import commands, context, floor, floor_said, on_test, spread
+from threetargets.report.parts.comparing import alike
+from threetargets.report.parts.drawing import MUTED, Plot, band, canvas, colour, dash, legend, svg
+from threetargets.report.parts.entries import measured
+from threetargets.report.parts.topic import Section, Topic
+from threetargets.report.parts.wording import Table, Text, cell, labels, listing
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics import drawn_samples, fidelity_tables
+from threetargets.report.topics.guided_claims import CLAIMS
+
+GAMMA_METRICS = {
+    "fid": "FID",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "entropy": "entropy, nats",
+    "kid": "KID",
+}
+
+
+def curve(results: Results, metric: str) -> Plot:
+    """One metric against gamma, a panel for each kind of guidance, a line for each cell."""
+    study = results.study
+    label = GAMMA_METRICS[metric]
+    gammas = sorted(study.guidance.gammas)
+    rows: list[dict[str, Any]] = []
+    real, fixed = floor(results, metric), on_test(results, metric)
+    names = labels(study.guidance.cells)
+    with canvas(f"gamma-{metric}", 1, max(1, len(study.guidance.kinds)), 6.0, 2.6, sharey=True) as (
+        figure,
+        axes,
+    ):
+        for panel, guidance in zip(axes[0], study.guidance.kinds, strict=False):
+            if real.mean is not None:
+                panel.axhline(
+                    real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)), label="real images"
+                )
+                if real.half_width is not None:
+                    panel.axhspan(real.low, real.high, color=MUTED, alpha=0.14, linewidth=0)
+            for name in study.guidance.cells:
+                seen = [
+                    results.observe(name, metric, guidance, cells.gamma_label(g)) for g in gammas
+                ]
+                found = [t_interval(list(o.values.values())) for o in seen]
+                curve = [
+                    np.array([np.nan if v is None else v for v in side])
+                    for side in zip(*((f.mean, f.low, f.high) for f in found), strict=True)
+                ]
+                line = {
+                    "color": colour(name),
+                    "linestyle": dash(name, study.guidance.cells),
+                    "marker": "o",
+                    "markersize": 3,
+                }
+                band(panel, gammas, (curve[0], curve[1], curve[2]), label=names[name], **line)
+                for gamma, f, o in zip(gammas, found, seen, strict=True):
+                    rows.append(
+                        {
+                            "guidance": guidance,
+                            "cell": name,
+                            "gamma": cells.gamma_label(gamma),
+                            "mean": f.mean,
+                            "low": f.low,
+                            "high": f.high,
+                            "seeds": f.n,
+                            "failed": len(o.failed),
+                            "missing": len(o.missing),
+                            "floor": real.mean,
+                            "floor_low": real.low,
+                            "floor_high": real.high,
+                            "floor_stderr": fixed.stderr if fixed else None,
+                        }
+                    )
+            panel.set_title(guidance)
+            panel.set_xlabel("γ")
+        axes[0, 0].set_ylabel(label)
+        legend(figure, axes, 4)
+        drawn = svg(figure)
+    first = study.guidance.kinds[0] if study.guidance.kinds else ""
+    caption = (
+        f"{spread(results)}, shown as a band. "
+        f"{context(results, metric, first, cells.gamma_label(gammas[0]))}. Dashed: "
+        f"{floor_said(results, metric)}, "
+    )
+    if metric in ("accuracy", "entropy"):
+        caption += (
+            "the judge on the test split, which does not depend on the seed."
+            if fixed
+            else "real images."
+        )
+    else:
+        caption += (
+            f"the same figure of real training images over {real.n} draws of them."
+            if real.n
+            else "no floor."
+        )
+        if study.evaluation.extractors[0] == "judge":
+            caption += (
+                " The judge, whose features these are, was trained on the images that the "
+                "floor is drawn from."
+            )
+    title = f"{label.split(',')[0]} against γ"
+    made = commands(results, "sample", "evaluate")
+    return Plot(
+        f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False
+    )
+
+
+def along_gamma(results: Results, metric: str, title: str) -> Table:
+    """One metric at every gamma, a row for each cell and kind of guidance."""
+    gammas = [cells.gamma_label(g) for g in results.study.guidance.gammas]
+    names = labels(results.study.guidance.cells)
+    rows = []
+    for guidance in results.study.guidance.kinds:
+        for name in results.study.guidance.cells:
+            rows.append(
+                (
+                    Text(guidance),
+                    Text(names[name]),
+                    *(measured(results, name, metric, guidance, g) for g in gammas),
+                )
+            )
+    first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
+    caption = (
+        f"{spread(results)}. Models: {listing([cell(c) for c in names])}. "
+        f"{context(results, metric, first, gammas[0])}. Real images: {floor_said(results, metric)}."
+    )
+    head = ("guidance", "model", *(f"γ = {g}" for g in gammas))
+    made = commands(results, "sample", "evaluate")
+    return Table(
+        f"gamma-{metric}",
+        title[:1].upper() + title[1:],
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(2, len(head))),
+    )
+
+
+def _guidance(results: Results) -> str:
+    """The gamma of the lowest mean FID, for each kind of guidance and cell."""
+    said, names = [], labels(results.study.guidance.cells)
+    for guidance in results.study.guidance.kinds:
+        found: list[
+            tuple[list[str], dict[str, float]]
+        ] = []  # cells with the same means, as twins have, are one
+        for name in results.study.guidance.cells:
+            means: dict[str, float] = {}
+            for g in jobs.gammas(results.study, guidance):
+                seen = results.observe(name, "fid", guidance, g)
+                if seen.values:
+                    means[g] = sum(seen.values.values()) / len(seen.values)
+            same = [
+                n
+                for n, m in found
+                if m.keys() == means.keys() and all(alike(m[g], means[g]) for g in m)
+            ]
+            if same:
+                same[0].append(names[name])
+            elif means:
+                found.append(([names[name]], means))
+        lowest = [f"{min(m, key=m.__getitem__)} for {' = '.join(n)}" for n, m in found]
+        if lowest:
+            said.append(f"{listing(lowest)} with {guidance} guidance")
+    return (
+        f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(said)} (picked on these same "
+        "figures)."
+        if said
+        else ""
+    )
+
+
+LEAD = (
+    "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free paper's w is "
+    "γ − 1."
+)
+ROWS = (
+    "Rows are γ, columns are classes: the first sample of each, with the same noise in every row "
+    "and every model. Models: {models}."
+)
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    """The sweeps over gamma, and their samples beside real images; without a sweep what the models
+    that know no labels draw."""
+    study = results.study
+    if not (study.guidance.cells and study.guidance.kinds):
+        drawn = tuple(drawn_samples.drawn(results, c) for c in autoencoder.cells(study))
+        return [Section("samples", "Samples", "", (), drawn, layout="samples")]
+    plots = tuple(curve(results, m) for m in GAMMA_METRICS)
+    folded = tuple(
+        along_gamma(results, m, f"{label.split(',')[0]} at every γ")
+        for m, label in GAMMA_METRICS.items()
+    )
+    kinds, cells = study.guidance.kinds, study.guidance.cells
+    shown = [drawn_samples.guided(results, c, g) for g in kinds for c in cells]
+    rows = ROWS.format(models=", ".join(cell(c) for c in cells))
+    real = drawn_samples.real(results)
+    further = fidelity_tables.further(results)
+    return [
+        Section("guidance", "Guidance", LEAD, (), plots, (*folded, *further)),
+        Section("samples", "Samples", rows, (), (real, *shown), layout="samples"),
+    ]
+
+
+def sentences(results: Results) -> list[str]:
+    return [_guidance(results)]
+
+
+TOPIC = Topic("guidance", sections, CLAIMS, sentences)

@@ -1,0 +1,38 @@
+"""The manifold that a two-dimensional latent space is: the decoder's mean image at the quantiles of
+the prior."""
+
+from __future__ import annotations
+
+from threetargets.report.parts.captions import commands
+from threetargets.report.parts.drawing import Plot
+from threetargets.report.parts.wording import cell
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics.drawn_samples import picture
+
+
+def plots(results: Results) -> tuple[Plot, ...]:
+    """One for each autoencoder of two latents whose weights are there."""
+    found = []
+    for (name, seed), images in results.manifolds.items():
+        side = round(len(images) ** 0.5)
+        rows = [images[i * side : (i + 1) * side] for i in range(side)]
+        have = [
+            {"cell": name, "seed": seed, "row": i, "images": len(row)} for i, row in enumerate(rows)
+        ]
+        caption = (
+            f"{cell(name)}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of "
+            f"{side} × {side} even places of the unit square (Kingma & Welling 2014, Fig. 4)."
+        )
+        made = commands(results, "train")
+        found.append(
+            Plot(
+                f"manifold-{name}",
+                "Manifold",
+                picture(results, rows),
+                have,
+                caption,
+                made,
+                wide=False,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,294 @@
+"""The tables of the report; each says in its caption what its spread is over, and which commands
+made it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from threetargets.families.autoencoder import spec as autoencoder
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import t_interval
+from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts.captions import (
+    asked_for_a_class,
+    commands,
+    context,
+    floor,
+    floor_said,
+    null_branch,
+    over_images,
+    set_up,
+    spread,
+)
+from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, NO_DATA, Measure
+from threetargets.report.parts.drawing import MUTED, Plot, canvas, colour, svg
+from threetargets.report.parts.entries import _mean, measured, parameters
+from threetargets.report.parts.topic import KASY, POLYAKOV, Claim, Section, Topic
+from threetargets.report.parts.verdicts import (
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOTHING,
+    REPRODUCED,
+    Finding,
+    runs,
+    written,
+)
+from threetargets.report.parts.wording import Table, Text, cell, number
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+
+
+def models(results: Results) -> Table:
+    """Every cell by its bound, best first."""
+    ranked = sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
+    known = autoencoder.cells(results.study)
+    ks = sorted(results.study.likelihood.iwae) if known else []
+    seen_by = bool(results.study.evaluation.extractors)
+    flows = [c for c in ranked if c in diffusion.cells(results.study)]
+    rows = []
+    for name in ranked:
+        seen = results.observe(name, BOUND.metric)
+        iwae = [
+            measured(results, name, f"iwae_{k}") if name in known else Text("", "weak") for k in ks
+        ]
+        ode = (
+            [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")]
+            if flows
+            else []
+        )
+        kind = "best" if name == ranked[0] and seen.values else ""
+        rows.append(
+            (
+                Text(cell(name), kind),
+                measured(results, name, BOUND.metric),
+                *ode,
+                Text(str(len(seen.values))),
+                *(
+                    [measured(results, name, FID.metric, FID.guidance, FID.gamma)]
+                    if seen_by
+                    else []
+                ),
+                parameters(results, name),
+                *iwae,
+            )
+        )
+    flow = ("ODE",) if flows else ()
+    fid = ("FID",) if seen_by else ()
+    unit = results.unit.name
+    head = (
+        "model",
+        f"bound, {unit}",
+        *flow,
+        "seeds",
+        *fid,
+        "parameters",
+        *(f"IWAE {k}" for k in ks),
+    )
+    caption = (
+        f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
+        f"{over_images(results, BOUND.metric)}{set_up(results)}"
+    )
+    if seen_by:
+        caption += (
+            f" FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
+            f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
+        )
+        caption += asked_for_a_class(results)
+    if flows:
+        caption += (
+            f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} "
+            "(details under the table of reverse variances); "
+            f"{results.study.likelihood.ode.images} images, standard error over them in "
+            "metrics.csv."
+        )
+    if ks:
+        some = results.study.likelihood.iwae_images
+        on = f", on the first {some} test images" if some else ""
+        caption += f" IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+        caption += " A diffusion model has none." if flows else ""
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Table(
+        "models",
+        "Models by their bound",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(1, len(head))),
+    )
+
+
+def parts(results: Results) -> Table:
+    """What the bound is made of, cell by cell."""
+    order = ["prior", "denoising", "decoder", "reconstruction"]
+    depth = max(
+        (
+            len(autoencoder.parameters(results.study, c).latents)
+            for c in autoencoder.cells(results.study)
+        ),
+        default=0,
+    )
+    order += [f"kl_{level}" for level in range(1, depth + 1)]
+    present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
+    rows = []
+    for name in results.study.cells:
+        has = results.metrics(name)
+        row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
+        rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
+    head = ("model", *(m.replace("_", " ") for m in present), "bound")
+    caption = (
+        f"In {results.unit.name}, on the test split; the parts add up to the bound. "
+        f"{spread(results)}."
+    )
+    caption += over_images(results, *present, BOUND.metric)
+    return Table(
+        "parts",
+        "The bound, part by part",
+        head,
+        tuple(rows),
+        caption,
+        commands(results, "likelihood"),
+        frozenset(range(1, len(head))),
+    )
+
+
+def _dots(axes: Any, results: Results, measure: Measure, cells: list[Cell]) -> list[dict[str, Any]]:
+    rows = []
+    for height, name in enumerate(reversed(cells)):
+        seen = results.observe(name, measure.metric, measure.guidance, measure.gamma)
+        values = list(seen.values.values())
+        found = t_interval(values)
+        if found.half_width is not None:
+            axes.plot(
+                [found.low, found.high],
+                [height, height],
+                color=colour(name),
+                linewidth=1.6,
+                solid_capstyle="butt",
+            )
+        axes.plot(
+            values,
+            [height] * len(values),
+            linestyle="",
+            marker="|",
+            markersize=7,
+            color=colour(name),
+            markeredgewidth=0.9,
+        )
+        if found.mean is not None:
+            axes.plot([found.mean], [height], marker="o", markersize=4.2, color=colour(name))
+        else:
+            axes.text(
+                0.02,
+                height,
+                "failed" if seen.failed else "missing",
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                color=MUTED,
+            )
+        for seed in results.study.seeds:
+            status = (
+                "failed" if seed in seen.failed else "missing" if seed in seen.missing else "ok"
+            )
+            rows.append(
+                {
+                    "measure": measure.label,
+                    "cell": name,
+                    "seed": seed,
+                    "value": seen.values.get(seed),
+                    "status": status,
+                }
+            )
+    axes.set_yticks(range(len(cells)), [cell(c) for c in reversed(cells)])
+    axes.set_ylim(-0.7, len(cells) - 0.3)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.06)
+    return rows
+
+
+def bounds(results: Results) -> Plot:
+    """Bound and FID of every cell, seed by seed."""
+    cells = list(results.study.cells)
+    height = 0.9 + 0.2 * len(cells)
+    seen = bool(results.study.evaluation.extractors)
+    with canvas("bounds", 1, 1 + seen, 4.7 * (1 + seen), height, sharey=True) as (figure, axes):
+        rows = _dots(axes[0, 0], results, BOUND, cells) + (
+            _dots(axes[0, 1], results, FID, cells) if seen else []
+        )
+        axes[0, 0].set_xlabel(f"bound, {results.unit.name} (lower is better)")
+        if seen:
+            axes[0, 1].set_xlabel("FID (lower is better)")
+            values = [r["value"] for r in rows if r["measure"] == "FID" and r["value"]]
+            if values and max(values) > 20 * min(values) > 0:
+                axes[0, 1].set_xscale("log")
+            real = floor(results, "fid")
+            if real.mean is not None:
+                axes[0, 1].axvline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+        drawn = svg(figure)
+    caption = "Ticks are seeds, the dot is their mean, the bar its 95% t interval."
+    if seen:
+        caption += (
+            f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, "
+            "real training images at the same N: "
+            f"{floor_said(results, 'fid')}.{asked_for_a_class(results)}"
+        )
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)
+
+
+PARAMETERS_WITHIN = 0.2
+
+
+def ladder(results: Results) -> Finding:
+    best_first = ("elbo", "eps-equivalent", "native")
+    tops = [c for w in best_first if (c := diffusion.cell_of("eps", w)) in results.study.cells]
+    rungs = [*map(autoencoder.parse, autoencoder.KINDS), *tops[:1]]
+    if len(rungs) < 3:
+        return NOTHING
+    if not set(rungs) <= set(results.study.cells):
+        return NOTHING
+    pairs = [comparisons.pair(results, BOUND, b, a, "ladder") for a, b in pairwise(rungs)]
+    steps = comparisons.family(results, pairs)
+    if any(s.verdict == NO_DATA for s in steps):
+        return NOTHING
+    worse = any(s.verdict == DIFFERENT and s.better != s.a for s in steps)
+    good = all(s.verdict == EQUAL or (s.verdict == DIFFERENT and s.better == s.a) for s in steps)
+    sizes = [next(iter(results.observe(c, "parameters").values.values()), None) for c in rungs]
+    known = [s for s in sizes if s is not None]
+    level = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
+    verdict = NOT_REPRODUCED if worse else REPRODUCED if good else INCONCLUSIVE
+    said = "; ".join(
+        f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} {results.unit.name}, "
+        f"{s.verdict}"
+        for s in steps
+    )
+    said += f"; parameters {', '.join(number(s) if s is None else f'{s:,.0f}' for s in sizes)}"
+    said += f"; the diffusion model {null_branch(results)}"
+    if not level:
+        verdict, said = INCONCLUSIVE, said + "; parameters not within 20%"
+    return Finding(verdict, said, runs(results, rungs))
+
+
+CLAIMS = (
+    Claim(
+        "ladder",
+        "Each rung bounds the likelihood at least as well as the one before: VAE, hierarchical "
+        "VAE, diffusion model.",
+        f"{KASY}; {POLYAKOV}",
+        "Bits/dim paired by seed; the diffusion model is the noise predictor trained on the "
+        "bound (else on the eps-equivalent loss).",
+        "Reproduced: at both steps the later model is better or equal within the margin, "
+        "parameters within 20%. Not reproduced: a step is worse. Else inconclusive.",
+        ladder,
+    ),
+)
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    tables, plots, folded = (models(results),), (bounds(results),), (parts(results),)
+    return [Section("models", "Models", "", tables, plots, folded)]
+
+
+TOPIC = Topic("models", sections, CLAIMS)

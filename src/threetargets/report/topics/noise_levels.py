@@ -1,0 +1,144 @@
+"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
+noise level."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.pipeline.cells import Run
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.drawing import (
+    Plot,
+    band,
+    canvas,
+    colour,
+    dash,
+    legend,
+    over_seeds,
+    svg,
+)
+from threetargets.report.parts.drawing import floats as _floats
+from threetargets.report.parts.entries import measured
+from threetargets.report.parts.topic import Section, Topic
+from threetargets.report.parts.wording import Table, Text, cell, target
+from threetargets.report.reading.collect import Place, Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.study.values import WEIGHTINGS
+
+
+def levels(results: Results) -> Plot:
+    """The bound's term at each noise level over log-SNR, a panel for each weighting."""
+    cells = diffusion.cells(results.study)
+    panels = [w for w in WEIGHTINGS if any(diffusion.of(c).weighting == w for c in cells)]
+    rows: list[dict[str, Any]] = []
+    with canvas("levels", 1, max(1, len(panels)), 9.4, 3.0, sharey=True) as (figure, axes):
+        lowest = math.inf
+        for panel, weighting in zip(axes[0], panels, strict=False):
+            panel.set_title(weighting)
+            panel.set_xlabel("log-SNR (noisier to the left)")
+            for name in (c for c in cells if diffusion.of(c).weighting == weighting):
+                found = [
+                    results.records.get(Place("likelihood", Run(name, s)))
+                    for s in results.study.seeds
+                ]
+                curves = [
+                    r.curves["levels"]
+                    for r in found
+                    if r is not None and r.status == "ok" and r.curves.get("levels")
+                ]
+                if not curves:
+                    continue
+                x = _floats(curves[0]["log_snr"])
+                mean, low, high = over_seeds([c["term"] for c in curves])
+                if np.isfinite(mean).any():
+                    lowest = min(lowest, float(np.nanmin(mean)))
+                band(
+                    panel,
+                    x,
+                    (mean, np.maximum(low, mean / 10), high),
+                    color=colour(name),
+                    linestyle=dash(name, [name]),
+                    linewidth=1.1,
+                    label=target(diffusion.of(name).target),
+                )
+                rows += [
+                    {
+                        "cell": name,
+                        "i": i,
+                        "log_snr": s,
+                        "mean": m,
+                        "low": lo,
+                        "high": hi,
+                        "seeds": len(curves),
+                    }
+                    for i, s, m, lo, hi in zip(curves[0]["i"], x, mean, low, high, strict=True)
+                ]
+            if lowest > 0 and math.isfinite(lowest):
+                panel.set_yscale("log")
+        axes[0, 0].set_ylabel(f"{results.unit.name} per level")
+        legend(figure, axes)
+        drawn = svg(figure)
+    caption = (
+        "Terms of the bound on the test split at each of the "
+        f"{diffusion.block(results.study).steps} "
+        f"levels; their sum, with the prior term, is the bound. {spread(results)}, shown as a "
+        "band. The decoder's term stands at the highest log-SNR."
+    )
+    return Plot(
+        "levels",
+        "The bound at each noise level",
+        drawn,
+        rows,
+        caption,
+        commands(results, "likelihood"),
+    )
+
+
+def table(results: Results) -> Table:
+    """Standard deviations of the single-draw estimate, and the bound of the model that is told the
+    label."""
+    cells = diffusion.cells(results.study)
+    proposals = sorted({m for c in cells for m in results.metrics(c) if m.startswith("draw_std_")})
+    rows = [
+        (
+            Text(cell(c)),
+            *(measured(results, c, m) for m in proposals),
+            measured(results, c, "bound"),
+            measured(results, c, "bound_given_label"),
+        )
+        for c in cells
+    ]
+    names = (m.removeprefix("draw_std_") for m in proposals)
+    used = diffusion.block(results.study).time_sampling["elbo"]
+    caption = (
+        f"In {results.unit.name}. First columns: standard deviation of the bound's estimate "
+        "from one test image and one level drawn as named, exact over levels and empirical "
+        f"over images; the mean is the same for all. The elbo weighting trains with {used}. "
+        "Last columns: the bound without and with the image's label given to the network. "
+        f"{spread(results)}."
+    )
+    head = ("model", *(f"draws {name}" for name in names), "bound", "bound given label")
+    made = commands(results, "likelihood")
+    return Table(
+        "draws",
+        "Drawing the noise level",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(1, len(head))),
+    )
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    if not diffusion.cells(results.study):
+        return []
+    plots, tables = (levels(results),), (table(results),)
+    return [Section("levels", "Bound at each noise level", "", (), plots, tables)]
+
+
+TOPIC = Topic("levels", sections)

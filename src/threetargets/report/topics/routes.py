@@ -1,0 +1,227 @@
+"""Other routes to the likelihood of the same models: reverse variances, the ODE, more steps, the
+other form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.report.parts.captions import commands, over_images, spread
+from threetargets.report.parts.drawing import (
+    Plot,
+    band,
+    canvas,
+    colour,
+    dash,
+    legend,
+    over_seeds,
+    svg,
+)
+from threetargets.report.parts.entries import measured
+from threetargets.report.parts.topic import Section
+from threetargets.report.parts.wording import Table, Text, cell, of, target
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.study.names import names
+from threetargets.study.values import WEIGHTINGS
+
+REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
+
+
+ODE, DEQUANTISED, HALVED = "ode_decoder", "ode", "ode_half_steps_difference"
+
+
+DIFFERENCE, ONE, TWO = "two_sided_difference", "one_sided_draw_variance", "two_sided_draw_variance"
+
+
+GRADIENTS = {
+    "gradient_variance_ratio_score-function": "score function",
+    "gradient_variance_ratio_score-function-baseline": "score function with baseline",
+}
+
+
+def variances(results: Results) -> Table:
+    """The bound of each diffusion model under every reverse variance, and its ODE's."""
+    study = results.study
+    rows = [
+        (
+            Text(cell(c)),
+            *(measured(results, c, f"bound_{v}") for v in REPORTED),
+            *(measured(results, c, m) for m in (ODE, DEQUANTISED, HALVED)),
+        )
+        for c in diffusion.cells(results.study)
+    ]
+    chosen, fit = study.likelihood.ode, study.likelihood.fit_images
+    trace = (
+        f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve"
+        if chosen.probes
+        else "exact trace"
+    )
+    caption = (
+        f"In {results.unit.name}, on the test split, lower is better. The study's own variance "
+        f"is {diffusion.block(study).variance}; one variance holds for all cells of a comparison, "
+        "because it moves the bound more than the target does. Learned-interpolation: one "
+        f"number a level, fitted to {fit} images of the train split after the training, the "
+        "network being what it is. ODE: the probability-flow ODE from x₁ to x_T in place of "
+        "the denoising terms, with the bound's own decoder; dequantised: the density of the "
+        "uniformly dequantised image at the cleanest level, which pays for that level's noise; "
+        f"{chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the "
+        "mean absolute change when the steps are halved. "
+        f"{spread(results)}.{over_images(results, ODE)}"
+    )
+    head = ("model", *REPORTED, "ODE", "ODE, dequantised", "half steps")
+    made = commands(results, "likelihood")
+    title = "Reverse variances and the probability-flow ODE"
+    return Table(
+        "variances", title, head, tuple(rows), caption, made, frozenset(range(1, len(head)))
+    )
+
+
+def forms(results: Results) -> Table:
+    """The bound's two Monte Carlo forms on each diffusion model."""
+    rows = []
+    for c in diffusion.cells(results.study):
+        metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
+        rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
+    chosen = results.study.likelihood.forms
+    caption = (
+        "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log "
+        "q(xᵢ | xᵢ₋₁) − log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ "
+        "between them in closed form; L₀, which both share, is left out. Variances are of one "
+        f"draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each "
+        f"of {chosen.images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ "
+        f"| xᵢ₊₁)) in place of the log ratio, which is another number. {spread(results)}."
+    )
+    head = (
+        "model",
+        f"two-sided − one-sided, {results.unit.name}",
+        "variance, one-sided",
+        "variance, two-sided",
+        f"difference as printed, {results.unit.name}",
+    )
+    made = commands(results, "likelihood")
+    return Table(
+        "forms",
+        "The bound in two forms",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        frozenset(range(1, len(head))),
+    )
+
+
+def gradients(results: Results) -> Table:
+    """How much more the gradient estimators of a trained VAE vary than the reparameterised one."""
+    cells = [c for c in results.study.cells if results.metrics(c) & GRADIENTS.keys()]
+    rows = [(Text(cell(c)), *(measured(results, c, m) for m in GRADIENTS)) for c in cells]
+    chosen = results.study.likelihood.gradients
+    caption = (
+        "Variance (trace of the covariance of one draw) of the estimator of the gradient of "
+        "E_q log p(x | z) with respect to q's mean, over that of the reparameterised one, at "
+        f"the trained weights: the geometric mean over {chosen.images} test images, "
+        f"{chosen.draws} draws each. {spread(results)}."
+    )
+    head = ("model", *GRADIENTS.values())
+    made = commands(results, "likelihood")
+    title = "Variance of gradient estimators"
+    return Table(
+        "gradients", title, head, tuple(rows), caption, made, frozenset(range(1, len(head)))
+    )
+
+
+def length_metric(steps: int, fitted: bool) -> str:
+    return f"bound_T{steps}{'_fitted' if fitted else ''}"
+
+
+def lengths(results: Results) -> Plot:
+    """The bound of each network against the number of reverse steps, a panel for each weighting."""
+    cells, steps = diffusion.cells(results.study), sorted(results.study.likelihood.lengths.steps)
+    panels = [w for w in WEIGHTINGS if any(diffusion.of(c).weighting == w for c in cells)]
+    rows: list[dict[str, Any]] = []
+    with canvas("lengths", 1, max(1, len(panels)), 9.4, 2.8) as (figure, axes):
+        for panel, weighting in zip(axes[0], panels, strict=False):
+            panel.set_title(weighting)
+            panel.set_xlabel("T, steps")
+            panel.set_xscale("log")
+            for name in (c for c in cells if diffusion.of(c).weighting == weighting):
+                for kind in ("fitted", diffusion.block(results.study).variance):
+                    seen = [
+                        results.observe(name, length_metric(t, kind == "fitted")).values
+                        for t in steps
+                    ]
+                    seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
+                    if not seeds:
+                        continue
+                    mean, low, high = over_seeds([[values[s] for values in seen] for s in seeds])
+                    line = {
+                        "color": colour(name),
+                        "linestyle": dash(name, [name]),
+                        "linewidth": 1.1,
+                        "marker": "o",
+                    }
+                    if kind == "fitted":
+                        band(
+                            panel,
+                            steps,
+                            (mean, low, high),
+                            markersize=3,
+                            label=target(diffusion.of(name).target),
+                            **line,
+                        )
+                    else:
+                        panel.plot(
+                            steps, mean, color=colour(name), linewidth=0.8, linestyle=(0, (1, 2))
+                        )
+                    rows += [
+                        {
+                            "cell": name,
+                            "variance": kind,
+                            "T": t,
+                            "mean": m,
+                            "low": lo,
+                            "high": hi,
+                            "seeds": len(seeds),
+                        }
+                        for t, m, lo, hi in zip(steps, mean, low, high, strict=True)
+                    ]
+            panel.set_xticks(
+                [t for t in steps if _decade(t)], [str(t) for t in steps if _decade(t)]
+            )
+            panel.minorticks_off()
+        axes[0, 0].set_ylabel(f"bound, {results.unit.name}")
+        legend(figure, axes)
+        drawn = svg(figure)
+    trained = diffusion.block(results.study).steps
+    caption = (
+        f"One network, trained with T = {trained}, its noise levels cut anew into T steps "
+        "between the same first and last noisy level; decoder and prior stay what they are. "
+        f"{results.study.likelihood.lengths.images} test images. Lines: the reverse variance "
+        "fitted for each T, exact where the reverse steps are isotropic Gaussians, so that "
+        "what is left is their shape; dotted: "
+        f"{diffusion.block(results.study).variance}, whose own "
+        f"cost at few steps comes on top. {spread(results)}, shown as a band."
+    )
+    return Plot(
+        "lengths",
+        "The bound against the number of steps",
+        drawn,
+        rows,
+        caption,
+        commands(results, "likelihood"),
+    )
+
+
+def _decade(value: int) -> bool:
+    return math.log10(value) % 1 == 0 or str(value)[0] == "5"
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    """The likelihood by other estimators."""
+    flows = bool(diffusion.cells(results.study))
+    tables = (*((variances(results), forms(results)) if flows else ()), gradients(results))
+    plots = (lengths(results),) if flows else ()
+    with_rows = tuple(t for t in tables if t.rows)
+    title, lead = "Other routes to the likelihood", "The same checkpoints by other estimators."
+    return [Section("routes", title, lead, with_rows, plots)]

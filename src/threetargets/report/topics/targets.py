@@ -1,0 +1,90 @@
+"""The tables of the report; each says in its caption what its spread is over, and which commands
+made it."""
+
+from __future__ import annotations
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts.captions import commands, context, floor_said, spread
+from threetargets.report.parts.comparing import BOUND, FID, Measure
+from threetargets.report.parts.entries import measured
+from threetargets.report.parts.topic import Section, Topic
+from threetargets.report.parts.wording import Table, Text, target
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.study.values import TARGETS, WEIGHTINGS
+
+
+def target_grid(results: Results, measure: Measure) -> Table:
+    """Targets down, weightings across."""
+    cells = set(results.study.cells)
+    columns = [w for w in WEIGHTINGS if any(diffusion.cell_of(t, w) in cells for t in TARGETS)]
+    winner = comparisons.lowest(results, measure, diffusion.cells(results.study))
+    rows = []
+    for name in TARGETS:
+        if not any(diffusion.cell_of(name, w) in cells for w in columns):
+            continue
+        row = [Text(target(name))]
+        for w in columns:
+            c = diffusion.cell_of(name, w)
+            text = (
+                measured(results, c, measure.metric, measure.guidance, measure.gamma)
+                if c in cells
+                else Text("·", "weak")
+            )
+            row.append(Text(text.text, "best", text.note) if c == winner else text)
+        rows.append(tuple(row))
+    measure = comparisons.in_unit(results, measure)
+    unit = f" ({measure.unit})" if measure.unit else ""
+    caption = (
+        f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that "
+        "the study does not have."
+    )
+    if measure.metric == FID.metric:
+        caption += f" {context(results, 'fid')}. Floor: {floor_said(results, 'fid')}."
+    stages = ("likelihood",) if measure.metric == BOUND.metric else ("sample", "evaluate")
+    return Table(
+        f"grid-{measure.label.lower()}",
+        f"Target by weighting: {measure.label}{unit}",
+        ("target", *columns),
+        tuple(rows),
+        caption,
+        commands(results, *stages),
+        frozenset(range(1, len(columns) + 1)),
+    )
+
+
+def _one_model(results: Results) -> str:
+    """Which ties are no findings."""
+    cells = set(results.study.cells)
+    if not any(
+        {diffusion.cell_of(t, w) for t in ("eps", "score")} <= cells
+        for w in ("eps-equivalent", "elbo")
+    ):
+        return ""
+    return (
+        "ε and score are one model by construction at eps-equivalent and elbo weighting (the "
+        "output is scaled by 1/s): only pairs with x₀ and raw score are findings there."
+    )
+
+
+LEAD = (
+    "The same network, data order and noise in every cell; only what the network predicts and how "
+    "its error is weighted differ."
+)
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    """Diffusion models, target by weighting, by the measures that the study has."""
+    if not diffusion.cells(results.study):
+        return []
+    measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
+    grids = tuple(target_grid(results, measure) for measure in measures)
+    return [Section("grid", "Target by weighting", LEAD, grids)]
+
+
+def sentences(results: Results) -> list[str]:
+    return [_one_model(results)]
+
+
+TOPIC = Topic("targets", sections, (), sentences)
