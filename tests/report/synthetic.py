@@ -15,14 +15,13 @@ from threetargets.calibration.check_rows import drawn
 from threetargets.calibration.misprint import known
 from threetargets.families import spec_of, tags
 from threetargets.files import write_arrays, write_json, write_text
+from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.identity import identity
 from threetargets.pipeline.records import Figure, Record
 from threetargets.report.reading import calibrated
 from threetargets.report.reading.collect import (
-    FIDELITY,
-    SAMPLES,
     Place,
     Results,
     calibration_dir,
@@ -135,12 +134,12 @@ def _evaluate(study: Study, run: Run) -> list[Figure]:
     """By the judge, and the same figures times LARGER by Inception, for the extractors of the
     study."""
     judged, chosen = _judged(study, run), study.evaluation.extractors
-    found = [f for f in judged if "judge" in chosen or f.metric not in FIDELITY]
+    found = [f for f in judged if "judge" in chosen or f.metric not in by_features([*SAMPLES])]
     if "inception" in chosen:
         found += [
             replace(f, value=LARGER * (f.value or 0.0), extractor=INCEPTION)
             for f in judged
-            if f.metric in FIDELITY
+            if f.metric in by_features([*SAMPLES])
         ]
     return found
 
@@ -340,6 +339,7 @@ def record(study: Study, place: Place, failed: bool = False) -> Record:
     else:
         figures = _evaluate(study, run)
     command = f"threetargets {place.stage} --params params.yaml --cell {run.cell} --seed {run.seed}"
+    figures = [replace(f, quantity=f.metric.removesuffix("_bpd")) for f in figures]
     return Record(
         stage=place.stage,
         study=study.study,

@@ -76,7 +76,15 @@ def made(shift=lambda cell, metric, seed: 0.0, missing=()):
             }
             found |= {f"iwae_{k}": bound - 2 * np.log10(k) for k in STUDY.likelihood.iwae}
             record.figures = [
-                Figure(f"{m}_nats", v + shift(cell, m, seed), 0.25, 10000, "test images", "test")
+                Figure(
+                    f"{m}_nats",
+                    v + shift(cell, m, seed),
+                    0.25,
+                    10000,
+                    "test images",
+                    "test",
+                    quantity=m,
+                )
                 for m, v in found.items()
             ]
             record.figures += [Figure("active_units", 19.0, n=10000)]

@@ -31,7 +31,8 @@ def likelihood_figure(
 ) -> Figure:
     """`metric`_bpd or `metric`_nats: the mean over images of nats (N,), with its standard error."""
     name = f"{metric}_{unit(manifest.levels).suffix}"
-    return mean_figure(name, in_unit(manifest, nats), OVER_IMAGES[reference], reference=reference)
+    values, over = in_unit(manifest, nats), OVER_IMAGES[reference]
+    return mean_figure(name, values, over, reference=reference, quantity=metric)
 
 
 def mean_figure(metric: str, values: Tensor, spread: str, **more: str) -> Figure:

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from threetargets.metrics.fidelity import Sight
 from threetargets.pipeline.records import Figure
 
 
@@ -38,3 +39,15 @@ def entropy(logits: Tensor) -> Figure:
     each = -(log_p.exp() * log_p).sum(1)
     stderr = each.std().item() / math.sqrt(n) if n > 1 else None
     return Figure("entropy", each.mean().item(), stderr, n, spread="over images")
+
+
+def of_labels(sight: Sight) -> Figure | None:
+    """The accuracy of a sample set; None where no class was asked for."""
+    if sight.logits is None or sight.labels is None:
+        return None
+    return accuracy(sight.logits, sight.labels)
+
+
+def of_logits(sight: Sight) -> Figure | None:
+    """The entropy of a sample set."""
+    return None if sight.logits is None else entropy(sight.logits)

@@ -78,6 +78,57 @@ class Reference:
         return frechet.Distances(generated.to(self.device), mean, covariance, self.root)
 
 
+@dataclass(frozen=True)
+class Sight:
+    """A sample set as one extractor sees it: features float64 (N, F), what they are compared with,
+    and how a study measures. `seed` is that of the bootstrap; `asked` int64 (N,) are the classes
+    that were asked for, where that was by design.
+
+    logits (M, classes) are those of the judge, `labels` int64 (M,) the classes that it should see
+    in them.
+    """
+
+    features: Tensor
+    reference: Reference
+    evaluation: Evaluation
+    seed: int
+    asked: Tensor | None = None
+    logits: Tensor | None = None
+    labels: Tensor | None = None
+
+    @cached_property
+    def distance(self) -> list[Figure]:
+        """FID, and its limit."""
+        return _fid(self.features, self.reference, self.evaluation, self.seed, self.asked)
+
+    @cached_property
+    def neighbours(self) -> list[Figure]:
+        """Precision and recall, which share their distances."""
+        return _precision_recall(self.features, self.reference, self.evaluation.neighbours)
+
+
+def fid(sight: Sight) -> Figure:
+    return sight.distance[0]
+
+
+def fid_infinity(sight: Sight) -> Figure | None:
+    """None where the evaluation has no `fid_parts`."""
+    return next(iter(sight.distance[1:]), None)
+
+
+def kid(sight: Sight) -> Figure:
+    chosen = sight.evaluation
+    return _kid(sight.features, sight.reference, chosen.kid_subsets, chosen.kid_subset_size)
+
+
+def precision(sight: Sight) -> Figure:
+    return sight.neighbours[0]
+
+
+def recall(sight: Sight) -> Figure:
+    return sight.neighbours[1]
+
+
 def fidelity(
     generated: Tensor,
     reference: Reference,
@@ -86,16 +137,9 @@ def fidelity(
     asked: Tensor | None = None,
 ) -> list[Figure]:
     """The figures fid, fid_infinity (where the evaluation has `fid_parts`), kid, precision and
-    recall of features float64 (N, F) against the reference.
-
-    `seed` is that of the bootstrap; `asked` int64 (N,) are the classes that were asked for, where
-    that was by design.
-    """
-    return [
-        *_fid(generated, reference, evaluation, seed, asked),
-        _kid(generated, reference, evaluation.kid_subsets, evaluation.kid_subset_size),
-        *_precision_recall(generated, reference, evaluation.neighbours),
-    ]
+    recall of features float64 (N, F) against the reference."""
+    sight = Sight(generated, reference, evaluation, seed, asked)
+    return [*sight.distance, kid(sight), *sight.neighbours]
 
 
 def frechet_distance(generated: Tensor, reference: Reference) -> float:

@@ -33,6 +33,7 @@ REGISTRIES = {
     "TRUNKS": "networks/build.py",
     "DECODERS": "likelihood/decoders.py",
     "SOURCES": "data/sources.py",
+    "SAMPLES": "metrics/catalogue.py",
 }
 """Dictionaries of which a job takes some entries, and where they are assigned."""
 PARTS = {
@@ -207,9 +208,9 @@ def _reached(
     return reached
 
 
-def _roots(stage: str, family: str) -> tuple[str, ...]:
+def _roots(stage: str, family: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     parts = PARTS.get(stage, ()) if family else ()
-    return (f"stages.{stage}", *(f"families.{family}.{part}" for part in parts))
+    return (f"stages.{stage}", *(f"families.{family}.{part}" for part in parts), *sorted(more))
 
 
 def modules(stage: str, family: str = "", choices: Choices | None = None) -> tuple[str, ...]:
@@ -230,11 +231,14 @@ def _templates(files: Mapping[str, object]) -> set[str]:
     }
 
 
-def code_digest(stage: str, family: str = "", choices: Choices | None = None) -> str:
-    """12 hexadecimal digits: SHA-256 over the statements of `modules`, and over their templates."""
+def code_digest(
+    stage: str, family: str = "", choices: Choices | None = None, more: tuple[str, ...] = ()
+) -> str:
+    """12 hexadecimal digits: SHA-256 over the statements of `modules` and of `more`, and over their
+    templates."""
     frozen = frozenset((choices or {}).items())
     sha = hashlib.sha256()
-    reached = _reached(_roots(stage, family), frozen, stage == "report")
+    reached = _reached(_roots(stage, family, more), frozen, stage == "report")
     for name in sorted(reached):
         sha.update("\0".join([name, *reached[name], ""]).encode())
     for name in sorted(_templates(reached)):

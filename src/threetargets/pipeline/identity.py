@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from threetargets import families
+from threetargets.metrics.catalogue import SAMPLES
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.digest import code_digest
@@ -21,7 +22,9 @@ def _code(study: Study, stage: str, run: Run) -> str:
     """The digest of the code that a stage runs for this run."""
     chosen = {"SOURCES": frozenset({study.data.name})}
     if not run.cell.family or (stage == "evaluate" and families.spec_of(run.cell).GENERATIVE):
-        return code_digest(stage, "", chosen)
+        metrics = study.evaluation.metrics if stage == "evaluate" else []
+        modules = {f"metrics.{SAMPLES[name].module}" for name in metrics}
+        return code_digest(stage, "", {**chosen, "SAMPLES": frozenset(metrics)}, tuple(modules))
     taken = families.spec_of(run.cell).choices(study, run.cell, stage)
     return code_digest(stage, run.cell.family, {**chosen, **taken})
 

@@ -31,7 +31,7 @@ PACKAGES = (
 @dataclass(frozen=True)
 class Figure:
     """One number with its uncertainty. `stderr` is over what `spread` says; `n` is the number of
-    things averaged."""
+    things averaged; `quantity` is the metric without the unit that its name ends with."""
 
     metric: str
     value: float | None
@@ -42,6 +42,7 @@ class Figure:
     extractor: str = ""
     guidance: str = ""
     gamma: str = ""
+    quantity: str = ""
 
 
 @dataclass

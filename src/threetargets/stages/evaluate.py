@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from threetargets.data import pretrained, read
 from threetargets.errors import DataError, Diverged
 from threetargets.families import build as models
 from threetargets.families import spec_of
-from threetargets.metrics import accuracy, extractor, fidelity, inception, remembered
+from threetargets.metrics import extractor, fidelity, inception, remembered
+from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure, Record
@@ -196,25 +198,33 @@ def _judge(
     return None
 
 
+def _measured(sight: fidelity.Sight, names: list[str]) -> list[Figure]:
+    """Each of these metrics, where it applies."""
+    figures = []
+    for name in names:
+        module, _, function = SAMPLES[name].compute.partition(":")
+        compute = getattr(import_module(f"threetargets.metrics.{module}"), function)
+        figures.append(compute(sight))
+    return [figure for figure in figures if figure is not None]
+
+
 def _judged(
     study: Study, one: SampleSet, run: Run, judge: Judge, count: int, device: torch.device
 ) -> list[Figure]:
     """What the judge says of a sample set."""
     seen = extractor.see(judge.name, one.levels, count, device)
     asked = asked_of(one)
-    figures = []
-    if "judge" in study.evaluation.extractors:
-        figures = fidelity.fidelity(
-            seen.features, judge.reference, study.evaluation, run.seed, asked
-        )
     # The judge was trained on the images of the floor: how well it knows real ones, the test split
     # says.
-    logits, labels = (
-        (judge.test.logits, judge.labels) if run.cell == cells.FLOOR else (seen.logits, asked)
+    real = run.cell == cells.FLOOR
+    logits, labels = (judge.test.logits, judge.labels) if real else (seen.logits, asked)
+    sight = fidelity.Sight(
+        seen.features, judge.reference, study.evaluation, run.seed, asked, logits, labels
     )
-    if labels is not None:
-        figures.append(accuracy.accuracy(logits, labels))
-    figures.append(accuracy.entropy(logits))
+    names = study.evaluation.metrics
+    if "judge" not in study.evaluation.extractors:
+        names = [name for name in names if name not in by_features(names)]
+    figures = _measured(sight, names)
     return [
         replace(figure, reference=judge.reference.label, extractor=judge.name) for figure in figures
     ]
@@ -235,21 +245,22 @@ def _figures(
     figures = []
     progress = Progress(f"{run.cell} seed {run.seed}: sample sets", len(sets), every=0)
     for one in sets:
-        found = (
+        figures_of_set = (
             _judged(study, one, run, judge, manifest.levels, device) if judge is not None else []
         )
         if other is not None:
-            features = other.see(one.levels)
-            measured = fidelity.fidelity(
-                features, other.reference, study.evaluation, run.seed, asked_of(one)
+            sight = fidelity.Sight(
+                other.see(one.levels), other.reference, study.evaluation, run.seed, asked_of(one)
             )
-            found += [
+            measured = _measured(sight, by_features(study.evaluation.metrics))
+            figures_of_set += [
                 replace(figure, reference=other.reference.label, extractor=other.name)
                 for figure in measured
             ]
-        gamma = (
-            one.gamma if spec_of(run.cell).LABELLED else ""
-        )  # vae and hvae take no label: they have no gamma
-        figures += [replace(figure, guidance=one.guidance, gamma=gamma) for figure in found]
+        # Models that know no labels have no gamma.
+        gamma = one.gamma if run.cell != cells.FLOOR and spec_of(run.cell).LABELLED else ""
+        figures += [
+            replace(figure, guidance=one.guidance, gamma=gamma) for figure in figures_of_set
+        ]
         progress.step()
     return figures

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.metrics.catalogue import USUAL
 from threetargets.study.values import (
     CellNames,
     Count,
     GammaValues,
+    MetricName,
     Positive,
     PositiveReal,
     Sampler,
@@ -108,6 +110,7 @@ class Evaluation(Section):
     kid_subsets: Positive
     neighbours: Positive
     bootstrap: Annotated[int, Field(ge=2)]
+    metrics: Annotated[list[MetricName], AfterValidator(no_repeats)] = Field(default=[*USUAL])
     extractors: Annotated[list[Literal["judge", "inception"]], AfterValidator(no_repeats)] = Field(
         default=["judge"]
     )

@@ -52,6 +52,7 @@ def _gamma(value: float) -> float:
     return value
 
 
+MetricName = Annotated[str, one_of("metrics/catalogue.py", "SAMPLES")]
 SourceName = Annotated[str, one_of("data/sources.py", "SOURCES")]
 ScheduleName = Annotated[str, one_of("diffusion/schedule.py", "SCHEDULES")]
 Variance = Annotated[str, one_of("likelihood/bound.py", "VARIANCES")]

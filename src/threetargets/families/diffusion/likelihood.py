@@ -152,6 +152,7 @@ def _levels(
             single_draw_std(terms, table, name),
             n=len(terms),
             reference="test",
+            quantity=f"draw_std_{name}",
         )
         for name in PROPOSALS
     ]

@@ -14,6 +14,7 @@ import numpy as np
 from threetargets.errors import DataError, Disagreement
 from threetargets.families.cell import Cell
 from threetargets.files import read_json
+from threetargets.metrics import catalogue
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure, Record
@@ -21,26 +22,9 @@ from threetargets.report.reading import calibrated
 from threetargets.report.reading.calibrated import Calibration
 from threetargets.study.schema import Study
 from threetargets.study.values import kind_of
-from threetargets.units import BITS, NATS, Unit, unit
+from threetargets.units import Unit, unit
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
-
-
-FIDELITY = ("fid", "fid_infinity", "kid", "precision", "recall")
-"""Measured by each extractor of the study."""
-
-
-SAMPLES = (*FIDELITY, "accuracy", "entropy")
-
-
-TRAINED = (
-    "parameters",
-    "train_seconds",
-    "train_images_per_second",
-    "validation_loss",
-    "accuracy_validation",
-    "accuracy_test",
-)
 
 
 @dataclass(frozen=True)
@@ -97,22 +81,10 @@ def calibration_dir(study: Study) -> Path:
 
 
 def by(study: Study, metric: str, extractor: str) -> str:
-    """The name under which the report finds a metric: a likelihood's without its unit, `bound` for
-    bound_bpd; that of a further extractor, of which only the kind counts, with the kind, as
-    fid-inception."""
-    kind = kind_of(extractor) or extractor
-    if metric in FIDELITY and kind not in ("", study.evaluation.extractors[0]):
-        return f"{metric}-{kind}"
-    return metric.removesuffix(f"_{BITS.suffix}").removesuffix(f"_{NATS.suffix}")
-
-
-def stage_of(metric: str) -> str:
-    """The stage that measures a metric."""
-    if metric.split("-")[0] in SAMPLES:
-        return "evaluate"
-    if metric.startswith("sample_"):
-        return "sample"
-    return "train" if metric in TRAINED else "likelihood"
+    """The name under which the report finds a metric: that of a further extractor, of which only
+    the kind counts, with the kind, as fid-inception."""
+    first = next(iter(study.evaluation.extractors), "")
+    return catalogue.key(metric, kind_of(extractor) or extractor, first)
 
 
 @dataclass(frozen=True)
@@ -149,10 +121,8 @@ class Results:
         return status
 
     def _measured(self, run: Run, guidance: str) -> bool:
-        return any(
-            key[0] == run and key[1].split("-")[0] in SAMPLES and key[2] == guidance
-            for key in self._figures
-        )
+        record = self.records.get(Place("evaluate", run))
+        return record is not None and any(f.guidance == guidance for f in record.figures)
 
     @cached_property
     def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
@@ -160,11 +130,10 @@ class Results:
         for place, record in self.records.items():
             for figure in record.figures:
                 guidance = figure.guidance or place.guidance
-                metric = by(self.study, figure.metric, figure.extractor)
+                metric = by(self.study, figure.quantity or figure.metric, figure.extractor)
                 found[place.run, metric, guidance, figure.gamma] = figure
-                if (
-                    guidance == "none"
-                ):  # a model without labels has no gamma; it is asked for beside those that have
+                # A model without labels has no gamma; it is asked for beside those that have.
+                if guidance == "none":
                     found[place.run, metric, guidance, "1"] = figure
                 if place.run.cell == FLOOR:
                     found[place.run, metric, "", ""] = figure
@@ -184,7 +153,7 @@ class Results:
         failed, missing = [], []
         for seed in self.study.seeds:
             run = Run(cell, seed)
-            stage = stage_of(metric)
+            stage = catalogue.stage(metric)
             status = self.status_of(
                 Place(stage, run, guidance if stage == "sample" else ""), guidance
             )

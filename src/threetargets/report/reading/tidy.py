@@ -10,14 +10,13 @@ from typing import Any
 
 from threetargets.families import spec_of
 from threetargets.families import tags as tags_of
+from threetargets.metrics import catalogue
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
 from threetargets.report.reading.collect import (
     FAILED,
-    FIDELITY,
     OK,
-    SAMPLES,
     Place,
     Results,
     by,
@@ -49,38 +48,38 @@ COLUMNS = (
 def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
     """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing
     to be accurate about."""
-    fidelity = [m for m in FIDELITY if m != "fid_infinity" or study.evaluation.fid_parts]
-    others = (
-        [m for m in SAMPLES if m not in FIDELITY and (labelled or m != "accuracy")]
-        if study.labelled
-        else []
-    )
+    chosen = study.evaluation
+    asked = [m for m in chosen.metrics if m != "fid_infinity" or chosen.fid_parts]
+    seen = catalogue.by_features(asked)
+    needs = {"logits", "labels"} if labelled else {"logits"}
+    judged = [m for m in asked if study.labelled and catalogue.SAMPLES[m].needs in needs]
     return [
-        *((m, "") for m in (*fidelity, *others)),
-        *((m, kind) for kind in study.evaluation.extractors[1:] for m in fidelity),
+        *((m, "") for m in (*seen, *judged)),
+        *((m, kind) for kind in chosen.extractors[1:] for m in seen),
     ]
 
 
-def expected(study: Study, place: Place) -> Iterator[tuple[str, str, str, str]]:
-    """The headline figures (metric, guidance, gamma, kind of a further extractor) that a record has
-    to hold."""
-    run = place.run
+def expected(study: Study, place: Place) -> Iterator[Figure]:
+    """The headline figures that a record has to hold, without their values; of a further extractor
+    its kind alone."""
+    run, label = place.run, place.run.cell
     if place.stage == "train":
-        yield from (("parameters", "", "", ""), ("train_seconds", "", "", ""))
-        if not spec_of(run.cell).GENERATIVE:
-            yield "accuracy_test", "", "", ""
+        names = ["parameters", "train_seconds"]
+        names += [] if spec_of(label).GENERATIVE else ["accuracy_test"]
+        yield from (Figure(name, None) for name in names)
     elif place.stage == "likelihood":
         suffix = unit(LEVELS[study.data.name]).suffix
-        yield f"bound_{suffix}", "", "", ""
-        further = spec_of(run.cell).likelihoods(study, run.cell)
-        yield from ((f"{metric}_{suffix}", "", "", "") for metric in further)
-    elif place.stage == "evaluate" and run.cell == FLOOR:
-        yield from ((metric, "", "", kind) for metric, kind in _measured(study, labelled=True))
+        for name in ("bound", *spec_of(label).likelihoods(study, label)):
+            yield Figure(f"{name}_{suffix}", None, quantity=name)
+    elif place.stage == "evaluate" and label == FLOOR:
+        for metric, kind in _measured(study, labelled=True):
+            yield Figure(metric, None, extractor=kind)
     elif place.stage == "evaluate":
-        metrics = _measured(study, labelled=spec_of(run.cell).LABELLED)
+        metrics = _measured(study, labelled=spec_of(label).LABELLED)
         for guidance in jobs.guidances(study, run):
             for gamma in jobs.gammas(study, guidance):
-                yield from ((metric, guidance, gamma, kind) for metric, kind in metrics)
+                for metric, kind in metrics:
+                    yield Figure(metric, None, extractor=kind, guidance=guidance, gamma=gamma)
 
 
 def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[str, Any]:
@@ -121,20 +120,12 @@ def rows(results: Results) -> list[dict[str, Any]]:
                     OK if status == OK and figure.value is not None else FAILED,
                 )
             )
-        for metric, guidance, gamma, kind in expected(results.study, place):
-            name = by(results.study, metric, kind)
-            if record is None or results.figure(place.run, name, guidance, gamma) is None:
-                empty = Figure(
-                    metric=metric, value=None, guidance=guidance, gamma=gamma, extractor=kind
-                )
-                table.append(
-                    _row(
-                        results,
-                        place,
-                        empty,
-                        FAILED if results.status_of(place, guidance) == FAILED else "missing",
-                    )
-                )
+        for empty in expected(results.study, place):
+            name = by(results.study, empty.quantity or empty.metric, empty.extractor)
+            guidance = empty.guidance
+            if record is None or results.figure(place.run, name, guidance, empty.gamma) is None:
+                failed = results.status_of(place, guidance) == FAILED
+                table.append(_row(results, place, empty, FAILED if failed else "missing"))
     return table
 
 

@@ -3,6 +3,7 @@ compare."""
 
 from __future__ import annotations
 
+from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
 from threetargets.report.parts.captions import commands, context, floor_said, spread
@@ -13,15 +14,6 @@ from threetargets.report.parts.wording import Table, Text, cell, number
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.guidance import along_gamma
-
-LABELS = {
-    "fid": "FID",
-    "fid_infinity": "FID∞",
-    "kid": "KID",
-    "precision": "precision",
-    "recall": "recall",
-}
-
 
 KINDS = {"judge": "the judge", "inception": "Inception"}
 
@@ -69,9 +61,9 @@ def _limit_said(results: Results, metric: str) -> str:
 
 def table(results: Results, kind: str) -> Table:
     """Every cell as it samples without guidance, and the floor, by one extractor."""
-    metrics = {by(results.study, m, kind): label for m, label in LABELS.items()}
-    if not results.study.evaluation.fid_parts:
-        metrics = {m: label for m, label in metrics.items() if label != "FID∞"}
+    chosen = results.study.evaluation
+    names = [m for m in by_features(chosen.metrics) if m != "fid_infinity" or chosen.fid_parts]
+    metrics = {by(results.study, m, kind): SAMPLES[m].label for m in names}
     rows = [
         (Text(cell(c)), *(measured(results, c, m, FID.guidance, FID.gamma) for m in metrics))
         for c in results.study.cells
@@ -100,11 +92,13 @@ def further(results: Results) -> tuple[Table, ...]:
     """Along gamma, by the extractors after the first, which has the figures."""
     return tuple(
         along_gamma(
-            results, by(results.study, metric, kind), f"{label} by {KINDS[kind]} at every γ"
+            results,
+            by(results.study, metric, kind),
+            f"{SAMPLES[metric].label} by {KINDS[kind]} at every γ",
         )
         for kind in results.study.evaluation.extractors[1:]
-        for metric, label in LABELS.items()
-        if metric != "fid_infinity"
+        for metric in by_features(results.study.evaluation.metrics)
+        if SAMPLES[metric].over_gamma
     )
 
 

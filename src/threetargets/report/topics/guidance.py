@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from threetargets.families.autoencoder import spec as autoencoder
+from threetargets.metrics.catalogue import SAMPLES
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline import cells, jobs
 from threetargets.report.parts.captions import commands, context, floor, floor_said, on_test, spread
@@ -21,20 +22,17 @@ from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics import drawn_samples, fidelity_tables
 from threetargets.report.topics.guided_claims import CLAIMS
 
-GAMMA_METRICS = {
-    "fid": "FID",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "entropy": "entropy, nats",
-    "kid": "KID",
-}
+
+def drawn_metrics(results: Results) -> list[str]:
+    """Those that have a curve over gamma."""
+    asked = results.study.evaluation.metrics
+    return [name for name, metric in SAMPLES.items() if metric.over_gamma and name in asked]
 
 
 def curve(results: Results, metric: str) -> Plot:
     """One metric against gamma, a panel for each kind of guidance, a line for each cell."""
     study = results.study
-    label = GAMMA_METRICS[metric]
+    label = SAMPLES[metric].axis
     gammas = sorted(study.guidance.gammas)
     rows: list[dict[str, Any]] = []
     real, fixed = floor(results, metric), on_test(results, metric)
@@ -201,11 +199,9 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     if not (study.guidance.cells and study.guidance.kinds):
         drawn = tuple(drawn_samples.drawn(results, c) for c in autoencoder.cells(study))
         return [Section("samples", "Samples", "", (), drawn, layout="samples")]
-    plots = tuple(curve(results, m) for m in GAMMA_METRICS)
-    folded = tuple(
-        along_gamma(results, m, f"{label.split(',')[0]} at every γ")
-        for m, label in GAMMA_METRICS.items()
-    )
+    metrics = drawn_metrics(results)
+    plots = tuple(curve(results, m) for m in metrics)
+    folded = tuple(along_gamma(results, m, f"{SAMPLES[m].label} at every γ") for m in metrics)
     kinds, cells = study.guidance.kinds, study.guidance.cells
     shown = [drawn_samples.guided(results, c, g) for g in kinds for c in cells]
     rows = ROWS.format(models=", ".join(cell(c) for c in cells))
