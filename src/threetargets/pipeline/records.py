@@ -98,7 +98,7 @@ def _processor() -> str:
 def provenance(stage: str, data_digest: str, device: str, threads: int) -> dict[str, Any]:
     """Commit, code digest, data digest, packages, processor: what a rerun has to hold fixed."""
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": _git("rev-parse", "HEAD") or os.environ.get("THREETARGETS_COMMIT", ""),
         "modified": bool(
             _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!reports")
         ),
