@@ -3,6 +3,7 @@ do not."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,8 @@ def test_the_slurm_profile_agrees_with_the_default_one_where_both_speak() -> Non
 
 def test_every_rule_that_the_slurm_profile_names_is_a_rule() -> None:
     values = yaml.safe_load((ROOT / "workflow/profiles/slurm/profile.yaml").read_text())
-    rules = {
-        line.split()[1].rstrip(":")
-        for path in (ROOT / "workflow/rules").glob("*.smk")
-        for line in path.read_text().splitlines()
-        if line.startswith("rule ")
-    }
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    named = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", text, re.MULTILINE)
+    rules = {name for both in named for name in both if name}
     assert set(values["set-resources"]) | set(values["groups"]) <= rules
     assert set(values["group-components"]) == set(values["groups"].values())

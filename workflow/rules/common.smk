@@ -112,6 +112,12 @@ def identity_of(stage):
     return of
 
 
+def kept(guidance):
+    """Images and record of every gamma of a guidance, which stay while a job draws others."""
+    labels = jobs.gammas(STUDY, guidance)
+    return [update(path) for g in labels for path in paths.sampled(STUDY, RUN, "{guidance}", g)]
+
+
 def closing_words():
     """Where the report is, and whether MLflow has everything."""
     lines = [f"The report of {STUDY.study}: {REPORT[0]}"]

@@ -1,16 +1,10 @@
 # Samples of a model as it was trained, and over the gammas of each kind of guidance. Each gamma is a
 # result of its own: a job keeps those that are there (`update`), and draws what is missing.
-def gammas(guidance):
-    """Images and record of every gamma of a guidance."""
-    labels = jobs.gammas(STUDY, guidance)
-    return [update(path) for g in labels for path in paths.sampled(STUDY, RUN, "{guidance}", g)]
-
-
 rule sample:
     input:
         needs("sample"),
     output:
-        gammas("none"),
+        kept("none"),
         SAMPLES / "sample.json",
     log:
         LOGS / "sample" / "{cell}-seed{seed}-{guidance}.log",
@@ -34,7 +28,7 @@ rule sample:
 
 use rule sample as sample_guided with:
     output:
-        gammas("classifier"),
+        kept("classifier"),
         SAMPLES / "sample.json",
     wildcard_constraints:
         guidance="classifier|classifier-free",

@@ -61,9 +61,8 @@ class Statement:
 
 def _file(module: str) -> Path | None:
     path = PACKAGE.joinpath(*module.split(".")[1:])
-    if path.is_dir():
-        return path / "__init__.py"
-    return path.with_suffix(".py") if path.with_suffix(".py").exists() else None
+    files = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in files if file.exists()), None)
 
 
 def _documents(body: list[ast.stmt]) -> list[ast.stmt]:
