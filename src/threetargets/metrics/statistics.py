@@ -11,9 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+Alternative = Literal["two-sided", "less", "greater"]
+Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+ALTERNATIVES: tuple[Alternative, ...] = ("two-sided", "less", "greater")
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,14 @@ class Trend:
     columns: int
 
 
-def _values(values: ArrayLike) -> np.ndarray:
+def _values(values: ArrayLike) -> Values:
     array = np.asarray(values, dtype=np.float64).ravel()
     if not np.isfinite(array).all():
         raise ValueError("values must be finite: leave failed runs out and count them")
     return array
 
 
-def _pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+def _pairs(a: ArrayLike, b: ArrayLike) -> Values:
     first, second = _values(a), _values(b)
     if first.shape != second.shape:
         raise ValueError(
@@ -88,15 +93,17 @@ def _pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
 
 
 def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """mean +- t_{n-1}((1 + level)/2) sd / sqrt(n) of n values, shape (n,)."""
+    """mean +- t_{n-1}((1 + level)/2) sd / sqrt(n) of n values, shape (n,), as scipy has it."""
     from scipy import stats
 
     x = _values(values)
     if x.size < 2:
         return Interval(float(x[0]) if x.size else None, None, None, int(x.size), level)
     mean, sd = float(x.mean()), float(x.std(ddof=1))
-    half = float(stats.t.ppf((1 + level) / 2, x.size - 1)) * sd / math.sqrt(x.size)
-    return Interval(mean, mean - half, mean + half, int(x.size), level, sd)
+    low, high = mean, mean
+    if sd > 0.0:  # scipy gives NaN where values do not vary
+        low, high = map(float, stats.t.interval(level, x.size - 1, mean, stats.sem(x)))
+    return Interval(mean, low, high, int(x.size), level, sd)
 
 
 def bootstrap_interval(
@@ -132,60 +139,66 @@ def bootstrap_interval(
     )
 
 
-def _one_sided(mean: float, sd: float, n: int, above: float) -> float:
-    """p of "the mean is not above `above`". Values that do not vary leave no doubt: 0 or 1."""
-    from scipy import stats
+def _certain(interval: Interval, mean: float) -> Difference:
+    """Values that do not vary leave no doubt: p is 0 or 1, where scipy has NaN."""
+    t = math.copysign(math.inf, mean) if mean else 0.0
+    return Difference(interval, t, float(mean == 0), float(mean >= 0), float(mean <= 0))
 
-    if sd == 0.0:
-        return 0.0 if mean > above else 1.0
-    return float(stats.t.sf((mean - above) * math.sqrt(n) / sd, n - 1))
+
+def _tested(interval: Interval, tests: Callable[[Alternative], Any]) -> Difference:
+    """Of scipy's test result for each alternative."""
+    both, less, greater = (tests(alternative) for alternative in ALTERNATIVES)
+    p = (float(both.pvalue), float(less.pvalue), float(greater.pvalue))
+    return Difference(interval, float(both.statistic), *p)
 
 
 def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
-    """Student's t of a - b over pairs, both of shape (n,). Differences that are all exactly 0 have
-    t = 0 and p = 1."""
+    """Student's t of a - b over pairs, both of shape (n,), by scipy.stats.ttest_1samp. Differences
+    that are all exactly 0 have t = 0 and p = 1."""
     from scipy import stats
 
-    interval = t_interval(_pairs(a, b), level)
+    differences = _pairs(a, b)
+    interval = t_interval(differences, level)
     if interval.mean is None or interval.sd is None:
         return Difference(interval, None, None, None, None)
-    mean, sd, n = interval.mean, interval.sd, interval.n
-    if sd > 0.0:
-        t = mean * math.sqrt(n) / sd
-        p = 2 * float(stats.t.sf(abs(t), n - 1))
-    else:
-        t = 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
-        p = 1.0 if mean == 0.0 else 0.0
-    return Difference(interval, t, p, _one_sided(-mean, sd, n, 0.0), _one_sided(mean, sd, n, 0.0))
+    if interval.sd == 0.0:
+        return _certain(interval, interval.mean)
+    return _tested(interval, lambda side: stats.ttest_1samp(differences, 0.0, alternative=side))
 
 
 def welch_reference(
     values: ArrayLike, reference: float, stderr: float, n: int, level: float = 0.95
 ) -> Difference:
     """`reference` minus the mean of `values`, shape (k,), where the reference is itself an estimate
-    from n others.
+    from n others with this standard error: Welch's t (Biometrika 34, 1947) by
+    scipy.stats.ttest_ind_from_stats.
 
     Variance sd^2/k + stderr^2, degrees of freedom (sd^2/k + stderr^2)^2 / ((sd^2/k)^2/(k-1) +
-    stderr^4/(n-1)): Welch, Biometrika 34 (1947). With stderr = 0 it is Student's t of one sample.
-    None throughout with fewer than two values.
+    stderr^4/(n-1)). With stderr = 0 or n = 1 it is Student's t of one sample. None throughout with
+    fewer than two values.
     """
     from scipy import stats
 
-    own = t_interval(reference - _values(values), level)
-    if own.mean is None or own.sd is None:
-        return Difference(own, None, None, None, None)
-    seeds, other = own.sd**2 / own.n, stderr**2 if n > 1 else 0.0
-    error, mean = math.sqrt(seeds + other), own.mean
-    if error == 0.0:
-        t = 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
-        return Difference(own, t, float(mean == 0.0), float(mean >= 0.0), float(mean <= 0.0))
-    freedom = (seeds + other) ** 2 / (
-        seeds**2 / (own.n - 1) + (other**2 / (n - 1) if other else 0.0)
+    own = _values(values)
+    if n < 2 or stderr == 0.0:
+        return paired_t(np.full_like(own, reference), own, level)
+    interval = t_interval(reference - own, level)
+    if interval.mean is None or interval.sd is None:
+        return Difference(interval, None, None, None, None)
+    mean, sd, k = interval.mean, interval.sd, interval.n
+    error, freedom = math.hypot(sd / math.sqrt(k), stderr), _welch(sd, k, stderr, n)
+    low, high = map(float, stats.t.interval(level, freedom, mean, error))
+    of_stats = (reference, stderr * math.sqrt(n), n, reference - mean, sd, k)
+    return _tested(
+        Interval(mean, low, high, k, level, sd),
+        lambda side: stats.ttest_ind_from_stats(*of_stats, equal_var=False, alternative=side),
     )
-    half, t = float(stats.t.ppf((1 + level) / 2, freedom)) * error, mean / error
-    interval = Interval(mean, mean - half, mean + half, own.n, level, own.sd)
-    less, more = float(stats.t.cdf(t, freedom)), float(stats.t.sf(t, freedom))
-    return Difference(interval, t, 2 * min(less, more), less, more)
+
+
+def _welch(sd: float, k: int, stderr: float, n: int) -> float:
+    """Degrees of freedom, which scipy uses but does not tell."""
+    seeds, other = sd**2 / k, stderr**2
+    return (seeds + other) ** 2 / (seeds**2 / (k - 1) + other**2 / (n - 1))
 
 
 def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05) -> Equivalence:
@@ -196,13 +209,20 @@ def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05
     margin). Values that do not vary are equivalent exactly when their distance is below the margin.
     Raises ValueError if margin <= 0.
     """
+    from scipy import stats
+
     if not margin > 0:
         raise ValueError(f"the margin of an equivalence test must be positive, found {margin}")
     interval = t_interval(_values(values) - reference, 1 - 2 * alpha)
     if interval.mean is None or interval.sd is None:
         return Equivalence(interval, margin, None, False)
-    mean, sd, n = interval.mean, interval.sd, interval.n
-    p = max(_one_sided(mean, sd, n, -margin), _one_sided(-mean, sd, n, -margin))
+    x, low, high = _values(values), reference - margin, reference + margin
+    if interval.sd == 0.0:
+        p = 0.0 if -margin < interval.mean < margin else 1.0
+    else:
+        above = stats.ttest_1samp(x, low, alternative="greater").pvalue
+        below = stats.ttest_1samp(x, high, alternative="less").pvalue
+        p = float(max(above, below))
     return Equivalence(interval, margin, p, p < alpha)
 
 

@@ -20,27 +20,14 @@ import numpy as np
 from threetargets.families import spec_of
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import t_interval
+from threetargets.report.parts.palette import PALETTE, light
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-PAPER, INK, RULE, MUTED = "#fffffe", "#1d2126", "#dfe3e8", "#69727d"
-
-
-# Okabe and Ito's colours, darkened where they were too faint on white.
-SERIES = {
-    "x0": "#0a6cb0",
-    "eps": "#c8500a",
-    "score": "#0b8a67",
-    "v": "#8a4fa3",
-    "raw-score": "#a8841a",
-    "vae": "#5b6570",
-    "hvae": "#9a3b4f",
-}
-
-
+PAPER, INK, RULE, MUTED = map(light, ("paper", "ink", "rule", "muted"))
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -112,20 +99,14 @@ class Plot:
         svg = re.sub(r'\bid="', f'id="{self.name}-', svg)
         svg = re.sub(r'href="#', f'href="#{self.name}-', svg)
         svg = re.sub(r"url\(#", f"url(#{self.name}-", svg)
-        for name, colour in {
-            "paper": PAPER,
-            "ink": INK,
-            "rule": RULE,
-            "muted": MUTED,
-            **SERIES,
-        }.items():
+        for name, (colour, _) in PALETTE.items():
             svg = svg.replace(colour, f"var(--{name})")
         return svg
 
 
 def colour(cell: Cell) -> str:
     """The colour of a cell, by its family: a target's for diffusion models."""
-    return SERIES.get(spec_of(cell).look(cell).colour, MUTED)
+    return light(spec_of(cell).look(cell).colour)
 
 
 def dash(cell: Cell, among: Sequence[Cell]) -> Any:

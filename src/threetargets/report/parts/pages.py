@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from threetargets.report.parts import palette
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
@@ -30,4 +32,4 @@ def style() -> Markup:
     """The style sheet that every page carries."""
     from markupsafe import Markup
 
-    return Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    return Markup(palette.style() + (FOLDER / "style.css").read_text(encoding="utf-8"))

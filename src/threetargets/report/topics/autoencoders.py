@@ -17,8 +17,9 @@ from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands, over_images, spread
 from threetargets.report.parts.comparing import BOUND
-from threetargets.report.parts.drawing import INK, SERIES, Plot, band, canvas, legend, svg
+from threetargets.report.parts.drawing import INK, Plot, band, canvas, legend, svg
 from threetargets.report.parts.entries import measured, parameters
+from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import Section
 from threetargets.report.parts.verdicts import (
     paired,
@@ -171,8 +172,8 @@ def over_widths(results: Results) -> Plot:
     cells = widths(results)
     rows: list[dict[str, Any]] = []
     kinds = (
-        (BOUND.metric, "test images", SERIES["x0"], "-"),
-        (TRAIN, "training images", SERIES["eps"], (0, (4, 1.5))),
+        (BOUND.metric, "test images", light("x0"), "-"),
+        (TRAIN, "training images", light("eps"), (0, (4, 1.5))),
     )
     with canvas("widths", 1, 1, 6.0, 2.8) as (figure, axes):
         panel = axes[0, 0]
