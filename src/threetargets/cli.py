@@ -256,6 +256,14 @@ def identities(params: Params = "params.yaml") -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the JSON schema of a parameter file, by which editors complete and check its keys."""
+    from threetargets import study
+
+    print(study.json_schema(), end="")
+
+
+@app.command()
 def report(params: Params = "params.yaml") -> None:
     """Write the report from the records of the study."""
     from threetargets import study

@@ -102,7 +102,7 @@ NOTHING = {
         '"cosine": Cosine,\n    "again": Cosine,',
     ),
     "a new network": (
-        "networks/build.py",
+        "networks/registry.py",
         '"mlp": mlp.Denoiser,',
         '"mlp": mlp.Denoiser, "again": mlp.Denoiser,',
     ),

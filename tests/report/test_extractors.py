@@ -18,7 +18,7 @@ from threetargets.report.parts.wording import Table
 from threetargets.report.reading import collect, tidy
 from threetargets.report.reading import tracked as mirror
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import claims, guidance, models
+from threetargets.report.topics import claims, models
 from threetargets.report.topics import fidelity_tables as extractors
 from threetargets.tracking import figure_key
 
@@ -70,7 +70,7 @@ def test_the_first_extractor_has_the_headline(
         headline * (comparisons.targets(alone, FID)[0].difference.interval.mean or 0.0)
     )
     wanted = {"judge": synthetic.EXTRACTOR, "inception": synthetic.INCEPTION}
-    for caption in (models.models(results).caption, guidance.curve(results, "fid").caption):
+    for caption in (models.models(results).caption, sweeps.curve(results, "fid").caption):
         assert wanted[chosen[0]] in caption and wanted[chosen[1]] not in caption
     assert dict(claims.decided(results, topics.every_claim())) if headline == 1.0 else True
 
@@ -89,7 +89,7 @@ def test_without_the_judge_as_extractor_it_still_measures_accuracy(have: Make) -
     results = have(evaluation={"extractors": ["inception"]})
     figure = results.figure(Run(CELL, 0), "accuracy", "none", "1")
     assert figure is not None and figure.extractor == synthetic.EXTRACTOR
-    assert "The judge, whose features" not in guidance.curve(results, "fid").caption
+    assert "The judge, whose features" not in sweeps.curve(results, "fid").caption
 
 
 def test_rows_of_both_extractors_and_of_what_is_missing(have: Make) -> None:

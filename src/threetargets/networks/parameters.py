@@ -1,4 +1,4 @@
-"""The parameters of each network, read without torch; networks/build.py makes them."""
+"""The parameters of each network, read without torch; networks/registry.py makes them."""
 
 from __future__ import annotations
 

@@ -22,3 +22,14 @@ def load(path: str | Path) -> Study:
     from threetargets.study.yaml import read_mapping
 
     return parse(read_mapping(Path(path)), str(path))
+
+
+def json_schema() -> str:
+    """The JSON schema of a parameter file, as text; config/schema.json is a copy of it."""
+    import json
+
+    from threetargets.study.schema import Study
+
+    values = Study.model_json_schema()
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(about | values, indent=1, ensure_ascii=False) + "\n"

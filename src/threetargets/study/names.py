@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ast
 import functools
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import AfterValidator
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -31,20 +34,14 @@ def names(module: str, variable: str) -> tuple[str, ...]:
     """The keys of the dictionary, or the entries of the tuple, that `module` (a path in the
     package) assigns to `variable`."""
     value = _assigned(module, variable)
-    found = (
-        value.keys
-        if isinstance(value, ast.Dict)
-        else value.elts
-        if isinstance(value, ast.Tuple)
-        else []
-    )
-    constants = [
-        item.value
-        for item in found
-        if isinstance(item, ast.Constant) and isinstance(item.value, str)
-    ]
-    if constants and len(constants) == len(found):
-        return tuple(constants)
+    entries: list[ast.expr | None] = []
+    if isinstance(value, ast.Dict):
+        entries = list(value.keys)
+    elif isinstance(value, ast.Tuple):
+        entries = list(value.elts)
+    plain = [e.value for e in entries if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    if plain and len(plain) == len(entries):
+        return tuple(plain)
     raise LookupError(f"{module} assigns no dictionary or tuple of plain names to {variable}")
 
 
@@ -53,26 +50,38 @@ def facts(module: str, variable: str, keyword: str) -> dict[str, int]:
     """The number that every entry of the dictionary is made with as `keyword=`."""
     value = _assigned(module, variable)
     calls = value.values if isinstance(value, ast.Dict) else []
-    found = [
+    given = [
         k.value for c in calls if isinstance(c, ast.Call) for k in c.keywords if k.arg == keyword
     ]
-    numbers = [
-        item.value
-        for item in found
-        if isinstance(item, ast.Constant) and isinstance(item.value, int)
-    ]
+    numbers = [e.value for e in given if isinstance(e, ast.Constant) and isinstance(e.value, int)]
     if numbers and len(numbers) == len(calls):
         return dict(zip(names(module, variable), numbers, strict=True))
     raise LookupError(f"{module} makes no entry of {variable} with a plain number as {keyword}")
 
 
-def one_of(module: str, variable: str) -> AfterValidator:
-    """A check that a string is an entry of that registry."""
+@dataclass(frozen=True)
+class OneOf:
+    """A check that a string is an entry of that registry; for editors, the list of its entries."""
 
-    def check(value: str) -> str:
-        legal = names(module, variable)
+    module: str
+    variable: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(names(self.module, self.variable))}
+
+    def check(self, value: str) -> str:
+        legal = names(self.module, self.variable)
         if value not in legal:
             raise ValueError(f"unknown name {value!r}; expected one of {', '.join(legal)}")
         return value
 
-    return AfterValidator(check)
+
+def one_of(module: str, variable: str) -> OneOf:
+    return OneOf(module, variable)

@@ -61,7 +61,7 @@ Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
 DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
 Activation = Annotated[str, one_of("networks/mlp.py", "ACTIVATIONS")]
 Sampler = Annotated[str, one_of("diffusion/sampler.py", "SAMPLERS")]
-Body = Annotated[str, one_of("networks/build.py", "TRUNKS")]
+Body = Annotated[str, one_of("networks/registry.py", "TRUNKS")]
 Gamma = Annotated[float, AfterValidator(_gamma)]
 GammaValues = Annotated[list[Gamma], Field(min_length=1), AfterValidator(no_repeats)]
 

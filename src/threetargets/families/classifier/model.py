@@ -17,7 +17,7 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.families.diffusion.process import forward
 from threetargets.families.measured import mean_figure
 from threetargets.levels import centres
-from threetargets.networks.build import trunk
+from threetargets.networks.registry import trunk
 from threetargets.streams import ALL
 from threetargets.streams import generator as stream
 

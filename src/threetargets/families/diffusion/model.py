@@ -20,7 +20,7 @@ from threetargets.families.diffusion.process import forward
 from threetargets.levels import centres
 from threetargets.likelihood.bound import decoder_term
 from threetargets.likelihood.gaussian import total
-from threetargets.networks.build import denoiser
+from threetargets.networks.registry import denoiser
 from threetargets.streams import ALL
 
 if TYPE_CHECKING:

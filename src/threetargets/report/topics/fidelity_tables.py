@@ -13,7 +13,7 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, number
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.guidance import along_gamma
+from threetargets.report.topics.sweeps import along_gamma
 
 KINDS = {"judge": "the judge", "inception": "Inception"}
 

@@ -1,0 +1,77 @@
+"""The house: how modules are named, what is declared, and what nobody may know."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections import Counter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "threetargets"
+MODULES = sorted(SOURCE.rglob("*.py"))
+AGREED = {"__init__", "__main__", "spec", "model", "sampling", "likelihood", "operations"}
+"""Basenames that several folders have: the files of families, and a stage named as they are."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_no_two_modules_have_one_name() -> None:
+    names = Counter(path.stem for path in MODULES)
+    assert {name for name, count in names.items() if count > 1} <= AGREED
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_families_know_a_family_by_its_name(path: Path) -> None:
+    if path.relative_to(SOURCE).parts[0] in ("families", "calibration"):
+        return
+    text = path.read_text()
+    for forbidden in (r'== "ddpm"', r'startswith\("ddpm', r"isinstance\((?:model|guide|judge),"):
+        assert not re.search(forbidden, text), f"{path.name}: {forbidden}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 360
+
+
+def imported(paths: list[Path]) -> set[str]:
+    """Top-level modules of other projects that these files import."""
+    names = set[str]()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"threetargets"}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=\[; ]", name)[0]).lower()
+
+
+DECLARED = {canonical(name) for name in PROJECT["dependencies"]}
+IMPLIED = {
+    "markupsafe": "of jinja2",
+    "pydantic-core": "of pydantic",
+}
+"""Imported, and installed with the package that is declared."""
+NOT_IMPORTED = {
+    "snakemake": "the engine, called by name",
+    "snakemake-executor-plugin-slurm": "of the Slurm profile",
+    "dvc": "the other engine, called by name",
+    "torchvision": "torch-fidelity's extractor takes it",
+}
+
+
+def test_every_import_is_declared_and_every_declared_package_is_used() -> None:
+    where = packages_distributions()
+    used = {canonical(d) for name in imported(MODULES) for d in where.get(name, [name])[:1]}
+    used = {{"mlflow-skinny": "mlflow"}.get(name, name) for name in used}
+    assert used - DECLARED - set(IMPLIED) == set()
+    assert DECLARED - used - set(NOT_IMPORTED) == set()
