@@ -18,7 +18,7 @@ from threetargets.report.parts.wording import Table
 from threetargets.report.reading import collect, tidy
 from threetargets.report.reading import tracked as mirror
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import claims, models
+from threetargets.report.topics import claims, models, sweeps
 from threetargets.report.topics import fidelity_tables as extractors
 from threetargets.tracking import figure_key
 
