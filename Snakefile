@@ -1,16 +1,18 @@
-# What is built from what. One parameter file names the study: params.yaml, or the one given by --configfile.
+# What is built from what. One parameter file names the study: params.yaml, or the one given by
+# --configfile.
 #
 #     results/<study>/data/{train,validation,test}.npz, manifest.json            prepare
 #     results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json        train
 #     results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz        sample
-#     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json         likelihood, evaluate
+#     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json   likelihood, evaluate
 #     results/<study>/tracking.json                                              track
 #     results/<study>/calibration/calibration.json, index.html                   calibrate
 #     reports/<study>/index.html, report.md, metrics.{csv,json}, calibration.html  report
-#     logs/<study>/<stage>/...log                                                one log a job, with its progress
+#     logs/<study>/<stage>/...log                                          one log a job
 #
-# A cell is vae, hvae, ddpm_<target>_<weighting>, guide, judge, or data: the floor, real images in the place of samples.
-# Paths and the grid come from threetargets.grid; what makes a result stale from threetargets.grid.identity.
+# A cell is vae, hvae, ddpm_<target>_<weighting>, a variant of one, guide, judge, or data: the
+# floor, real images in the place of samples. Jobs and paths come from threetargets.pipeline, and so
+# does what makes a result stale.
 
 from snakemake.utils import min_version
 
@@ -35,8 +37,9 @@ rule all:
         CALIBRATION,
 
 
-# Once, before anything runs in parallel; a file that trainings depend on would train them all again when it is lost.
-# The identities are written for DVC alone, which takes them as inputs. A study that has not begun says what it takes.
+# Once, before anything runs in parallel; a file that trainings depend on would train them all again
+# when it is lost. The identities are written for DVC alone, which takes them as inputs. A study
+# that has not begun says what it takes.
 onstart:
     if not DATA[0].exists():
         shell(f"threetargets estimate --params {FILE}")
@@ -50,5 +53,6 @@ onsuccess:
 
 onerror:
     print(
-        f"The study {STUDY.study} is not finished. Logs: {LOGS}/. The same command goes on from here."
+        f"The study {STUDY.study} is not finished. Logs: {LOGS}/."
+        " The same command goes on from here."
     )

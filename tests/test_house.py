@@ -75,3 +75,19 @@ def test_every_import_is_declared_and_every_declared_package_is_used() -> None:
     used = {{"mlflow-skinny": "mlflow"}.get(name, name) for name in used}
     assert used - DECLARED - set(IMPLIED) == set()
     assert DECLARED - used - set(NOT_IMPORTED) == set()
+
+
+def prose() -> list[Path]:
+    documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    return [*documents, ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+
+
+@pytest.mark.parametrize("path", prose(), ids=lambda path: path.name)
+def test_lines_have_at_most_a_hundred_columns(path: Path) -> None:
+    """In rules and in prose; tables, examples and words that cannot be cut go on."""
+    code = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        code ^= line.startswith("```")
+        if code or (line.startswith(("|", "    ", "[", "!", "<")) and path.suffix == ".md"):
+            continue
+        assert len(line) <= 100 or " " not in line.strip()[:80], f"{path.name}:{number}"

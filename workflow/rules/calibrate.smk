@@ -1,4 +1,5 @@
-# The library's estimators on densities that are known: of no study, and stale when their code changes.
+# The library's estimators on densities that are known: of no study, and stale when their code
+# changes.
 rule calibrate:
     output:
         CALIBRATION,
@@ -15,4 +16,5 @@ rule calibrate:
     message:
         "calibrate (progress: {log})"
     shell:
-        f"threetargets calibrate --out {CALIBRATION[0].parent} --threads {{threads}} --keep-failed > {{log}} 2>&1"
+        f"threetargets calibrate --out {CALIBRATION[0].parent} --threads {{threads}}"
+        " --keep-failed > {log} 2>&1"

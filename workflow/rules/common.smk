@@ -1,5 +1,5 @@
-# The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every job
-# reads this again.
+# The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every
+# job reads this again.
 import json
 import os
 import shlex
@@ -16,7 +16,7 @@ from threetargets.pipeline.identity import identity
 
 
 def parameter_file():
-    """params.yaml or the file of --configfile, relative to the working directory where it can be."""
+    """params.yaml or the file of --configfile, relative to the working directory."""
     if workflow.config_settings.config:
         raise WorkflowError(
             "--config is not used: name a parameter file with --configfile, or edit params.yaml"
@@ -42,7 +42,8 @@ STUDY = load_study(PARAMS)
 FILE = shlex.quote(PARAMS).replace("{", "{{").replace("}", "}}")  # for shell commands
 LOGS = Path("logs", STUDY.study)
 
-# Whether jobs run on other machines than this one: only there do they have a time limit, and a GPU that this one lacks.
+# Whether jobs run on other machines than this one: only there do they have a time limit, and a GPU
+# that this one lacks.
 IN_CLUSTER_JOB = workflow.remote_exec
 CLUSTER = IN_CLUSTER_JOB or workflow.resource_settings.nodes is not None
 GPU_HERE = os.path.exists(os.path.join(os.sep, "dev", "nvidia0"))
@@ -52,17 +53,21 @@ THREADS = (
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
 
-# Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would die of it at once, and
-# Snakemake and the job with it, before the training has saved; so there is none.
+# Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would
+# die of it at once, and Snakemake and the job with it, before the training has saved; so there is
+# none.
 EXEC = "exec " if IN_CLUSTER_JOB else ""
 
-# Training ends itself after nine tenths of its job's time limit, saved, and the next attempt goes on.
+# Training ends itself after nine tenths of its job's time limit, saved, and the next attempt goes
+# on.
 BUDGET = " --budget-seconds $(({resources.runtime} * 54))" if IN_CLUSTER_JOB else ""
 
-# On a cluster the profile says how often; a job whose time is up does not begin again in what is left of it.
+# On a cluster the profile says how often; a job whose time is up does not begin again in what is
+# left of it.
 RETRIES = None if CLUSTER else 2
 
-# --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for all.
+# --set-scatter sweep=N: one job for each gamma and each of N shards, where there is else one for
+# all.
 SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 
 # A run with wildcards in the place of a cell and a seed, so that paths.py alone knows the paths.
@@ -124,6 +129,7 @@ def closing_words():
     state = json.loads(TRACKING.read_text()) if TRACKING.exists() else {"state": "complete"}
     if state["state"] != "complete":
         lines.append(
-            f"MLflow is incomplete ({state['reason']}). Once it answers: threetargets track sync --params {FILE}"
+            f"MLflow is incomplete ({state['reason']}). Once it answers: threetargets track"
+            f" sync --params {FILE}"
         )
     return "\n".join(lines)

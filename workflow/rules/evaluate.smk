@@ -18,7 +18,8 @@ rule likelihood:
     message:
         "likelihood of {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:
-        f"threetargets likelihood --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        f"threetargets likelihood --params {FILE}"
+        " --cell {wildcards.cell} --seed {wildcards.seed}"
         " --threads {threads} > {log} 2>&1"
 
 

@@ -1,5 +1,5 @@
-# The report reads records, journals, samples, the calibration and the MLflow runs that tracking.json names; and the
-# weights of autoencoders whose latent space can be drawn.
+# The report reads records, journals, samples, the calibration and the MLflow runs that
+# tracking.json names; and the weights of autoencoders whose latent space can be drawn.
 rule report:
     input:
         OF_STUDY["report"].inputs,

@@ -1,5 +1,5 @@
-# Samples of a model as it was trained, and over the gammas of each kind of guidance. Each gamma is a
-# result of its own: a job keeps those that are there (`update`), and draws what is missing.
+# Samples of a model as it was trained, and over the gammas of each kind of guidance. Each gamma is
+# a result of its own: a job keeps those that are there (`update`), and draws what is missing.
 rule sample:
     input:
         needs("sample"),

@@ -1,5 +1,5 @@
-# In the place of sample.smk with --set-scatter sweep=N: each gamma of each sweep is drawn by N jobs,
-# and gathered into the files that one job writes, bit for bit. Shards are temporary.
+# In the place of sample.smk with --set-scatter sweep=N: each gamma of each sweep is drawn by N
+# jobs, and gathered into the files that one job writes, bit for bit. Shards are temporary.
 scattergather:
     sweep=1,
 

@@ -1,4 +1,5 @@
-# MLflow, filled from the records when all are there. The store is made ready at the start (onstart in the Snakefile).
+# MLflow, filled from the records when all are there. The store is made ready at the start (onstart
+# in the Snakefile).
 rule track:
     input:
         READ,

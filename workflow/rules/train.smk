@@ -1,5 +1,6 @@
-# One model, guide or judge. A training that diverges is a result: its record says failed, and the others go on.
-# Checkpoints lie in work/<identity>/, which is no output: an interrupted training goes on from there.
+# One model, guide or judge. A training that diverges is a result: its record says failed, and the
+# others go on. Checkpoints lie in work/<identity>/, which is no output: an interrupted training
+# goes on from there.
 rule train:
     input:
         needs("train"),
@@ -9,7 +10,7 @@ rule train:
         LOGS / "train" / "{cell}-seed{seed}.log",
     benchmark:
         LOGS / "train" / "{cell}-seed{seed}.benchmark.tsv"
-    retries: RETRIES  # a training that a signal or its time budget ended (exit code 75) goes on from its checkpoint
+    retries: RETRIES  # one that a signal or its time budget ended (exit code 75) goes on
     conda:
         "../envs/threetargets.yaml"
     threads: THREADS * STUDY.processes
@@ -22,5 +23,6 @@ rule train:
     message:
         "train {wildcards.cell}, seed {wildcards.seed} (progress: {log})"
     shell:
-        f"{EXEC}threetargets train --params {FILE} --cell {{wildcards.cell}} --seed {{wildcards.seed}}"
+        f"{EXEC}threetargets train --params {FILE}"
+        " --cell {wildcards.cell} --seed {wildcards.seed}"
         f" --threads {{threads}} --keep-failed{BUDGET} > {{log}} 2>&1"
