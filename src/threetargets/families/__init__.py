@@ -1,4 +1,4 @@
-"""The families of models, a folder each; a further family is a further folder and a line here.
+"""The families of models, a folder each; a further family is a further folder and its name here.
 
     families/<name>/spec.py        parameters, cells, identity fields, looks; imports no torch
     families/<name>/model.py       the module and its loss
@@ -12,26 +12,32 @@ What each file has to hold is in protocol.py. Nothing outside of this folder kno
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-from threetargets.families.autoencoder import spec as autoencoder_spec
 from threetargets.families.cell import Cell
-from threetargets.families.classifier import spec as classifier_spec
-from threetargets.families.diffusion import spec as diffusion_spec
 from threetargets.families.protocol import Spec
 
 if TYPE_CHECKING:
     from threetargets.study.blocks import Training
     from threetargets.study.schema import Study
 
+NAMES = (
+    "diffusion",
+    "autoencoder",
+    "classifier",
+)
 FAMILIES: dict[str, Spec] = {
-    "diffusion": diffusion_spec,
-    "autoencoder": autoencoder_spec,
-    "classifier": classifier_spec,
+    name: cast(Spec, import_module(f"threetargets.families.{name}.spec")) for name in NAMES
 }
-GUIDE, JUDGE = classifier_spec.GUIDE, classifier_spec.JUDGE
+GUIDE, JUDGE = Cell("guide", "classifier", "guide"), Cell("judge", "classifier", "judge")
 """The two models that are no cells of the grid but serve them all."""
-judge_seed = classifier_spec.judge_seed
+
+
+def judge_seed(study: Study) -> int:
+    """The judge's own seed, never one of `seeds`."""
+    seed: int = getattr(study, JUDGE.family + "s").judge_seed
+    return seed
 
 
 @functools.cache

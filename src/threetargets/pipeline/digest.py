@@ -209,7 +209,10 @@ def _reached(
 
 def _roots(stage: str, family: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     parts = PARTS.get(stage, ()) if family else ()
-    return (f"stages.{stage}", *(f"families.{family}.{part}" for part in parts), *sorted(more))
+    of_family = (f"families.{family}.{part}" for part in parts)
+    topics = sorted((PACKAGE / "report" / "topics").glob("*.py")) if stage == "report" else []
+    of_report = (f"report.topics.{path.stem}" for path in topics)  # loaded by name
+    return (f"stages.{stage}", *of_family, *of_report, *sorted(more))
 
 
 def modules(stage: str, family: str = "", choices: Choices | None = None) -> tuple[str, ...]:

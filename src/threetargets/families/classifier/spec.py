@@ -48,11 +48,6 @@ def block(study: Study) -> Classifiers:
     return classifiers
 
 
-def judge_seed(study: Study) -> int:
-    """The judge's own seed, never one of `seeds`."""
-    return block(study).judge_seed
-
-
 def training(study: Study, cell: Cell) -> Training:
     return variants.training(study, cell.kind, {}, "")
 
