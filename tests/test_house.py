@@ -91,3 +91,10 @@ def test_lines_have_at_most_a_hundred_columns(path: Path) -> None:
         if code or (line.startswith(("|", "    ", "[", "!", "<")) and path.suffix == ".md"):
             continue
         assert len(line) <= 100 or " " not in line.strip()[:80], f"{path.name}:{number}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_values_are_named_after_what_they_are(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [getattr(node, key, None) for key in ("id", "arg", "attr", "name")]
+        assert not {"found", "said", "told"} & {n for n in names if isinstance(n, str)}, path.name

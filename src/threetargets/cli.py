@@ -217,8 +217,8 @@ def fidelity(
     for figure in stage.run(first, second, images, levels, inception, mirror, device):
         error = "" if figure.stderr is None else f" ± {figure.stderr:.2g}"
         value = "none" if figure.value is None else f"{figure.value:.4f}"
-        said = f"n = {figure.n}  reference {figure.reference}  {figure.extractor}"
-        print(f"{figure.metric:13} {value}{error}  {said}  ({figure.spread})")
+        facts = f"n = {figure.n}  reference {figure.reference}  {figure.extractor}"
+        print(f"{figure.metric:13} {value}{error}  {facts}  ({figure.spread})")
 
 
 @app.command()

@@ -285,7 +285,7 @@ def test_gpu_hours_are_work_over_rates():
     found = hours.hours(done, hours.GPU)
     seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 15 + 2 * 60}
     assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
-    assert hours.told(done, hours.GPU).startswith("about 3.1 GPU minutes (train 0.017, ")
+    assert hours.in_words(done, hours.GPU).startswith("about 3.1 GPU minutes (train 0.017, ")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def cuda(monkeypatch, free, total=None, bf16=True):
 def test_no_gpu(monkeypatch, device, slurm, state, said):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = machine.gpu(a_study(device=device), MNIST, slurm)
-    assert found.state == state and said in found.found and bool(found.todo) == (state != "ok")
+    assert found.state == state and said in found.observed and bool(found.todo) == (state != "ok")
 
 
 def test_gpu_memory(monkeypatch):
@@ -93,7 +93,7 @@ def test_disk(mnist, monkeypatch):
         assert found.state == state, found
     assert found.todo == "free 1 B"
     (found,) = machine.disk(mnist, MNIST, to_download=True)
-    assert "12 MB download" in found.found  # the cache lies on the same file system
+    assert "12 MB download" in found.observed  # the cache lies on the same file system
 
 
 def test_what_is_there_already_needs_no_room(mnist, monkeypatch):
@@ -120,10 +120,10 @@ def test_packages(mnist):
         "not-installed-here==1 \\\n"
     )
     found = machine.packages()
-    assert found.state == "ok" and "2 packages" in found.found
+    assert found.state == "ok" and "2 packages" in found.observed
     Path("requirements.lock").write_text("numpy==0.1 \\\n")
     found = machine.packages()
-    assert found.state == "warning" and f"numpy {version('numpy')} for 0.1" in found.found
+    assert found.state == "warning" and f"numpy {version('numpy')} for 0.1" in found.observed
 
 
 def test_parameters_are_those_that_are_trained(mnist):

@@ -56,7 +56,7 @@ def source(tmp_path, web):
 
 def test_public_address_is_asked_and_nothing_is_fetched(mnist, source, tmp_path):
     found = places.data(mnist, source)
-    assert found.state == "ok" and "can be downloaded" in found.found
+    assert found.state == "ok" and "can be downloaded" in found.observed
     assert not (tmp_path / "cache").exists()
 
 
@@ -65,7 +65,7 @@ def test_address_serves_something_else(mnist, source, tmp_path):
     found = places.data(mnist, source)
     assert (
         found.state == "failed"
-        and "HTTP 404" in found.found
+        and "HTTP 404" in found.observed
         and "THREETARGETS_MIRROR" in found.todo
     )
 
@@ -75,7 +75,7 @@ def test_dead_mirror(mnist, source, web, monkeypatch):
     assert places.data(mnist, source).state == "ok"
     monkeypatch.setenv("THREETARGETS_MIRROR", "http://127.0.0.1:9")
     found = places.data(mnist, source)
-    assert found.state == "failed" and "does not answer (ConnectionError)" in found.found
+    assert found.state == "failed" and "does not answer (ConnectionError)" in found.observed
 
 
 def test_mirror_folder(mnist, source, tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_mirror_folder(mnist, source, tmp_path, monkeypatch):
     assert places.data(mnist, source).state == "ok"
     (tmp_path / "web/mnist/x").write_bytes(b"damaged")
     found = places.data(mnist, source)
-    assert found.state == "failed" and "SHA-256" in found.found
+    assert found.state == "failed" and "SHA-256" in found.observed
 
 
 def test_cached(mnist, source, tmp_path, web, monkeypatch):
@@ -97,14 +97,16 @@ def test_cached(mnist, source, tmp_path, web, monkeypatch):
 
 def test_prepared_or_shipped(mnist):
     study = a_study()
-    assert "comes with scikit-learn" in places.data(study, DIGITS).found
+    assert "comes with scikit-learn" in places.data(study, DIGITS).observed
     prepare.run(study)
-    assert places.data(study, DIGITS).found == "digits is prepared"
+    assert places.data(study, DIGITS).observed == "digits is prepared"
 
 
 def test_store_is_made_by_the_study(mnist):
     found = places.mlflow(mnist)
-    assert found.state == "ok" and "not there yet" in found.found and not Path("mlflow.db").exists()
+    assert (
+        found.state == "ok" and "not there yet" in found.observed and not Path("mlflow.db").exists()
+    )
 
 
 def test_store_that_is_no_database(mnist):
@@ -112,16 +114,18 @@ def test_store_that_is_no_database(mnist):
         "not a database at all, but a text that is long enough to be read as one"
     )
     found = places.mlflow(mnist)
-    assert found.state == "warning" and "is not an SQLite database" in found.found
+    assert found.state == "warning" and "is not an SQLite database" in found.observed
 
 
 def test_dead_server_without_its_password(mnist, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     found = places.mlflow(mnist)
     assert (
-        found.state == "warning" and "does not answer" in found.found and "track sync" in found.todo
+        found.state == "warning"
+        and "does not answer" in found.observed
+        and "track sync" in found.todo
     )
-    assert "secret" not in found.found + found.todo
+    assert "secret" not in found.observed + found.todo
 
 
 def test_store_that_answers(mnist, monkeypatch):
@@ -131,7 +135,7 @@ def test_store_that_answers(mnist, monkeypatch):
     sqlite3.connect("mlflow.db").execute("create table t (x)")
     monkeypatch.setattr(places.tracking, "connect", lambda study: Place())
     found = places.mlflow(mnist)
-    assert found.state == "ok" and "experiment smoke is number 7" in found.found
+    assert found.state == "ok" and "experiment smoke is number 7" in found.observed
 
 
 def command(monkeypatch, capsys, *more):
@@ -180,20 +184,20 @@ def test_inception_is_looked_for_where_the_study_measures_by_it(
     (found,) = places.weights(both)
     assert (
         found.state == "ok"
-        and "can be downloaded" in found.found
+        and "can be downloaded" in found.observed
         and not (tmp_path / "cache").exists()
     )
     monkeypatch.setenv(pretrained.VARIABLE, str(tmp_path / "here"))
     (found,) = places.weights(both)
-    assert found.state == "ok" and "SHA-256 as expected" in found.found
+    assert found.state == "ok" and "SHA-256 as expected" in found.observed
     (tmp_path / "here").write_bytes(b"another")
     (found,) = places.weights(both)
-    assert found.state == "failed" and "has SHA-256" in found.found and found.todo
+    assert found.state == "failed" and "has SHA-256" in found.observed and found.todo
     monkeypatch.delenv(pretrained.VARIABLE)
     (tmp_path / "web/mnist/x").unlink()
     (found,) = places.weights(both)
     assert (
         found.state == "failed"
-        and "cannot be downloaded" in found.found
+        and "cannot be downloaded" in found.observed
         and pretrained.VARIABLE in found.todo
     )

@@ -38,14 +38,14 @@ def test_accounting_answers(commands):
     commands(sinfo=UP, sacct="exit 0")
     found = states()
     assert {one.state for one in found.values()} == {"ok"}
-    assert "slurm-status-command: sacct" in found["slurm status"].found
-    assert "with GPUs: gpu" in found["slurm"].found
+    assert "slurm-status-command: sacct" in found["slurm status"].observed
+    assert "with GPUs: gpu" in found["slurm"].observed
 
 
 def test_accounting_is_off(commands):
     commands(sinfo=UP, sacct=DISABLED)
     found = states()["slurm status"]
-    assert found.state == "failed" and "accounting storage is disabled" in found.found
+    assert found.state == "failed" and "accounting storage is disabled" in found.observed
     assert "slurm-status-command: squeue" in found.todo
     assert states(wanted=False)["slurm status"].state == "warning"
 
@@ -63,7 +63,7 @@ def test_profile_says_which(commands, said, state):
 def test_squeue_forgets(commands):
     commands(sinfo=UP, sacct=DISABLED, scontrol="echo 'MinJobAge               = 30 sec'")
     found = states()["slurm jobs"]
-    assert found.state == "warning" and "30 s after" in found.found
+    assert found.state == "warning" and "30 s after" in found.observed
 
 
 def test_controller_is_down(commands):
@@ -74,7 +74,7 @@ def test_controller_is_down(commands):
     found = states()
     assert (
         found["slurm"].state == "failed"
-        and "Unable to contact" in found["slurm"].found
+        and "Unable to contact" in found["slurm"].observed
         and len(found) == 1
     )
 
@@ -82,7 +82,7 @@ def test_controller_is_down(commands):
 def test_controller_hangs(commands, monkeypatch):
     monkeypatch.setattr(slurm, "SECONDS", 0.2)
     commands(sinfo="exec /bin/sleep 5", sacct="exit 0")
-    assert "no answer within" in states()["slurm"].found
+    assert "no answer within" in states()["slurm"].observed
 
 
 def test_partitions(commands):
@@ -90,4 +90,4 @@ def test_partitions(commands):
     assert states(gpu=False)["slurm"].state == "ok"
     assert states(gpu=True)["slurm"].state == "failed"
     commands(sinfo="echo 'cpu* down 3 (null)'", sacct="exit 0")
-    assert states()["slurm"].found == "no partition is up"
+    assert states()["slurm"].observed == "no partition is up"

@@ -97,7 +97,7 @@ def test_same_numbers_as_torch_fidelity_itself(weights, channels, count):
     assert name == f"inception-{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
     batches = []
     features = [
-        inception.see(name, images, count, told=batches.append).double()
+        inception.see(name, images, count, progress=batches.append).double()
         for images in (first, second)
     ]
     assert sum(batches) == 2 * N

@@ -77,9 +77,9 @@ def test_the_first_extractor_has_the_headline(
 
 def test_the_judge_alone_is_as_before(have: Make) -> None:
     results = have()
-    assert [t.name for t in extractors.tables(results)] == [
-        "fidelity-judge"
-    ] and extractors.further(results) == ()
+    assert [t.name for t in extractors.tables(results)] == ["fidelity-judge"] and sweeps.further(
+        results
+    ) == ()
     assert {
         f.extractor for r in results.records.values() for f in r.figures if f.metric == "fid"
     } == {synthetic.EXTRACTOR}

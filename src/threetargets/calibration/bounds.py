@@ -36,8 +36,8 @@ def textbook_variances(steps: int) -> dict[str, Array]:
     override = np.concatenate([small[:1], beta[1:]])
     known = spread[:-1] * beta / spread[1:]
     between = np.clip(known, np.minimum(small, beta), np.maximum(small, beta))
-    found = {"fixed-small": small, "fixed-large": beta, "fixed-large-override": override}
-    return {**found, "learned-interpolation": between, EXACT: known}
+    textbook = {"fixed-small": small, "fixed-large": beta, "fixed-large-override": override}
+    return {**textbook, "learned-interpolation": between, EXACT: known}
 
 
 def known_excess(steps: int, sigma2: Array) -> float:
@@ -82,7 +82,7 @@ def excess_rows() -> list[Row]:
             textbook_variances(steps),
         )
         for name in (*VARIANCES, *FITTED):
-            found = excess(process, name)
+            measured = excess(process, name)
             what = f"bound less entropy, {name} variance, T = {steps}"
             if name in textbook:
                 known = known_excess(steps, textbook[name])
@@ -91,7 +91,7 @@ def excess_rows() -> list[Row]:
                     exact(
                         what,
                         known,
-                        found,
+                        measured,
                         1e-8,
                         "rounding in float64",
                         n=steps,
@@ -102,7 +102,14 @@ def excess_rows() -> list[Row]:
             else:
                 rows.append(
                     exact(
-                        what, 0.0, found, 1e-9, "rounding", n=steps, unit="bits/dim", relation="≥"
+                        what,
+                        0.0,
+                        measured,
+                        1e-9,
+                        "rounding",
+                        n=steps,
+                        unit="bits/dim",
+                        relation="≥",
                     )
                 )
     return rows

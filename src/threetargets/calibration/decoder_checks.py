@@ -33,12 +33,12 @@ def _parameters(name: str, count: int, scale: float) -> Tensor:
 
 def _counts(decoder: Decoder) -> list[int]:
     """The numbers of levels that a decoder is for: the others it refuses."""
-    found = []
+    counts = []
     for count in COUNTS:
         with contextlib.suppress(ValueError):
             decoder.channels(count)
-            found.append(count)
-    return found
+            counts.append(count)
+    return counts
 
 
 def sums() -> list[Row]:

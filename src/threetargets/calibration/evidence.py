@@ -27,8 +27,8 @@ def sampled(name: str, k: int) -> tuple[Tensor, int]:
     model, x, repeats = LATENT[name], SEEN[name], DRAWS[k]
     source = generator(0, f"calibrate/{name}", k)
     many = x.repeat(repeats, 1)
-    found = log_mean_weights(lambda first, count: model.log_weights(many, count, source), k)
-    return found.view(repeats, -1).mean(1), repeats
+    bounds = log_mean_weights(lambda first, count: model.log_weights(many, count, source), k)
+    return bounds.view(repeats, -1).mean(1), repeats
 
 
 def _error(values: Tensor) -> float:
@@ -92,7 +92,7 @@ def importance_by_quadrature(k: int, nodes: int) -> float:
     z_of = torch.from_numpy(points)
     prior = 0.5 * math.log(2 * math.pi)
     generative, inference = ONE_LEVEL.generative[0], ONE_LEVEL.inference[0]
-    found = []
+    expected = []
     for x in SEEN["one level"]:
         mean = float(inference.weight[0, 0] * x[0] + inference.bias[0])
         z = mean + float(inference.std[0]) * z_of
@@ -100,8 +100,8 @@ def importance_by_quadrature(k: int, nodes: int) -> float:
         log_w = log_w + 0.5 * z_of**2 + math.log(float(inference.std[0])) + prior
         grids = np.meshgrid(*[log_w.numpy()] * k, indexing="ij")
         joint: Array = np.prod(np.meshgrid(*[weights] * k, indexing="ij"), axis=0)
-        found.append(float((joint * (np.logaddexp.reduce(grids, axis=0) - math.log(k))).sum()))
-    return float(np.mean(found))
+        expected.append(float((joint * (np.logaddexp.reduce(grids, axis=0) - math.log(k))).sum()))
+    return float(np.mean(expected))
 
 
 def bound() -> list[Row]:

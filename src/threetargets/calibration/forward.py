@@ -67,14 +67,14 @@ def _simulated() -> list[Row]:
     at_once = add_noise(x0, noise, process.log_snr[-1])
     mean, variance = -0.6 * 0.3 + 0.4 * 0.7, 0.3 * (0.02 + 0.36) + 0.7 * (0.05 + 0.16) - 0.01
     abar = 1 / (1 + math.exp(3.0))
-    found = []
+    rows = []
     for label, values in (("20 steps", x), ("one step", at_once)):
         second = (values - math.sqrt(abar) * mean) ** 2
         error = float(second.std()) / math.sqrt(CHAINS)
         expected = abar * variance + 1 - abar
         what = f"variance of x_T on a mixture, log-SNR −3, {label}"
-        found.append(drawn(what, expected, second.mean(), error, "chains", n=CHAINS))
-    return found
+        rows.append(drawn(what, expected, second.mean(), error, "chains", n=CHAINS))
+    return rows
 
 
 def _end() -> list[Row]:

@@ -25,12 +25,12 @@ def variances(name: str, dims: int) -> Tensor:
     the diagonal."""
     mean = torch.full((dims,), 2.0 / math.sqrt(dims), dtype=torch.float64)
     one = torch.ones((), dtype=torch.float64)
-    found = []
+    totals = []
     for batch in range(BATCHES):
         noise = generator(0, f"calibrate/gradients/{name}/{dims}", batch)
         eps = torch.randn(BATCH, dims, generator=noise, dtype=torch.float64)
-        found.append(ESTIMATORS[name](square, mean, one, eps)[:, 0].var())
-    return torch.stack(found)
+        totals.append(ESTIMATORS[name](square, mean, one, eps)[:, 0].var())
+    return torch.stack(totals)
 
 
 def exact_variance(name: str, dims: int) -> float:

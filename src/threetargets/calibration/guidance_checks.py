@@ -89,15 +89,15 @@ def tilt() -> list[Row]:
     rows = []
     known = {0.0: (0.0, 0.16 + 0.09), 1.0: (0.3, 0.16), TILTED: tilted(TILTED)}
     for gamma, (mean, variance) in known.items():
-        found = samples(gamma).numpy()
-        squares = (found - found.mean()) ** 2
-        errors = found.std() / math.sqrt(SAMPLES), squares.std() / math.sqrt(SAMPLES)
+        outcomes = samples(gamma).numpy()
+        squares = (outcomes - outcomes.mean()) ** 2
+        errors = outcomes.std() / math.sqrt(SAMPLES), squares.std() / math.sqrt(SAMPLES)
         relation = "=" if gamma <= 1 else "≠"
         origin = {0.0: "the mixture", 1.0: "the component"}.get(gamma, "p(x) p(y|x)^γ on a grid")
         for what, expected, measured, error in zip(
             ("mean", "variance"),
             (mean, variance),
-            (found.mean(), np.mean(squares)),
+            (outcomes.mean(), np.mean(squares)),
             errors,
             strict=True,
         ):

@@ -99,14 +99,14 @@ def equivalent() -> list[Row]:
     noise = _normal(400, 2, index=4)
     known = by_snr(process, clean, noise)
     for name in TARGETS:
-        found = elbo_loss(name, process, clean, noise)
+        measured = elbo_loss(name, process, clean, noise)
         what = f"elbo loss of one predictor, as {name}"
         why = "1e-10 of its size"
         rows.append(
             exact(
                 what,
                 known,
-                found,
+                measured,
                 1e-10 * known,
                 why,
                 n=400,
@@ -149,14 +149,14 @@ def tweedie() -> list[Row]:
             with torch.enable_grad():
                 free = point.clone().requires_grad_(True)
                 (score,) = torch.autograd.grad(HUMPS.log_density(free, tensor(log_snr)).sum(), free)
-            found = TARGETS["score"].decode(score, point, a, s).x0
+            decoded = TARGETS["score"].decode(score, point, a, s).x0
             what = f"E[x₀ | xᵢ = {written(x_t)}], log-SNR {written(log_snr)}, from the score"
             known = grid_mean(x_t, log_snr)
             rows.append(
                 exact(
                     what,
                     known,
-                    found,
+                    decoded,
                     1e-8,
                     "grid of 20 001 points",
                     n=20_001,
@@ -165,9 +165,9 @@ def tweedie() -> list[Row]:
             )
         x, _ = PLANE.draw(500, generator(0, "calibrate/tweedie"))
         x = a * x + s * _normal(500, 2, index=5)
-        found = TARGETS["score"].decode(PLANE.score(x, tensor(log_snr)), x, a, s).x0
+        decoded = TARGETS["score"].decode(PLANE.score(x, tensor(log_snr)), x, a, s).x0
         weights, means, _ = PLANE.posterior(x, tensor(log_snr))
-        worst = (found - (weights[:, :, None] * means).sum(1)).abs().max()
+        worst = (decoded - (weights[:, :, None] * means).sum(1)).abs().max()
         what = f"largest error in the plane, log-SNR {written(log_snr)}"
         rows.append(
             exact(

@@ -137,9 +137,9 @@ def _fetch(
             wait = min(patience.first_wait * 2 ** (failures - 1), patience.longest_wait)
             say(f"{file.path}: next attempt in {wait:g} s")
             time.sleep(wait)
-    said = "; ".join(f"{address}: {reason}" for address, reason in why.items())
+    reasons = "; ".join(f"{address}: {reason}" for address, reason in why.items())
     raise MissingInput(
-        f"{file.path}: could not be downloaded ({said}); try again later, the part that came "
+        f"{file.path}: could not be downloaded ({reasons}); try again later, the part that came "
         "is kept, or name a mirror (a folder or http address) in data.mirror or "
         "THREETARGETS_MIRROR"
     )
@@ -232,15 +232,15 @@ def _write(file: File, address: str, body: Any, part: Path, start: int) -> None:
 def _accept(file: File, address: str, goal: Path, part: Path, resumed: bool) -> None:
     """Move the whole file to its place. A wrong digest is final, for asking again would bring the
     same; unless its parts came at different times, which then may not belong together."""
-    found = digest(part)
-    if found != file.sha256:
+    sha256 = digest(part)
+    if sha256 != file.sha256:
         with part.open("rb") as start:
             page = start.read(256).lstrip().lower().startswith((b"<!doctype", b"<html"))
         part.unlink()
         if resumed:
             raise _Broken("the parts do not make the file that was asked for; from the beginning")
         raise _wrong(
-            file, address, "a web page (HTML)" if page else f"a file with SHA-256 {found[:16]}..."
+            file, address, "a web page (HTML)" if page else f"a file with SHA-256 {sha256[:16]}..."
         )
     with part.open("rb") as whole:
         os.fsync(whole.fileno())
@@ -248,9 +248,9 @@ def _accept(file: File, address: str, goal: Path, part: Path, resumed: bool) -> 
     say(f"{file.path}: {amount(file.size)} from {address}, SHA-256 as expected")
 
 
-def _wrong(file: File, address: str, found: str) -> DataError:
+def _wrong(file: File, address: str, sha256: str) -> DataError:
     return DataError(
-        f"{file.path}: {address} sent {found}; expected SHA-256 {file.sha256[:16]}...; fetch "
+        f"{file.path}: {address} sent {sha256}; expected SHA-256 {file.sha256[:16]}...; fetch "
         "the file yourself and name its folder in data.mirror or THREETARGETS_MIRROR"
     )
 

@@ -94,14 +94,14 @@ def _from_folder(name: str, layouts: Sequence[Layout], folder: Path) -> list[tup
     for file in layout:
         path = folder / file.path
         try:
-            found = digest(path)
+            sha256 = digest(path)
         except OSError as error:
             raise DataError(
                 f"{path}: cannot be read ({error.strerror}); make it readable or copy it again"
             ) from None
-        if found != file.sha256:
+        if sha256 != file.sha256:
             raise DataError(
-                f"{path}: has SHA-256 {found[:16]}..., expected {file.sha256[:16]}...; it is "
+                f"{path}: has SHA-256 {sha256[:16]}..., expected {file.sha256[:16]}...; it is "
                 "damaged or another file: copy it again"
             )
     return [(file, folder / file.path) for file in layout]

@@ -65,17 +65,17 @@ def members(path: Path, names: Sequence[str]) -> list[bytes]:
     """The contents of exactly these files of a .tar.gz archive, read into memory: no name in it
     becomes a path, so neither `../` nor links lead anywhere. Raises DataError where one is missing
     or no plain file."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 if member.name in names and member.isfile():
                     content = archive.extractfile(member)
                     assert content is not None
-                    found[member.name] = content.read()
+                    contents[member.name] = content.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not a whole .tar.gz archive ({error}); fetch it again") from None
-    lacking = [name for name in names if name not in found]
+    lacking = [name for name in names if name not in contents]
     if lacking:
         raise DataError(f"{path}: the archive has no file {', '.join(lacking)}")
-    return [found[name] for name in names]
+    return [contents[name] for name in names]

@@ -42,16 +42,16 @@ def obtain(named: str | None, mirror: str | None = None) -> Path:
         return fetch.obtain("inception (weights)", LAYOUTS, mirror)[0][1]
     path = Path(chosen).expanduser()
     try:
-        found = download.digest(path)
+        sha256 = download.digest(path)
     except OSError as error:
         raise MissingInput(
             f"{path}: Inception's weights cannot be read ({error.strerror}); correct "
             f"evaluation.inception or {VARIABLE}"
         ) from None
     known = {file.sha256: file for (file,) in LAYOUTS}
-    if found not in known:
+    if sha256 not in known:
         wanted = " or ".join(
             f"{file.sha256[:16]}... ({Path(file.path).name})" for file in known.values()
         )
-        raise DataError(f"{path}: has SHA-256 {found[:16]}..., expected {wanted}; copy it again")
+        raise DataError(f"{path}: has SHA-256 {sha256[:16]}..., expected {wanted}; copy it again")
     return path

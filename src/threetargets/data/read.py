@@ -108,14 +108,14 @@ def load_manifest(study: Study) -> Manifest:
     if not whole:
         raise DataError(f"{path}: damaged, not a whole manifest with its own digest; {AGAIN}")
     wanted = {"name": study.data.name, **study.data.split.model_dump()}
-    found = {
+    written = {
         "name": manifest.name,
         **{split: stored.n for split, stored in manifest.splits.items()},
     }
     for key, value in wanted.items():
-        if found[key] != value:
+        if written[key] != value:
             raise DataError(
-                f"{path}: written for {key} = {found[key]}, the study says {value}; {AGAIN}"
+                f"{path}: written for {key} = {written[key]}, the study says {value}; {AGAIN}"
             )
     return manifest
 
@@ -126,11 +126,11 @@ def load_split(study: Study, split: str) -> Images:
 
     Raises MissingInput, and DataError where the file is not the one that the manifest names.
     """
-    manifest, found = load_manifest(study), _load(study, split)
+    manifest, images = load_manifest(study), _load(study, split)
     return (
-        replace(found, images=binarised(found.images, split))
+        replace(images, images=binarised(images.images, split))
         if manifest.resampled and split == "train"
-        else found
+        else images
     )
 
 

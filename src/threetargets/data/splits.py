@@ -33,7 +33,7 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
     larger than the pool that they come from.
     """
     wanted, first = split.model_dump(), 0
-    found: dict[str, np.ndarray] = {}
+    indices: dict[str, np.ndarray] = {}
     for total, parts in source.pools:
         if sum(wanted[part] for part in parts) > total:
             sizes = " + ".join(str(wanted[part]) for part in cells.SPLITS if part in parts)
@@ -50,9 +50,9 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
         purpose = f"split/{source.name}" + (f"/{parts[0]}" if len(source.pools) > 1 else "")
         order = first + torch.randperm(total, generator=streams.generator(0, purpose)).numpy()
         ends = np.cumsum([wanted[part] for part in parts])
-        found |= dict(zip(parts, np.split(order, ends)[:-1], strict=True))
+        indices |= dict(zip(parts, np.split(order, ends)[:-1], strict=True))
         first += total
-    return found
+    return indices
 
 
 def write(

@@ -39,7 +39,7 @@ def table(findings: list[Finding]) -> str:
     width = max(len(finding.check) for finding in findings)
     lines = []
     for one in findings:
-        lines.append(f"{one.state:<7}  {one.check:<{width}}  {one.found}")
+        lines.append(f"{one.state:<7}  {one.check:<{width}}  {one.observed}")
         if one.todo:
             lines.append(f"{'':<7}  {'':<{width}}  -> {one.todo}")
     count = {state: sum(one.state == state for one in findings) for state in ("failed", "warning")}

@@ -15,5 +15,5 @@ class Finding:
 
     check: str
     state: State
-    found: str
+    observed: str
     todo: str = ""

@@ -20,7 +20,7 @@ from threetargets.study.schema import Study
 class Rates:
     """FLOP/s that one `unit` sustains in training, in other network calls, and in the float64
     matrices of the statistics; seconds that a job takes to start, and that the compilation of a
-    training's network takes. `said`: how far to trust them."""
+    training's network takes. `trust`: how far to trust them."""
 
     unit: str
     train: float
@@ -28,7 +28,7 @@ class Rates:
     statistics: float
     start: float
     compile: float
-    said: str
+    trust: str
 
 
 GPU = Rates(
@@ -38,7 +38,7 @@ GPU = Rates(
     statistics=1e11,
     start=15.0,
     compile=60.0,
-    said="at rates that are assumed: a third of the time or three times as much is possible",
+    trust="at rates that are assumed: a third of the time or three times as much is possible",
 )
 """Of one data-centre GPU, assumed and not measured. 3e13 is 10% of an A100's peak in bf16 and 3% of
 an H100's; a DDPM of CIFAR-10, compiled, in half precision and batches of 3072, was reported at
@@ -52,7 +52,7 @@ CORE = Rates(
     statistics=2e10,
     start=4.0,
     compile=0.0,
-    said="at the rates of one machine: half of the time or twice as much is possible on another",
+    trust="at the rates of one machine: half of the time or twice as much is possible on another",
 )
 """Measured on one core of an AMD EPYC: a U-Net of width 16 and depth 1 trains on 334 images of
 28x28 a second and denoises 1100; torch's products and eigenvalues in float64; the imports of a
@@ -77,7 +77,7 @@ def rates_of(study: Study, cluster: bool = False) -> Rates:
     return GPU if study.device == "cuda" or (study.device == "auto" and here) else CORE
 
 
-def told(work: Work, rates: Rates) -> str:
+def in_words(work: Work, rates: Rates) -> str:
     """about 18 GPU hours (train 7.6, sample 3.6, ...); minutes where there are few."""
     parts = hours(work, rates)
     unit, factor = ("minutes", 60) if sum(parts.values()) < 1.5 else ("hours", 1)
@@ -88,7 +88,7 @@ def told(work: Work, rates: Rates) -> str:
 def cost(study: Study, source: Source, cluster: bool) -> Finding:
     """Hours, for the doctor's table."""
     rates = rates_of(study, cluster)
-    return Finding("cost", "ok", f"{told(whole(study, source), rates)}, {rates.said}")
+    return Finding("cost", "ok", f"{in_words(whole(study, source), rates)}, {rates.trust}")
 
 
 def lines(study: Study) -> list[str]:
@@ -104,8 +104,8 @@ def lines(study: Study) -> list[str]:
     kept = f"{amount(disk.kept)} ({amount(disk.samples)} samples, {amount(disk.weights)} weights)"
     return [
         f"study {study.study}: {trained}, {sets} sample sets of {study.sampling.images} images",
-        f"time: {told(needed, rates)}",
-        f"      {flop} FLOP, {rates.said}",
+        f"time: {in_words(needed, rates)}",
+        f"      {flop} FLOP, {rates.trust}",
         f"disk: {kept}, and up to {amount(disk.checkpoints)} more while it trains",
         f"download: {amount(disk.download)}, where it is not here yet",
     ]

@@ -30,12 +30,12 @@ def gpu(study: Study, source: Source, cluster: bool) -> Finding:
     if study.device == "cpu":
         return Finding("gpu", "ok", "not wanted (device: cpu)")
     if not torch.cuda.is_available():
-        said = f"torch {torch.__version__} finds no GPU (device: {study.device})"
+        facts = f"torch {torch.__version__} finds no GPU (device: {study.device})"
         if cluster:
             return Finding(
                 "gpu",
                 "warning",
-                f"{said} on this node",
+                f"{facts} on this node",
                 "ask a GPU node: srun --gpus=1 threetargets doctor",
             )
         if study.device == "auto":
@@ -43,30 +43,30 @@ def gpu(study: Study, source: Source, cluster: bool) -> Finding:
                 "nothing, if the study is meant for the CPU; else check nvidia-smi and the "
                 "CUDA build of torch"
             )
-            return Finding("gpu", "warning", f"{said}: the study runs on the CPU", todo)
+            return Finding("gpu", "warning", f"{facts}: the study runs on the CPU", todo)
         return Finding(
             "gpu",
             "failed",
-            said,
+            facts,
             "check nvidia-smi and the CUDA build of torch, or set device: cpu",
         )
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()
     cell, need = estimate.training_memory(study, source)
     need += CONTEXT
-    said = f"{name}, {amount(free)} of {amount(total)} free; {cell} needs about {amount(need)}"
+    facts = f"{name}, {amount(free)} of {amount(total)} free; {cell} needs about {amount(need)}"
     if study.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        return Finding("gpu", "failed", f"{said}; no bf16", "set precision: fp32")
+        return Finding("gpu", "failed", f"{facts}; no bf16", "set precision: fp32")
     if need > total:
         return Finding(
             "gpu",
             "failed",
-            said,
+            facts,
             f"make training batch or network of {cell} smaller, or take a larger GPU",
         )
     if need > free:
-        return Finding("gpu", "warning", said, "another process holds its memory: see nvidia-smi")
-    return Finding("gpu", "ok", said)
+        return Finding("gpu", "warning", facts, "another process holds its memory: see nvidia-smi")
+    return Finding("gpu", "ok", facts)
 
 
 def cores() -> int:
@@ -97,16 +97,16 @@ def threads() -> Finding:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    said = f"{have} cores" + (f", OMP_NUM_THREADS={asked}" if asked else "")
+    facts = f"{have} cores" + (f", OMP_NUM_THREADS={asked}" if asked else "")
     if counted > have:
         todo = (
             f"snakemake --cores {have} (CORES={have} make study): more threads than cores "
             "are many times slower"
         )
-        return Finding("threads", "warning", f"{said}; --cores all would take {counted}", todo)
+        return Finding("threads", "warning", f"{facts}; --cores all would take {counted}", todo)
     if asked.isdigit() and int(asked) > have:
-        return Finding("threads", "warning", said, "unset OMP_NUM_THREADS: jobs set it themselves")
-    return Finding("threads", "ok", said)
+        return Finding("threads", "warning", facts, "unset OMP_NUM_THREADS: jobs set it themselves")
+    return Finding("threads", "ok", facts)
 
 
 def _held(folder: Path) -> int:
@@ -121,11 +121,11 @@ def disk(study: Study, source: Source, to_download: bool) -> list[Finding]:
     parts = (
         f"{amount(need.weights)} weights, {amount(need.samples)} samples, {amount(need.data)} data"
     )
-    said = (
+    facts = (
         f"the study needs {amount(need.kept)} ({parts}, {amount(need.records)} records and MLflow)"
     )
-    said += f" and up to {amount(need.checkpoints)} while it trains"
-    places = [("disk", Path.cwd(), here, said)]
+    facts += f" and up to {amount(need.checkpoints)} while it trains"
+    places = [("disk", Path.cwd(), here, facts)]
     cache = fetch.cache()
     if to_download:
         there = next(path for path in (cache, *cache.parents) if path.exists())
@@ -135,7 +135,7 @@ def disk(study: Study, source: Source, to_download: bool) -> list[Finding]:
                     "disk",
                     Path.cwd(),
                     here + need.download,
-                    f"{said}, {amount(need.download)} download",
+                    f"{facts}, {amount(need.download)} download",
                 )
             ]
         else:
@@ -150,27 +150,27 @@ def disk(study: Study, source: Source, to_download: bool) -> list[Finding]:
     return [_room(*place) for place in places]
 
 
-def _room(check: str, folder: Path, need: int, said: str) -> Finding:
+def _room(check: str, folder: Path, need: int, facts: str) -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding(check, "failed", f"{folder} is not writable", "choose a folder of your own")
     free = shutil.disk_usage(folder).free
-    said = f"{said}; {amount(free)} are free"
+    facts = f"{facts}; {amount(free)} are free"
     if need > free:
         todo = f"free {amount(need - free)}" + (
             ", or move the cache: THREETARGETS_CACHE" if "cache" in check else ""
         )
-        return Finding(check, "failed", said, todo)
+        return Finding(check, "failed", facts, todo)
     if need > 0.8 * free:
-        return Finding(check, "warning", said, "free some space: logs and other studies share it")
-    return Finding(check, "ok", said)
+        return Finding(check, "warning", facts, "free some space: logs and other studies share it")
+    return Finding(check, "ok", facts)
 
 
 def packages() -> Finding:
     """Python, and the installed versions against the lock."""
-    said = f"Python {sys.version.split()[0]}"
+    facts = f"Python {sys.version.split()[0]}"
     if not LOCK.exists():
         return Finding(
-            "packages", "warning", f"{said}; no {LOCK} here", "call it in the repository's folder"
+            "packages", "warning", f"{facts}; no {LOCK} here", "call it in the repository's folder"
         )
     locked: dict[str, set[str]] = {}  # a name may stand twice, for different Pythons or platforms
     for name, wanted in re.findall(
@@ -188,6 +188,6 @@ def packages() -> Finding:
             other.append(f"{name} {installed} for {' or '.join(sorted(versions))}")
     if other:
         more = f" and {len(other) - 3} more" if len(other) > 3 else ""
-        said = f"{said}; not as locked: {', '.join(other[:3])}{more}"
-        return Finding("packages", "warning", said, "make environment, or expect other numbers")
-    return Finding("packages", "ok", f"{said}; {same} packages as in {LOCK}")
+        facts = f"{facts}; not as locked: {', '.join(other[:3])}{more}"
+        return Finding("packages", "warning", facts, "make environment, or expect other numbers")
+    return Finding("packages", "ok", f"{facts}; {same} packages as in {LOCK}")

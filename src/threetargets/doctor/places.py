@@ -54,9 +54,9 @@ def data(study: Study, source: Source) -> Finding:
         if not all(fetch.addresses(file, mirror) for file in layout):
             continue
         problems = [
-            said
-            for said in (_unserved(file, fetch.addresses(file, mirror)) for file in layout)
-            if said
+            facts
+            for facts in (_unserved(file, fetch.addresses(file, mirror)) for file in layout)
+            if facts
         ]
         if not problems:
             return Finding(
@@ -131,12 +131,12 @@ def _unserved(file: File, addresses: tuple[str, ...]) -> str:
         size = answer.headers.get("Content-Length", str(file.size))
         if answer.status_code == 200 and int(size) == file.size:
             return ""
-        said = (
+        reason = (
             f"HTTP {answer.status_code}"
             if answer.status_code != 200
             else f"{size} bytes, expected {file.size}"
         )
-        why = why or f"{address}: {said}"
+        why = why or f"{address}: {reason}"
     return why
 
 

@@ -53,30 +53,30 @@ def check(wanted: bool, gpu: bool) -> list[Finding]:
             todo = "load the site's Slurm module, or run without --slurm: snakemake --cores all"
             return [Finding("slurm", "failed", "no sinfo on PATH", todo)]
         return [Finding("slurm", "ok", "not on this machine (only the Slurm profile needs it)")]
-    found = _cluster(gpu)
+    findings = _cluster(gpu)
     return (
-        found
+        findings
         if wanted
-        else [replace(one, state="warning") if one.state == "failed" else one for one in found]
+        else [replace(one, state="warning") if one.state == "failed" else one for one in findings]
     )
 
 
 def _cluster(gpu: bool) -> list[Finding]:
-    answered, said = _ask("sinfo", "--noheader", "--format=%P %a %D %G")
+    answered, facts = _ask("sinfo", "--noheader", "--format=%P %a %D %G")
     if not answered:
         todo = (
             "start slurmctld, or ask the site; check SLURM_CONF. Without Slurm: snakemake "
             "--cores all"
         )
-        return [Finding("slurm", "failed", f"sinfo: {said}", todo)]
-    rows = [line.split() for line in said.splitlines() if len(line.split()) >= 4]
+        return [Finding("slurm", "failed", f"sinfo: {facts}", todo)]
+    rows = [line.split() for line in facts.splitlines() if len(line.split()) >= 4]
     up = [row[0].rstrip("*") for row in rows if row[1] == "up"]
     gpus = [row[0].rstrip("*") for row in rows if row[1] == "up" and "gpu" in row[3]]
-    found = [_partitions(up, gpus, gpu)]
+    findings = [_partitions(up, gpus, gpu)]
     accounting, why = _ask("sacct", "--noheader", "--allocations", "--starttime=now-1minutes")
     command = "sacct" if accounting else "squeue"
-    said = "accounting answers" if accounting else f"accounting does not answer (sacct: {why})"
-    said += f": slurm-status-command: {command}"
+    facts = "accounting answers" if accounting else f"accounting does not answer (sacct: {why})"
+    facts += f": slurm-status-command: {command}"
     chosen = profile_command()
     if not accounting and chosen != "squeue":
         state = f"the profile says {chosen}" if chosen else "the default is sacct"
@@ -84,22 +84,22 @@ def _cluster(gpu: bool) -> list[Finding]:
             f"set slurm-status-command: squeue in {PROFILE}, or Snakemake waits for ever "
             "for jobs that have finished"
         )
-        found.append(Finding("slurm status", "failed", f"{said}; {state}", todo))
+        findings.append(Finding("slurm status", "failed", f"{facts}; {state}", todo))
     else:
-        found.append(
+        findings.append(
             Finding(
-                "slurm status", "ok", said + (f" (the profile says {chosen})" if chosen else "")
+                "slurm status", "ok", facts + (f" (the profile says {chosen})" if chosen else "")
             )
         )
     if command == "squeue" or chosen == "squeue":
-        found += _age()
-    return found
+        findings += _age()
+    return findings
 
 
 def _partitions(up: list[str], gpus: list[str], gpu: bool) -> Finding:
     if not up:
         return Finding("slurm", "failed", "no partition is up", "ask the site: sinfo")
-    said = (
+    facts = (
         f"partitions {', '.join(sorted(set(up)))}; with GPUs: "
         f"{', '.join(sorted(set(gpus))) or 'none'}"
     )
@@ -107,15 +107,15 @@ def _partitions(up: list[str], gpus: list[str], gpu: bool) -> Finding:
         return Finding(
             "slurm",
             "failed",
-            said,
+            facts,
             "device: cuda needs a partition with GPUs; use device: cpu or ask the site",
         )
-    return Finding("slurm", "ok", said)
+    return Finding("slurm", "ok", facts)
 
 
 def _age() -> list[Finding]:
-    answered, said = _ask("scontrol", "show", "config")
-    age = re.search(r"^MinJobAge\s*=\s*(\d+)", said, re.MULTILINE) if answered else None
+    answered, answer = _ask("scontrol", "show", "config")
+    age = re.search(r"^MinJobAge\s*=\s*(\d+)", answer, re.MULTILINE) if answered else None
     if age and int(age[1]) < LEAST_AGE:
         todo = (
             f"ask the site for MinJobAge={LEAST_AGE}, or keep "

@@ -55,12 +55,12 @@ def hutchinson(probes: Tensor) -> Trace:
         with torch.enable_grad():
             x = x.detach().requires_grad_(True)
             value = function(x)
-            found = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+            trace_sum = torch.zeros(len(x), dtype=x.dtype, device=x.device)
             for p, probe in enumerate(probes):
                 keep = p < len(probes) - 1
                 (product,) = torch.autograd.grad((value * probe).sum(), x, retain_graph=keep)
-                found = found + total(product * probe) / len(probes)
-        return value.detach(), found.detach()
+                trace_sum = trace_sum + total(product * probe) / len(probes)
+        return value.detach(), trace_sum.detach()
 
     return trace
 

@@ -44,7 +44,7 @@ def two_sided_terms(
     likelihood.bound."""
     x0 = x0.double()
     dims, steps = x0[0].numel(), table.steps
-    found: dict[str, list[Tensor]] = {"ratios": [], "divergences": []}
+    terms: dict[str, list[Tensor]] = {"ratios": [], "divergences": []}
     with torch.no_grad():
         for i in range(1, steps):
             source = generator(seed, "two-sided", i)
@@ -61,14 +61,14 @@ def two_sided_terms(
             log_p = -0.5 * (
                 dims * sigma2.log() + (total((here - guess) ** 2) + dims * spread) / sigma2
             )
-            found["ratios"].append(log_q - log_p)
-            found["divergences"].append(
+            terms["ratios"].append(log_q - log_p)
+            terms["divergences"].append(
                 kl_isotropic(total((mean - guess) ** 2), std**2, sigma2, dims)
             )
         before = _noisy(table, x0, steps - 1, generator(seed, "two-sided", steps))
         mean, std = _forward(table, before, steps)
         last = 0.5 * (dims * (std**2 - 1 - 2 * std.log()) + total(mean**2))
-    return TwoSided(last, torch.stack(found["ratios"], 1), torch.stack(found["divergences"], 1))
+    return TwoSided(last, torch.stack(terms["ratios"], 1), torch.stack(terms["divergences"], 1))
 
 
 def _noisy(table: Table, x0: Tensor, i: int, source: torch.Generator) -> Tensor:

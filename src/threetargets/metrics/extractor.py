@@ -68,7 +68,7 @@ def register(name: str, judge: nn.Module) -> str:
     computes: the kernel of KID and the covariance of FID lose most of float32's digits.
     """
 
-    class Judge(FeatureExtractorBase):
+    class Judge(FeatureExtractorBase):  # type: ignore[misc]  # it has no types
         def __init__(self, name: str, features_list: list[str], **_: Any):
             super().__init__(name, features_list)
             self.judge: Any = copy.deepcopy(judge)

@@ -146,7 +146,8 @@ def frechet_distance(generated: Tensor, reference: Reference) -> float:
     """|mu_1 - mu_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2)) of the features' means and
     covariances."""
     moments = fid_features_to_statistics(generated)
-    return fid_statistics_to_metric(moments, reference.moments, verbose=False)[KEY_METRIC_FID]
+    values = fid_statistics_to_metric(moments, reference.moments, verbose=False)
+    return float(values[KEY_METRIC_FID])
 
 
 def resample(n: int, asked: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -156,7 +157,7 @@ def resample(n: int, asked: Tensor | None, generator: torch.Generator) -> Tensor
     if asked is None:
         return torch.randint(n, (n,), generator=generator)
     drawn = torch.empty(n, dtype=torch.int64)
-    for label in asked.unique():
+    for label in torch.unique(asked):
         members = (asked == label).nonzero()[:, 0]
         drawn[members] = members[torch.randint(len(members), (len(members),), generator=generator)]
     return drawn
@@ -211,18 +212,18 @@ def _limit(
             n=n,
             spread=f"too few images: {max(parts)} parts take {2 * max(parts)}",
         )
-    found = frechet.limit(distances, parts, evaluation.fid_partitions, n, asked, seed)
-    said = (
+    limit = frechet.limit(distances, parts, evaluation.fid_partitions, n, asked, seed)
+    spread = (
         f"line in 1/n through parts of {n}/{', /'.join(map(str, parts))} images, "
         f"{evaluation.fid_partitions} "
     )
-    said += "partitions; the bootstrap's and the partitions' errors"
+    spread += "partitions; the bootstrap's and the partitions' errors"
     if smallest <= features:
-        said += (
+        spread += (
             f"; an indication: parts of {smallest} images have singular covariances of "
             f"{features} features"
         )
-    return Figure("fid_infinity", found.value, math.hypot(stderr, found.stderr), n, spread=said)
+    return Figure("fid_infinity", limit.value, math.hypot(stderr, limit.stderr), n, spread=spread)
 
 
 def _kid(generated: Tensor, reference: Reference, subsets: int, size: int) -> Figure:

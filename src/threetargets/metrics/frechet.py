@@ -36,7 +36,8 @@ class Limit(NamedTuple):
 def root(covariance: Tensor) -> Tensor:
     """The symmetric square root of a covariance (F, F)."""
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    return root
 
 
 class Distances:

@@ -89,7 +89,7 @@ def register(path: Path) -> str:
     state = read(path)
     scored = has_logits(state)
 
-    class Inception(FeatureExtractorInceptionV3):
+    class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]  # it has no types
         def __init__(self, name: str, features_list: list[str], **_: Any):
             if not scored and any(layer.startswith("logits") for layer in features_list):
                 raise ConfigError(
@@ -117,7 +117,7 @@ def see(
     images: Tensor,
     count: int,
     device: torch.device | str = "cpu",
-    told: Callable[[int], None] = lambda batch: None,
+    progress: Callable[[int], None] = lambda batch: None,
 ) -> Tensor:
     """Features float32 (N, 2048) of N > 0 images of `count` grey levels, uint8 (N, C, H, W), by the
     extractor registered under `name`; on the CPU, in full float32 also where a GPU has shorter
@@ -127,8 +127,8 @@ def see(
         enabled=True, benchmark=False, deterministic=False, allow_tf32=False
     ):
         module = create_feature_extractor(name, [LAYER], cuda=kind == "cuda", verbose=False)
-        module.register_forward_hook(lambda _, batches, __: told(len(batches[0])))
-        found: Tensor = get_featuresdict_from_dataset(
+        module.register_forward_hook(lambda _, batches, __: progress(len(batches[0])))
+        features: Tensor = get_featuresdict_from_dataset(
             ByteImages(images, count),
             module,
             BATCH[kind],
@@ -136,4 +136,4 @@ def see(
             save_cpu_ram=True,
             verbose=False,
         )[LAYER]
-    return found
+    return features

@@ -10,7 +10,7 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report import topics
 from threetargets.report.parts import comparing as comparisons
-from threetargets.report.parts.captions import floor_said
+from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, INCONCLUSIVE, Measure
 from threetargets.report.parts.wording import cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
@@ -54,10 +54,10 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
                 again = [d.b for d in others if d.repeats == (c.a, c.b, c.where)]
                 names.append(" = ".join(cell(x) for x in (c.b, *again)))
         if names:
-            said = listing(names) if len(names) <= 4 else f"{len(names)} other models"
+            rivals = listing(names) if len(names) <= 4 else f"{len(names)} other models"
             if 1 < len(names) == sum(not c.identical and c.repeats is None for c in others):
-                said = f"all {len(names)} other models"
-            parts.append(f"{words} {said}")
+                rivals = f"all {len(names)} other models"
+            parts.append(f"{words} {rivals}")
     return winner, "; ".join(parts)
 
 
@@ -77,13 +77,13 @@ def _tile(results: Results, measure: Measure) -> Tile:
 
 def _headline(results: Results) -> str:
     """Does the target matter? Read at matched and at native weighting."""
-    found = comparisons.targets(results, BOUND)
+    pairs = comparisons.targets(results, BOUND)
     trio = {"x0", "eps", "score"}
     where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
     for weighting in WEIGHTINGS:
         here = [
             c
-            for c in found
+            for c in pairs
             if c.where == weighting and {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
         ]
         verdicts = {c.verdict for c in here if not c.identical}
@@ -96,14 +96,14 @@ def _headline(results: Results) -> str:
                 else "are undecided at"
             )
             where[words].append(weighting)
-    said = [
+    statements = [
         f"{words} {listing(weightings)} weighting"
         for words, weightings in where.items()
         if weightings
     ]
     return (
-        f"By the bound, the targets x₀, ε and score {listing(said)}."
-        if said
+        f"By the bound, the targets x₀, ε and score {listing(statements)}."
+        if statements
         else "Which model, at what cost, how sure."
     )
 
@@ -142,19 +142,19 @@ def holes(results: Results) -> list[str]:
             failed[place.run] = f"failed in {place.stage}{': ' + reason if reason else ''}."
         elif status == "missing":
             missing.setdefault(place.run, []).append(_name(place))
-    said = [f"{cell(run.cell)}, seed {run.seed}: {what}" for run, what in failed.items()]
-    said += [
+    sentences = [f"{cell(run.cell)}, seed {run.seed}: {what}" for run, what in failed.items()]
+    sentences += [
         f"{cell(run.cell)}, seed {run.seed}: missing {listing(what)}."
         for run, what in missing.items()
     ]
     if results.calibration is None:
-        said.append("Calibration: missing; the claims that it decides have no data.")
+        sentences.append("Calibration: missing; the claims that it decides have no data.")
     elif results.calibration.disagreements:
-        said.append(
+        sentences.append(
             f"Calibration: {listing(results.calibration.disagreements)} disagrees with what is "
             "known."
         )
-    return said
+    return sentences
 
 
 def answer(results: Results) -> Answer:
@@ -164,17 +164,17 @@ def answer(results: Results) -> Answer:
         size = f"N = {results.study.sampling.images}"
         real = (
             "FID of real images (floor)",
-            floor_said(results, "fid"),
+            floor_in_words(results, "fid"),
             size,
             "the same N of training images",
         )
         tiles += [_tile(results, FID), Tile(*real)]
     sentences = [*topics.sentences(results)]
     sentences.append(_sure(results))
-    found = holes(results)
-    if not found:
+    gaps = holes(results)
+    if not gaps:
         sentences.append(
             "Nothing failed and nothing is missing: "
             f"{of(len(list(places(results.study))), 'record')} read."
         )
-    return Answer(_headline(results), tuple(tiles), tuple(s for s in sentences if s), tuple(found))
+    return Answer(_headline(results), tuple(tiles), tuple(s for s in sentences if s), tuple(gaps))

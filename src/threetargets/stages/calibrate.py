@@ -64,10 +64,10 @@ def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:
         "provenance": provenance("calibrate", "", "cpu", threads),
     }
     write_json(out / calibrated.FILE, values)
-    found = calibrated.load(out / calibrated.FILE)
-    write_text(out / calibrated.PAGE, calibration_page.render(found))
-    print(calibration_page.headline(found))
-    for check in found.checks:
+    calibration = calibrated.load(out / calibrated.FILE)
+    write_text(out / calibrated.PAGE, calibration_page.render(calibration))
+    print(calibration_page.headline(calibration))
+    for check in calibration.checks:
         for row in check.rows:
             if not row.agrees:
                 print(
@@ -75,9 +75,9 @@ def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:
                     f"{row.expected:g}"
                 )
     print(f"The page: {out / calibrated.PAGE}")
-    if found.disagreements and not keep_failed:
-        said = ", ".join(found.disagreements)
+    if calibration.disagreements and not keep_failed:
+        names = ", ".join(calibration.disagreements)
         raise Disagreement(
-            f"{out / calibrated.FILE}: {said}: measured and known values disagree; the page "
+            f"{out / calibrated.FILE}: {names}: measured and known values disagree; the page "
             "shows which"
         )

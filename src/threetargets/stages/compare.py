@@ -72,10 +72,10 @@ def run(
     )
     generated = see(first, one, k).double()
     size = min(CHOSEN.kid_subset_size, len(one), len(other))
-    found = fidelity.fidelity(
+    figures = fidelity.fidelity(
         generated, reference, CHOSEN.model_copy(update={"kid_subset_size": size}), 0
     )
-    return [replace(figure, reference=reference.label, extractor=name) for figure in found]
+    return [replace(figure, reference=reference.label, extractor=name) for figure in figures]
 
 
 def _draw(name: str, images: Tensor, count: int, skip: int) -> Tensor:
@@ -94,18 +94,18 @@ def _read(text: str, levels: int, mirror: str | None) -> tuple[Tensor, int]:
         if not Path(text).exists():
             raise MissingInput(f"{text}: no such file")
         arrays = files.read_arrays(Path(text))
-        found = arrays.get("images", arrays.get("levels"))
+        levels_read = arrays.get("images", arrays.get("levels"))
         if (
-            found is None
-            or found.dtype != "uint8"
-            or found.ndim != 4
-            or not len(found)
-            or found.max() >= levels
+            levels_read is None
+            or levels_read.dtype != "uint8"
+            or levels_read.ndim != 4
+            or not len(levels_read)
+            or levels_read.max() >= levels
         ):
             raise DataError(
                 f"{text}: expected `images` or `levels`, uint8 (N, C, H, W) below --levels {levels}"
             )
-        return torch.from_numpy(found), levels
+        return torch.from_numpy(levels_read), levels
     known = re.fullmatch(r"(.+):(train|test)", text)
     if not known or known[1] not in SOURCES:
         raise ConfigError(

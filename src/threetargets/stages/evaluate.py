@@ -68,7 +68,7 @@ def _failures(study: Study, run: Run) -> dict[str, str]:
     records = {"train": paths.run_dir(study, run) / "train.json"}
     for guidance in jobs.guidances(study, run):
         records[guidance] = paths.sample_dir(study, run, guidance) / "sample.json"
-    found = {}
+    failures = {}
     for what, path in records.items():
         try:
             earlier = Record.of(files.read_json(path))
@@ -77,10 +77,10 @@ def _failures(study: Study, run: Run) -> dict[str, str]:
                 f"{path}: damaged, not a whole record; delete it and run its stage again"
             ) from None
         if earlier.status != "ok":
-            found[what] = earlier.reason or earlier.status
+            failures[what] = earlier.reason or earlier.status
             if what == "train":
                 break
-    return found
+    return failures
 
 
 def _sets(
@@ -100,9 +100,9 @@ def _sets(
         if guidance in failures:
             continue
         for gamma in jobs.gammas(study, guidance):
-            found = _read_set(study, run, guidance, gamma, manifest)
-            if len(found.levels):
-                yield found
+            sample_set = _read_set(study, run, guidance, gamma, manifest)
+            if len(sample_set.levels):
+                yield sample_set
             else:
                 failures[f"{guidance} gamma {gamma}"] = "no images"
 
@@ -123,8 +123,8 @@ def _read_set(
     path = paths.sample_dir(study, run, guidance) / f"gamma{gamma}.npz"
     arrays = files.read_arrays(path)
     if set(arrays) != {"levels", "labels"}:
-        found = ", ".join(sorted(arrays)) or "none"
-        raise DataError(f"{path}: expected arrays levels and labels, found {found}; {AGAIN}")
+        names = ", ".join(sorted(arrays)) or "none"
+        raise DataError(f"{path}: expected arrays levels and labels, found {names}; {AGAIN}")
     levels, labels = arrays["levels"], arrays["labels"]
     n, wanted = levels.shape[0] if levels.ndim else 1, study.sampling.images
     if (

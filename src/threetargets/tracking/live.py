@@ -71,9 +71,9 @@ class Live:
                 pause = EVERY_SECONDS
             except Exception as error:  # whatever it is, it must not reach the training
                 if not complained:
-                    said = store.reason(error)
+                    reason = store.reason(error)
                     print(
-                        f"MLflow: {said}; training goes on, track sync will fill it in",
+                        f"MLflow: {reason}; training goes on, track sync will fill it in",
                         file=sys.stderr,
                         flush=True,
                     )

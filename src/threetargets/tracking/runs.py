@@ -54,13 +54,13 @@ def figure_key(figure: Figure) -> str:
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested parameters as dotted names and text."""
-    found: dict[str, str] = {}
+    flattened: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = value if isinstance(value, str) else json.dumps(value)
-    return found
+            flattened[prefix + name] = value if isinstance(value, str) else json.dumps(value)
+    return flattened
 
 
 def model_key(study: Study, run: cells.Run) -> str:
@@ -125,14 +125,14 @@ class Runs:
     ) -> Run:
         """The run of that key, identity, parent and digest: the one in the store, or a new one;
         others superseded."""
-        found: Run | None = None
+        known_run: Run | None = None
         for run in [r for r in self.known if r.data.tags.get(KEY) == key]:
-            if found is None and self._stands_for(run, identity, parent, digest, journal or []):
-                found = run
+            if known_run is None and self._stands_for(run, identity, parent, digest, journal or []):
+                known_run = run
             else:
                 self._supersede(run)
-        if found is not None:
-            return found
+        if known_run is not None:
+            return known_run
         name = key.split("/", 1)[1] if not parent else key.split("/", 3)[3]
         own = {
             KEY: key,

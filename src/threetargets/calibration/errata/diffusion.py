@@ -29,7 +29,7 @@ X0, X_T = 0.7, -0.4
 
 def tweedie() -> list[Shown]:
     """Root mean square error of the posterior mean over x_i drawn from a mixture."""
-    found = []
+    shown = []
     for log_snr in (4.0, 0.0, -4.0):
         level = tensor(log_snr)
         a, s = signal_noise(level)
@@ -45,7 +45,7 @@ def tweedie() -> list[Shown]:
         corrected = TARGETS["score"].decode(score, x_t, a, s).x0
         errors = [float(((v - right) ** 2).mean().sqrt()) for v in (corrected, printed)]
         what = f"root mean square error of E[x₀ | xₜ], ᾱ = {float(a**2):.3g}"
-        found.append(
+        shown.append(
             known(
                 what,
                 0.0,
@@ -57,7 +57,7 @@ def tweedie() -> list[Shown]:
                 origin="exact posterior mean of a mixture",
             )
         )
-    return found
+    return shown
 
 
 def _middle() -> tuple[float, float, float]:
@@ -112,7 +112,7 @@ def _divergence(before: float, here: float, miss: float) -> float:
 
 def x0_weight() -> list[Shown]:
     """abar_i in the place of abar_{i-1} in the weight of |x0^ - x_0|^2, sigma^2 = C."""
-    found = []
+    shown = []
     for steps in (1000, 100):
         before, here = (float(v) for v in abars(betas(steps))[-2:])
         alpha, process = here / before, table_of_betas(torch.from_numpy(betas(steps)))
@@ -124,12 +124,12 @@ def x0_weight() -> list[Shown]:
         right = _divergence(before, here, miss) / miss**2
         what = f"KL for each |x̂₀ − x₀|², last of {steps} linear betas (β = {betas(steps)[-1]:g})"
         scale = 1e-3 * right
-        found.append(
+        shown.append(
             known(
                 what, right, corrected, printed, scale, GRID, n=400_001, unit="nats", origin=BAYES
             )
         )
-    return found
+    return shown
 
 
 def eps_objective() -> list[Shown]:

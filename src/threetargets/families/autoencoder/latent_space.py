@@ -26,13 +26,13 @@ def manifolds(study: Study) -> dict[tuple[Cell, int], np.ndarray]:
     Raises DataError for damaged weights.
     """
     two = [cell for cell in spec.cells(study) if spec.drawn(study, cell)]
-    found: dict[tuple[Cell, int], np.ndarray] = {}
+    pictures: dict[tuple[Cell, int], np.ndarray] = {}
     for cell in two:
         for run in (Run(cell, seed) for seed in study.seeds):
             if _trained(study, run):
-                found[cell, run.seed] = _decoded(study, run)
+                pictures[cell, run.seed] = _decoded(study, run)
                 break
-    return found
+    return pictures
 
 
 def _trained(study: Study, run: Run) -> bool:

@@ -129,7 +129,8 @@ class Vae(nn.Module):
         return self.decoder.log_prob(images, self._decoded(z), self.count)
 
     def _decoded(self, z: Tensor) -> Tensor:
-        return self.decode_net(z).view(len(z), self.decoder.channels(self.count), *self.shape)
+        out: Tensor = self.decode_net(z)
+        return out.view(len(z), self.decoder.channels(self.count), *self.shape)
 
     def elbo_terms(
         self,

@@ -42,11 +42,13 @@ class Classifier(nn.Module):
         FID is measured here and not after the head's normalisation: nearer to the classes, features
         stop seeing blur and noise.
         """
-        return self.trunk(x, log_snr)
+        features: Tensor = self.trunk(x, log_snr)
+        return features
 
     def logits(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
         """(B, classes). `log_snr` is (B,) for the guide and None for the judge."""
-        return self.head(self.features(x, log_snr))
+        logits: Tensor = self.head(self.features(x, log_snr))
+        return logits
 
     def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
         """log p(y | x_t), (B, classes), at one noise level for the whole batch."""

@@ -20,7 +20,7 @@ ON_TEST = ("accuracy", "entropy")
 def commands(results: Results, *stages: str) -> tuple[str, ...]:
     """The commands of those stages as the records hold them, with cell, seed and guidance as
     placeholders."""
-    found: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for place, record in results.records.items():
         if place.stage in stages and record.command:
             text = record.command.replace(f"--cell {place.run.cell}", "--cell CELL")
@@ -30,8 +30,8 @@ def commands(results: Results, *stages: str) -> tuple[str, ...]:
                 if place.guidance
                 else text
             )
-            found[text] = None
-    return tuple(found)
+            unique[text] = None
+    return tuple(unique)
 
 
 def prepared(results: Results) -> tuple[str, ...]:
@@ -65,13 +65,13 @@ def context(results: Results, metric: str, guidance: str = "none", gamma: str = 
     """N, reference and extractor of a metric, as its figures state them."""
     figures = _figures(results, [metric], guidance, gamma)
 
-    def said(values: Iterable[object]) -> str:
+    def joined(values: Iterable[object]) -> str:
         return " / ".join(dict.fromkeys(str(v) for v in values if v not in (None, "")))
 
     parts = [
-        ("N = ", said(f.n for f in figures)),
-        ("reference: ", said(f.reference for f in figures)),
-        ("extractor: ", said(f.extractor for f in figures)),
+        ("N = ", joined(f.n for f in figures)),
+        ("reference: ", joined(f.reference for f in figures)),
+        ("extractor: ", joined(f.extractor for f in figures)),
     ]
     return "; ".join(label + value for label, value in parts if value)
 
@@ -89,15 +89,15 @@ def on_test(results: Results, metric: str) -> Figure | None:
 def floor(results: Results, metric: str) -> Interval:
     """Real images in the place of samples: over seeds (draws of training images), or one value of
     the test split."""
-    found = t_interval(list(results.observe(FLOOR, metric).values.values()))
+    interval = t_interval(list(results.observe(FLOOR, metric).values.values()))
     return (
-        found
+        interval
         if on_test(results, metric) is None
-        else Interval(found.mean, None, None, found.n, found.level)
+        else Interval(interval.mean, None, None, interval.n, interval.level)
     )
 
 
-def floor_said(results: Results, metric: str) -> str:
+def floor_in_words(results: Results, metric: str) -> str:
     """The floor with the uncertainty that it has: over seeds, or over the images of the test
     split."""
     fixed = on_test(results, metric)

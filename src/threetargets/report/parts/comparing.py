@@ -202,24 +202,24 @@ def _cells(results: Results) -> set[str]:
 
 def targets(results: Results, measure: Measure) -> list[Comparison]:
     """The family of targets, each pair at each weighting that has both."""
-    found = []
+    pairs = []
     for weighting in WEIGHTINGS:
         for a, b in TARGET_PAIRS:
             names = [diffusion.cell_of(t, weighting) for t in (a, b)]
             if _cells(results).issuperset(names):
-                found.append(pair(results, measure, names[0], names[1], weighting))
-    return family(results, found)
+                pairs.append(pair(results, measure, names[0], names[1], weighting))
+    return family(results, pairs)
 
 
 def weightings(results: Results, measure: Measure) -> list[Comparison]:
     """The family of weightings, each pair for each target that has both."""
-    found = []
+    pairs = []
     for target in TARGETS:
         for a, b in WEIGHTING_PAIRS:
             names = [diffusion.cell_of(target, w) for w in (a, b)]
             if _cells(results).issuperset(names):
-                found.append(pair(results, measure, names[0], names[1], target))
-    return family(results, found)
+                pairs.append(pair(results, measure, names[0], names[1], target))
+    return family(results, pairs)
 
 
 def lowest(results: Results, measure: Measure, cells: Sequence[Cell]) -> Cell:

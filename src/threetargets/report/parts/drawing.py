@@ -161,8 +161,10 @@ def over_seeds(
     )
     bounds = []
     for column in array.T:
-        found = t_interval(column) if np.isfinite(column).all() else t_interval([])
-        bounds.append([np.nan if v is None else v for v in (found.mean, found.low, found.high)])
+        interval = t_interval(column) if np.isfinite(column).all() else t_interval([])
+        bounds.append(
+            [np.nan if v is None else v for v in (interval.mean, interval.low, interval.high)]
+        )
     mean, low, high = np.array(bounds).reshape(-1, 3).T
     return mean, low, high
 

@@ -35,7 +35,7 @@ class Checked:
         return sum(row.agrees for row in self.rows)
 
     @property
-    def told(self) -> tuple[Row, ...]:
+    def telling_rows(self) -> tuple[Row, ...]:
         """The rows that the report quotes, and those that do not agree."""
         return tuple(r for r in self.rows if r.quantity.startswith(self.telling) or not r.agrees)
 

@@ -126,18 +126,18 @@ class Results:
 
     @cached_property
     def _figures(self) -> dict[tuple[Run, str, str, str], Figure]:
-        found = {}
+        figures = {}
         for place, record in self.records.items():
             for figure in record.figures:
                 guidance = figure.guidance or place.guidance
                 metric = by(self.study, figure.quantity or figure.metric, figure.extractor)
-                found[place.run, metric, guidance, figure.gamma] = figure
+                figures[place.run, metric, guidance, figure.gamma] = figure
                 # A model without labels has no gamma; it is asked for beside those that have.
                 if guidance == "none":
-                    found[place.run, metric, guidance, "1"] = figure
+                    figures[place.run, metric, guidance, "1"] = figure
                 if place.run.cell == FLOOR:
-                    found[place.run, metric, "", ""] = figure
-        return found
+                    figures[place.run, metric, "", ""] = figure
+        return figures
 
     def figure(self, run: Run, metric: str, guidance: str = "", gamma: str = "") -> Figure | None:
         """The figure of a run, or None. The floor has neither guidance nor gamma."""
@@ -205,8 +205,8 @@ def load(study: Study) -> Results:
     """Read what the study has written. Raises MissingInput without a data manifest, DataError for a
     damaged file, Disagreement where records were measured by different extractors of one kind."""
     manifest = read_json(paths.data_dir(study) / "manifest.json")
-    found = {place: place.path(study) for place in places(study)}
-    records = {place: _record(path) for place, path in found.items() if path.exists()}
+    files = {place: place.path(study) for place in places(study)}
+    records = {place: _record(path) for place, path in files.items() if path.exists()}
     _one_of_each_kind(study, records)
     tracking = paths.results(study) / "tracking.json"
     measured = calibration_dir(study) / calibrated.FILE

@@ -80,11 +80,11 @@ def fetch(uri: str, experiment_id: str) -> dict[str, dict[str, float]]:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    found: dict[str, dict[str, float]] = {}
+    metrics: dict[str, dict[str, float]] = {}
     token: str | None = None
     while True:
         page = client.search_runs([experiment_id], max_results=RUNS_A_PAGE, page_token=token)
-        found.update({run.info.run_id: dict(run.data.metrics) for run in page})
+        metrics.update({run.info.run_id: dict(run.data.metrics) for run in page})
         token = page.token
         if not token:
-            return found
+            return metrics

@@ -40,14 +40,14 @@ def latent_width(results: Results) -> Finding:
         for x, y in ((few, few_train), (many, many_train))
     ]
     less = [_within(a, b, margin) for a, b in ((few, many), (gaps[0], gaps[1]))]
-    said = (
+    figure = (
         f"{cell(widest)} − {cell(narrower)}: bound {written(_difference(many, few))} {unit}, "
         f"gap to training images {written(_difference(gaps[1], gaps[0]))} {unit}; margin "
         f"{number(margin, 2)}"
     )
     complete = len(seeds) == len(results.study.seeds)
     return Finding(
-        incomplete(greater(results, less), complete), said, runs(results, [narrower, widest])
+        incomplete(greater(results, less), complete), figure, runs(results, [narrower, widest])
     )
 
 
@@ -67,7 +67,7 @@ def elbo_bound(results: Results) -> Finding:
     # All on the same images: with importance samples for some of them alone, the chain starts at
     # the smallest k.
     first = f"iwae_{min(chosen.iwae)}" if chosen.iwae_images else BOUND.metric
-    steps, said, complete = [], [], True
+    steps, sentences, complete = [], [], True
     for c in cells:
         chain = [first, *(f"iwae_{k}" for k in ks)]
         for looser, tighter in pairwise(chain):
@@ -76,12 +76,12 @@ def elbo_bound(results: Results) -> Finding:
             if step is not None:
                 steps.append(step)
                 names = [m.replace("_", " ").replace("iwae", "IWAE") for m in (looser, tighter)]
-                said.append(f"{cell(c)}, {names[0]} − {names[1]}: {written(step.interval)}")
+                sentences.append(f"{cell(c)}, {names[0]} − {names[1]}: {written(step.interval)}")
     if not steps:
         return NOTHING
     return Finding(
         incomplete(greater(results, steps), complete),
-        "; ".join(said) + f" {results.unit.name}",
+        "; ".join(sentences) + f" {results.unit.name}",
         runs(results, cells),
     )
 

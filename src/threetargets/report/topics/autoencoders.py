@@ -83,8 +83,8 @@ def epochs(results: Results, name: Cell) -> float:
 
 def gap(results: Results, name: Cell) -> Interval:
     """The bound on test images less that on training images, paired by seed."""
-    found = paired(results, (name, BOUND.metric, "", ""), (name, TRAIN, "", ""))
-    return found.interval if found else t_interval([])
+    difference = paired(results, (name, BOUND.metric, "", ""), (name, TRAIN, "", ""))
+    return difference.interval if difference else t_interval([])
 
 
 def _apart(results: Results) -> str:
@@ -178,13 +178,13 @@ def over_widths(results: Results) -> Plot:
     with canvas("widths", 1, 1, 6.0, 2.8) as (figure, axes):
         panel = axes[0, 0]
         for metric, label, colour, dash in kinds:
-            found = [
+            intervals = [
                 t_interval(list(results.observe(name, metric).values.values()))
                 for name in cells.values()
             ]
             sides = [
                 np.array([np.nan if v is None else v for v in side])
-                for side in zip(*((f.mean, f.low, f.high) for f in found), strict=True)
+                for side in zip(*((f.mean, f.low, f.high) for f in intervals), strict=True)
             ]
             band(
                 panel,
@@ -196,7 +196,7 @@ def over_widths(results: Results) -> Plot:
                 markersize=3,
                 label=label,
             )
-            for (width, name), f in zip(cells.items(), found, strict=True):
+            for (width, name), f in zip(cells.items(), intervals, strict=True):
                 rows.append(
                     {
                         "cell": name,
@@ -230,35 +230,35 @@ def over_widths(results: Results) -> Plot:
 
 def sentences(results: Results) -> list[str]:
     """For the first screen: what width and importance weighting do."""
-    said, unit = [], results.unit.name
+    spoken, unit = [], results.unit.name
     cells = widths(results)
     means = {
         w: t_interval(list(results.observe(c, BOUND.metric).values.values()))
         for w, c in cells.items()
     }
     if cells and all(m.mean is not None for m in means.values()):
-        told = [f"{interval(m)} at {w}" for w, m in means.items()]
-        said.append(f"Latent width: the bound is {listing(told)}, in {unit}.")
+        parts = [f"{interval(m)} at {w}" for w, m in means.items()]
+        spoken.append(f"Latent width: the bound is {listing(parts)}, in {unit}.")
     by_k = weighted(results)
     if by_k:
         first, tight = next(iter(by_k.values())), tightest(results)
-        told = []
+        parts = []
         for k, name in list(by_k.items())[1:]:
             step = paired(results, (name, tight, "", ""), (first, tight, "", ""))
             if step is not None:
-                told.append(f"by {written(step.interval)} with k = {k}")
-        if told:
-            said.append(
+                parts.append(f"by {written(step.interval)} with k = {k}")
+        if parts:
+            spoken.append(
                 f"Importance weighting: against training with k = {next(iter(by_k))}, −log p "
-                f"changes {listing(told)} ({unit}, negative is better)."
+                f"changes {listing(parts)} ({unit}, negative is better)."
             )
     seen = sorted({epochs(results, name) for name in autoencoder.cells(results.study)})
     if len(seen) > 1:
-        said.append(
+        spoken.append(
             f"The autoencoders were trained for {seen[0]:.3g} to {seen[-1]:.3g} epochs: only "
             "models of one length are compared like for like."
         )
-    return said
+    return spoken
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:

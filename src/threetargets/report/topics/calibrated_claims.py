@@ -20,7 +20,7 @@ def by_calibration(name: str) -> Callable[[Results], Finding]:
         if results.calibration is None or check is None or not check.rows:
             return NOTHING
         rows = [f"{check.agreeing} of {len(check.rows)} rows agree"]
-        rows += [row_in_words(row) for row in check.told]
+        rows += [row_in_words(row) for row in check.telling_rows]
         digest = results.calibration.provenance.get("code_digest", "")
         return Finding(
             check.verdict, "; ".join(rows), f"{results.calibration.command}; code {digest}"

@@ -12,15 +12,15 @@ from threetargets.report.topics import calibrations as calibration_tables
 def headline(calibration: Calibration) -> str:
     """How many rows agree, and which checks or errata do not."""
     agreeing = sum(check.agreeing for check in calibration.checks)
-    said = (
+    sentence = (
         f"{of(len(calibration.checks), 'check')}, {agreeing} of {of(calibration.rows, 'row')} agree"
     )
-    said += (
+    sentence += (
         f"; {len([e for e in calibration.errata if e.agrees])} of "
         f"{len(calibration.errata)} errata shown."
     )
     bad = calibration.disagreements
-    return said + (f" Look at {listing(bad)}." if bad else "")
+    return sentence + (f" Look at {listing(bad)}." if bad else "")
 
 
 def render(calibration: Calibration) -> str:

@@ -84,7 +84,7 @@ def overview(calibration: Calibration) -> Table:
             Text(
                 f"under Claims: {check.claim}"
                 if check.claim
-                else ";\n".join(row_in_words(row) for row in check.told)
+                else ";\n".join(row_in_words(row) for row in check.telling_rows)
             ),
         )
         for check in calibration.checks

@@ -110,13 +110,13 @@ def paired(
     return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))
 
 
-def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> str:
+def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> str:
     """One sentence on the pairs among x0, eps and score at one weighting; one finding is told
     once."""
     trio = ("x0", "eps", "score")
     every = [
         c
-        for c in found
+        for c in pairs
         if c.where == weighting
         and {diffusion.of(c.a).target, diffusion.of(c.b).target} <= set(trio)
     ]
@@ -144,7 +144,7 @@ def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> s
         )
     groups = []
     for verdict in (DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA):
-        said = []
+        phrases = []
         for c in (c for c in here if c.verdict == verdict):
             a, b = named(diffusion.of(c.a).target), named(diffusion.of(c.b).target)
             size = (
@@ -155,44 +155,44 @@ def _targets(found: Sequence[Comparison], measure: Measure, weighting: str) -> s
             if verdict == DIFFERENT:
                 first, second = (a, b) if c.better == c.a else (b, a)
                 lead = abs(c.difference.interval.mean or 0.0)
-                said.append(f"{first} beats {second} by {number(lead)}{unit}")
+                phrases.append(f"{first} beats {second} by {number(lead)}{unit}")
             elif verdict == EQUAL:
-                said.append(f"{a} and {b} tie ({size})")
+                phrases.append(f"{a} and {b} tie ({size})")
             else:
-                said.append(
+                phrases.append(
                     f"{a} against {b} is undecided ({size}, corrected p {p_value(c.p_holm)})"
                     if verdict == INCONCLUSIVE
                     else f"{a} against {b} has no data"
                 )
-        if said:
-            groups.append(", ".join(said))
+        if phrases:
+            groups.append(", ".join(phrases))
     return f"{name} at {weighting} weighting: {'; '.join(groups)}."
 
 
 def targets_trained(results: Results) -> Finding:
     trio = {"x0", "eps", "score"}
-    found = [
+    pairs = [
         c
         for c in comparisons.targets(results, BOUND)
         if {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
     ]
-    have = [c for c in found if c.verdict != NO_DATA]
-    matched = [c for c in found if c.where != "native" and not c.identical]
-    native = [c for c in found if c.where == "native" and not c.identical]
+    have = [c for c in pairs if c.verdict != NO_DATA]
+    matched = [c for c in pairs if c.where != "native" and not c.identical]
+    native = [c for c in pairs if c.where == "native" and not c.identical]
     if not any(c in have for c in matched) or not any(c in have for c in native):
         return NOTHING
     refuted = any(c.verdict == DIFFERENT for c in matched) or all(
         c.verdict == EQUAL for c in native
     )
     held = all(c.verdict == EQUAL for c in matched) and any(c.verdict == DIFFERENT for c in native)
-    said = []
+    sentences = []
     for w in WEIGHTINGS:
-        here = [c for c in found if c.where == w]
-        told = [c for c in here if not c.identical and c.repeats is None]
+        here = [c for c in pairs if c.where == w]
+        counted = [c for c in here if not c.identical and c.repeats is None]
         counts = [
             f"{n} {v}"
             for v in (EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA)
-            if (n := sum(c.verdict == v for c in told))
+            if (n := sum(c.verdict == v for c in counted))
         ]
         counts += [f"{n} identical" for n in [sum(c.identical for c in here)] if n]
         counts += [
@@ -202,12 +202,14 @@ def targets_trained(results: Results) -> Finding:
             abs(c.difference.interval.mean) for c in here if c.difference.interval.mean is not None
         ]
         if here:
-            said.append(
+            sentences.append(
                 f"{w}: {', '.join(counts)}, largest difference {max(sizes, default=0.0):.4f} "
                 f"{results.unit.name}"
             )
     verdict = NOT_REPRODUCED if refuted else REPRODUCED if held else INCONCLUSIVE
-    return Finding(verdict, "; ".join(said), runs(results, [x for c in found for x in (c.a, c.b)]))
+    return Finding(
+        verdict, "; ".join(sentences), runs(results, [x for c in pairs for x in (c.a, c.b)])
+    )
 
 
 def _one(c: Comparison, wanted: str) -> str:

@@ -71,7 +71,7 @@ def costs(results: Results) -> Table:
 def classifiers(results: Results) -> Table:
     """Accuracies of the guide (one for each seed) and the judge."""
 
-    def said(figure: Figure | None, place: Place) -> Text:
+    def entry(figure: Figure | None, place: Place) -> Text:
         if figure is None or figure.value is None:
             status = "failed" if results.status(place) == "failed" else "missing"
             return Text(status, status)
@@ -82,7 +82,7 @@ def classifiers(results: Results) -> Table:
     for run in [*jobs.guide_runs(results.study), *jobs.judge_runs(results.study)]:
         place = Place("train", run)
         figures = [
-            said(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")
+            entry(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")
         ]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
     caption = (

@@ -93,10 +93,10 @@ def _by_class(
 ) -> np.ndarray | None:
     """The image at that place among its class, for each class, (classes, C, h, w); None where a
     class has too few."""
-    found = [np.flatnonzero(labels == c) for c in range(classes)]
-    if any(len(f) <= which for f in found):
+    places = [np.flatnonzero(labels == c) for c in range(classes)]
+    if any(len(f) <= which for f in places):
         return None
-    return images[[f[which] for f in found]]
+    return images[[f[which] for f in places]]
 
 
 def _classes(results: Results) -> list[str]:
@@ -204,8 +204,8 @@ def real(results: Results) -> Plot:
     shape, classes = _shape(results), _classes(results)
     test = read_arrays(paths.data_dir(results.study) / "test.npz")
     wanted = len(results.study.guidance.gammas)
-    found = [_by_class(test["images"], test["labels"], len(classes), i) for i in range(wanted)]
-    rows: list[np.ndarray | None] = [r for r in found if r is not None] or [None]
+    drawn_rows = [_by_class(test["images"], test["labels"], len(classes), i) for i in range(wanted)]
+    rows: list[np.ndarray | None] = [r for r in drawn_rows if r is not None] or [None]
     sheet = _tiles(rows, len(classes), shape, int(results.manifest["levels"]))
     have: list[dict[str, Any]] = [
         {"split": "test", "row": i, "shown": r is not None} for i, r in enumerate(rows)

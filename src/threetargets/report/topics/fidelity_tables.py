@@ -6,14 +6,13 @@ from __future__ import annotations
 from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
-from threetargets.report.parts.captions import commands, context, floor_said, spread
+from threetargets.report.parts.captions import commands, context, floor_in_words, spread
 from threetargets.report.parts.comparing import FID
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, number
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.sweeps import along_gamma
 
 KINDS = {"judge": "the judge", "inception": "Inception"}
 
@@ -30,33 +29,33 @@ def seen_by_inception(results: Results) -> str:
 
 
 def _errors(results: Results, metric: str) -> list[Figure]:
-    found = [
+    figures = [
         results.figure(Run(c, s), metric, FID.guidance, FID.gamma)
         for c in results.study.cells
         for s in results.study.seeds
     ]
-    return [f for f in found if f is not None and f.stderr is not None]
+    return [f for f in figures if f is not None and f.stderr is not None]
 
 
-def _limit_said(results: Results, metric: str) -> str:
+def _limit_in_words(results: Results, metric: str) -> str:
     """What FID at infinite N is, and the error of one run's."""
-    found = _errors(results, metric)
-    if not found:
+    figures = _errors(results, metric)
+    if not figures:
         return ""
-    errors = [f.stderr for f in found if f.stderr is not None]
+    errors = [f.stderr for f in figures if f.stderr is not None]
     parts = ", ".join(map(str, results.study.evaluation.fid_parts))
-    said = (
+    sentence = (
         " FID of N images is too large by about b/N, with another b for each model. FID∞ is "
         f"the end of a line in 1/N through the images in {parts} parts (arXiv:1911.07023), "
         "against the same reference, whose own size stays in it; the standard error of one "
         f"run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
     )
-    if any("an indication" in f.spread for f in found):
-        said += (
+    if any("an indication" in f.spread for f in figures):
+        sentence += (
             " The smallest parts have fewer images than there are features: an indication, "
             "not an estimate."
         )
-    return said
+    return sentence
 
 
 def table(results: Results, kind: str) -> Table:
@@ -74,7 +73,7 @@ def table(results: Results, kind: str) -> Table:
     fid, limit = by(results.study, "fid", kind), by(results.study, "fid_infinity", kind)
     caption = (
         f"{spread(results)}; no guidance. {context(results, fid)}. The floor, real training "
-        f"images at the same N: {floor_said(results, fid)}.{_limit_said(results, limit)}"
+        f"images at the same N: {floor_in_words(results, fid)}.{_limit_in_words(results, limit)}"
     )
     caption += seen_by_inception(results) if kind == "inception" else ""
     head = ("model", *metrics.values())
@@ -86,20 +85,6 @@ def table(results: Results, kind: str) -> Table:
 
 def tables(results: Results) -> tuple[Table, ...]:
     return tuple(table(results, kind) for kind in results.study.evaluation.extractors)
-
-
-def further(results: Results) -> tuple[Table, ...]:
-    """Along gamma, by the extractors after the first, which has the figures."""
-    return tuple(
-        along_gamma(
-            results,
-            by(results.study, metric, kind),
-            f"{SAMPLES[metric].label} by {KINDS[kind]} at every γ",
-        )
-        for kind in results.study.evaluation.extractors[1:]
-        for metric in by_features(results.study.evaluation.metrics)
-        if SAMPLES[metric].over_gamma
-    )
 
 
 LEAD = "Tables, figures and comparisons of FID elsewhere are by the first extractor."

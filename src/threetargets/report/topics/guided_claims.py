@@ -10,7 +10,7 @@ import numpy as np
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import holm, page_trend, t_interval, welch_reference
 from threetargets.pipeline.cells import FLOOR, gamma_label
-from threetargets.report.parts.captions import floor_said, on_test
+from threetargets.report.parts.captions import floor_in_words, on_test
 from threetargets.report.parts.comparing import alike
 from threetargets.report.parts.topic import KASY, POLYAKOV, Claim
 from threetargets.report.parts.verdicts import (
@@ -58,7 +58,7 @@ def curves(
     results: Results, metric: str, kinds: Sequence[str], gammas: Sequence[float]
 ) -> tuple[list[Curve], bool]:
     """The different curves, and whether every cell of the study has one."""
-    found: list[Curve] = []
+    different: list[Curve] = []
     complete = True
     for guidance in kinds:
         for c in results.study.guidance.cells:
@@ -70,36 +70,38 @@ def curves(
             one = Curve(
                 (c,), guidance, seeds, np.array([[values[s] for values in seen] for s in seeds])
             )
-            twin = next((i for i, other in enumerate(found) if one.same(other)), None)
+            twin = next((i for i, other in enumerate(different) if one.same(other)), None)
             if twin is None:
-                found.append(one)
+                different.append(one)
             else:
-                found[twin] = Curve((*found[twin].cells, c), guidance, seeds, found[twin].values)
-    return found, complete
+                different[twin] = Curve(
+                    (*different[twin].cells, c), guidance, seeds, different[twin].values
+                )
+    return different, complete
 
 
-def _counted(found: Sequence[Curve]) -> list[str]:
-    repeated = sum(len(c.cells) - 1 for c in found)
+def _counted(different: Sequence[Curve]) -> list[str]:
+    repeated = sum(len(c.cells) - 1 for c in different)
     return [f"{repeated} identical to another, not counted"] if repeated else []
 
 
 def guidance_clear(results: Results) -> Finding:
     alpha, guidance = results.study.comparison.alpha, results.study.guidance
-    along, against, told, complete = [], [], [], True
+    along, against, sentences, complete = [], [], [], True
     for metric, rises in (("accuracy", True), ("entropy", False), ("recall", False)):
-        found, whole = curves(results, metric, guidance.kinds, sorted(guidance.gammas))
+        different, whole = curves(results, metric, guidance.kinds, sorted(guidance.gammas))
         complete &= whole
-        trends = [page_trend(c.values, rises) for c in found]
+        trends = [page_trend(c.values, rises) for c in different]
         along += [t.p for t in trends]
-        against += [page_trend(c.values, not rises).p for c in found]
+        against += [page_trend(c.values, not rises).p for c in different]
         known = [t.rho for t in trends if t.rho is not None]
         if known:
             size = f"from {number(min(known), 2)} to {number(max(known), 2)}"
-            told.append(
+            sentences.append(
                 ", ".join(
                     [
                         f"{metric}: Spearman's ρ with γ {size} over {len(known)} curves",
-                        *_counted(found),
+                        *_counted(different),
                     ]
                 )
             )
@@ -111,8 +113,10 @@ def guidance_clear(results: Results) -> Finding:
     else:
         verdict = REPRODUCED if all(p is not None and p < alpha for p in held) else INCONCLUSIVE
     known_p = [p for p in held if p is not None]
-    told.append(f"largest p, Holm over {len(known_p)}: {p_value(max(known_p, default=None))}")
-    return Finding(incomplete(verdict, complete), "; ".join(told), runs(results, guidance.cells))
+    sentences.append(f"largest p, Holm over {len(known_p)}: {p_value(max(known_p, default=None))}")
+    return Finding(
+        incomplete(verdict, complete), "; ".join(sentences), runs(results, guidance.cells)
+    )
 
 
 def guidance_u(results: Results) -> Finding:
@@ -121,21 +125,23 @@ def guidance_u(results: Results) -> Finding:
     inside = (gammas >= 1) & (gammas <= 2)
     if not inside.any() or inside.all() or inside[-1]:
         return NOTHING
-    differences, told = [], []
-    found, complete = curves(results, "fid", guidance.kinds, sorted(guidance.gammas))
-    for c in found:
+    differences, sentences = [], []
+    different, complete = curves(results, "fid", guidance.kinds, sorted(guidance.gammas))
+    for c in different:
         within = c.values[:, inside].min(axis=1).tolist()
         outside = differing(c.values[:, ~inside].min(axis=1).tolist(), within)
         differences += [outside, differing(c.values[:, -1].tolist(), within)]
         lowest = gamma_label(float(gammas[c.values.mean(axis=0).argmin()]))
-        told.append(
+        sentences.append(
             f"{c.name}, {c.guidance}: lowest mean FID at γ = {lowest}, outside − inside "
             f"{written(outside.interval)}"
         )
     if not differences:
         return NOTHING
     verdict = incomplete(greater(results, differences), complete)
-    return Finding(verdict, "; ".join([*told, *_counted(found)]), runs(results, guidance.cells))
+    return Finding(
+        verdict, "; ".join([*sentences, *_counted(different)]), runs(results, guidance.cells)
+    )
 
 
 def ignore_label(results: Results) -> Finding:
@@ -143,16 +149,21 @@ def ignore_label(results: Results) -> Finding:
     above = sorted(g for g in guidance.gammas if g > 1)
     if "classifier-free" not in guidance.kinds or 1.0 not in guidance.gammas or not above:
         return NOTHING
-    found, complete = curves(results, "accuracy", ["classifier-free"], [1.0, above[0]])
+    different, complete = curves(results, "accuracy", ["classifier-free"], [1.0, above[0]])
     ceiling, real = on_test(results, "accuracy"), results.observe(FLOOR, "accuracy").values
-    if not found or not real:
+    if not different or not real:
         return NOTHING
     # Records in which the ceiling differs between seeds have no single standard error: their mean
     # stands alone.
     value = sum(real.values()) / len(real)
     error = (ceiling.stderr or 0.0, ceiling.n or 1) if ceiling is not None else (0.0, 1)
-    short, repaired, equal, told = [], [], [], [f"real images {floor_said(results, 'accuracy')}"]
-    for c in found:
+    short, repaired, equal, sentences = (
+        [],
+        [],
+        [],
+        [f"real images {floor_in_words(results, 'accuracy')}"],
+    )
+    for c in different:
         model, next_one = c.values[:, 0].tolist(), c.values[:, 1].tolist()
         gap, gain = welch_reference(model, value, *error), differing(next_one, model)
         short.append(gap)
@@ -163,7 +174,7 @@ def ignore_label(results: Results) -> Finding:
             welch_reference(model, value - ACCURACY_MARGIN, *error).p_less,
         )
         equal.append(all(p is not None and p < results.study.comparison.alpha for p in sides))
-        told.append(
+        sentences.append(
             f"{c.name}: {interval(t_interval(model))} at γ = 1, real images "
             f"{written(gap.interval)} above it, γ = {gamma_label(above[0])} "
             f"{written(gain.interval)}"
@@ -172,8 +183,10 @@ def ignore_label(results: Results) -> Finding:
     lowered = greater(results, repaired) == NOT_REPRODUCED
     if verdict != REPRODUCED:
         verdict = NOT_REPRODUCED if all(equal) or lowered else INCONCLUSIVE
-    told += _counted(found)
-    return Finding(incomplete(verdict, complete), "; ".join(told), runs(results, guidance.cells))
+    sentences += _counted(different)
+    return Finding(
+        incomplete(verdict, complete), "; ".join(sentences), runs(results, guidance.cells)
+    )
 
 
 CLAIMS = (

@@ -12,7 +12,7 @@ from threetargets.report.topics.drawn_samples import picture
 
 def plots(results: Results) -> tuple[Plot, ...]:
     """One for each autoencoder of two latents whose weights are there."""
-    found = []
+    drawings = []
     for (name, seed), images in results.manifolds.items():
         side = round(len(images) ** 0.5)
         rows = [images[i * side : (i + 1) * side] for i in range(side)]
@@ -24,7 +24,7 @@ def plots(results: Results) -> tuple[Plot, ...]:
             f"{side} × {side} even places of the unit square (Kingma & Welling 2014, Fig. 4)."
         )
         made = commands(results, "train")
-        found.append(
+        drawings.append(
             Plot(
                 f"manifold-{name}",
                 "Manifold",
@@ -35,4 +35,4 @@ def plots(results: Results) -> tuple[Plot, ...]:
                 wide=False,
             )
         )
-    return tuple(found)
+    return tuple(drawings)

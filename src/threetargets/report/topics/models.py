@@ -16,7 +16,7 @@ from threetargets.report.parts.captions import (
     commands,
     context,
     floor,
-    floor_said,
+    floor_in_words,
     null_branch,
     over_images,
     set_up,
@@ -93,7 +93,7 @@ def models(results: Results) -> Table:
     if seen_by:
         caption += (
             f" FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
-            f"the floor, real training images at the same N, is {floor_said(results, 'fid')}."
+            f"the floor, real training images at the same N, is {floor_in_words(results, 'fid')}."
         )
         caption += asked_for_a_class(results)
     if flows:
@@ -159,10 +159,10 @@ def _dots(axes: Any, results: Results, measure: Measure, cells: list[Cell]) -> l
     for height, name in enumerate(reversed(cells)):
         seen = results.observe(name, measure.metric, measure.guidance, measure.gamma)
         values = list(seen.values.values())
-        found = t_interval(values)
-        if found.half_width is not None:
+        interval = t_interval(values)
+        if interval.half_width is not None:
             axes.plot(
-                [found.low, found.high],
+                [interval.low, interval.high],
                 [height, height],
                 color=colour(name),
                 linewidth=1.6,
@@ -177,8 +177,8 @@ def _dots(axes: Any, results: Results, measure: Measure, cells: list[Cell]) -> l
             color=colour(name),
             markeredgewidth=0.9,
         )
-        if found.mean is not None:
-            axes.plot([found.mean], [height], marker="o", markersize=4.2, color=colour(name))
+        if interval.mean is not None:
+            axes.plot([interval.mean], [height], marker="o", markersize=4.2, color=colour(name))
         else:
             axes.text(
                 0.02,
@@ -232,7 +232,7 @@ def bounds(results: Results) -> Plot:
         caption += (
             f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, "
             "real training images at the same N: "
-            f"{floor_said(results, 'fid')}.{asked_for_a_class(results)}"
+            f"{floor_in_words(results, 'fid')}.{asked_for_a_class(results)}"
         )
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)
@@ -259,16 +259,16 @@ def ladder(results: Results) -> Finding:
     known = [s for s in sizes if s is not None]
     level = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
     verdict = NOT_REPRODUCED if worse else REPRODUCED if good else INCONCLUSIVE
-    said = "; ".join(
+    figure = "; ".join(
         f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} {results.unit.name}, "
         f"{s.verdict}"
         for s in steps
     )
-    said += f"; parameters {', '.join(number(s) if s is None else f'{s:,.0f}' for s in sizes)}"
-    said += f"; the diffusion model {null_branch(results)}"
+    figure += f"; parameters {', '.join(number(s) if s is None else f'{s:,.0f}' for s in sizes)}"
+    figure += f"; the diffusion model {null_branch(results)}"
     if not level:
-        verdict, said = INCONCLUSIVE, said + "; parameters not within 20%"
-    return Finding(verdict, said, runs(results, rungs))
+        verdict, figure = INCONCLUSIVE, figure + "; parameters not within 20%"
+    return Finding(verdict, figure, runs(results, rungs))
 
 
 CLAIMS = (

@@ -41,13 +41,13 @@ def levels(results: Results) -> Plot:
             panel.set_title(weighting)
             panel.set_xlabel("log-SNR (noisier to the left)")
             for name in (c for c in cells if diffusion.of(c).weighting == weighting):
-                found = [
+                records = [
                     results.records.get(Place("likelihood", Run(name, s)))
                     for s in results.study.seeds
                 ]
                 curves = [
                     r.curves["levels"]
-                    for r in found
+                    for r in records
                     if r is not None and r.status == "ok" and r.curves.get("levels")
                 ]
                 if not curves:

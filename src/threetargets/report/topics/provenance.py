@@ -26,15 +26,15 @@ def configuration_digest(results: Results) -> str:
 def _distinct(values: Iterable[Any]) -> Text:
     """The values with how many records have each, the most frequent first; one value stands
     alone."""
-    found = Counter(str(v) for v in values if v not in (None, ""))
-    if not found:
+    counts = Counter(str(v) for v in values if v not in (None, ""))
+    if not counts:
         return Text("not recorded", "missing")
-    if len(found) == 1:
-        return Text(next(iter(found)))
+    if len(counts) == 1:
+        return Text(next(iter(counts)))
     return Text(
         "; ".join(
             f"{value} ({of(n, 'record')})"
-            for value, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+            for value, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ),
         "holes",
     )
@@ -54,17 +54,17 @@ def tracking_state(results: Results, mirror: Mirror) -> Text:
         return Text("no tracking.json: figures were not compared with MLflow", "missing")
     if mirror.note:
         return Text(f"{mirror.note}: figures were not compared", "missing")
-    said = (
+    sentence = (
         f"experiment {results.tracking.get('experiment', '')}: "
         f"{of(mirror.compared, 'figure')} compared, all agree"
     )
     if mirror.absent:
-        said += f"; {mirror.absent} not in MLflow"
+        sentence += f"; {mirror.absent} not in MLflow"
     state = str(results.tracking.get("state", "unknown"))
     if state != "complete":
         reason = str(results.tracking.get("reason", ""))
-        said += f"; the mirror is {state}{': ' + reason if reason else ''}"
-    return Text(said, "" if state == "complete" and not mirror.absent else "holes")
+        sentence += f"; the mirror is {state}{': ' + reason if reason else ''}"
+    return Text(sentence, "" if state == "complete" and not mirror.absent else "holes")
 
 
 def calibration_state(results: Results) -> Text:
@@ -90,7 +90,7 @@ def table(results: Results, mirror: Mirror) -> Table:
     old = stale(results)
     splits = manifest.get("splits", {})
     source = manifest.get("source", {})
-    said = (
+    rows_in_words = (
         source
         if isinstance(source, str)
         else ", ".join(f"{k}: {v}" for k, v in source.items() if isinstance(v, str | int | float))
@@ -125,7 +125,7 @@ def table(results: Results, mirror: Mirror) -> Table:
             ),
         ),
         ("data digest", Text(str(manifest.get("digest", "")))),
-        ("data source", Text(said or "not recorded", "" if said else "missing")),
+        ("data source", Text(rows_in_words or "not recorded", "" if rows_in_words else "missing")),
         ("python", _distinct(p.get("python") for p in sources)),
         ("packages", _distinct(packages)),
         ("platform", _distinct(p.get("platform") for p in sources)),

@@ -70,7 +70,7 @@ class Published:
 
 
 def _widths() -> list[Published]:
-    found = {
+    widths = {
         3: (141.30, 0.40),
         5: (124.41, 0.37),
         10: (107.57, 0.17),
@@ -79,7 +79,7 @@ def _widths() -> list[Published]:
     }
     return [
         Published(STATIC, z, 500, 1, 1, "bound", nats, half, AEVB)
-        for z, (nats, half) in found.items()
+        for z, (nats, half) in widths.items()
     ]
 
 

@@ -39,16 +39,16 @@ def distinct(
 ) -> tuple[dict[Cell, np.ndarray], bool]:
     """(seeds, metrics) of each cell that has all of them in some seed, leaving out cells that
     repeat another; and whether every cell has them in every seed."""
-    found: dict[Cell, np.ndarray] = {}
+    different: dict[Cell, np.ndarray] = {}
     complete = True
     for c in cells:
         seen = [results.observe(c, m).values for m in metrics]
         seeds = [s for s in results.study.seeds if all(s in values for values in seen)]
         complete &= len(seeds) == len(results.study.seeds)
         block = np.array([[values[s] for values in seen] for s in seeds])
-        if seeds and not any(_same(block, other) for other in found.values()):
-            found[c] = block
-    return found, complete
+        if seeds and not any(_same(block, other) for other in different.values()):
+            different[c] = block
+    return different, complete
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -61,12 +61,12 @@ def schedule(results: Results) -> Finding:
     steps, comparison = sorted(results.study.likelihood.lengths.steps), results.study.comparison
     if len(steps) < 3:
         return NOTHING
-    found, complete = distinct(
+    different, complete = distinct(
         results, diffusion.cells(results.study), [length_metric(t, fitted=True) for t in steps]
     )
-    if not found:
+    if not different:
         return NOTHING
-    blocks = list(found.values())
+    blocks = list(different.values())
     falls = holm([page_trend(b, increasing=False).p for b in blocks])
     rises = holm([page_trend(b, increasing=True).p for b in blocks])
     last = [
@@ -80,14 +80,14 @@ def schedule(results: Results) -> Finding:
         verdict = REPRODUCED if held else INCONCLUSIVE
     first = [float((b[:, 0] - b[:, -1]).mean()) for b in blocks]
     end = [float((b[:, -2] - b[:, -1]).mean()) for b in blocks]
-    said = (
+    figure = (
         f"from T = {steps[0]} to {steps[-1]} the bound falls by {number(min(first))} to "
         f"{number(max(first))} {results.unit.name} over {len(blocks)} different models; from "
         f"{steps[-2]} to {steps[-1]} by {number(min(end), 2)} to {number(max(end), 2)}; "
         f"largest p, Holm: falls {p_value(_largest(falls))}, equal at the end "
         f"{p_value(_largest(equal))}"
     )
-    return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
+    return Finding(incomplete(verdict, complete), figure, runs(results, list(different)))
 
 
 def _largest(p_values: Sequence[float | None]) -> float | None:
@@ -95,15 +95,15 @@ def _largest(p_values: Sequence[float | None]) -> float | None:
 
 
 def two_elbos(results: Results) -> Finding:
-    found, complete = distinct(results, diffusion.cells(results.study), [DIFFERENCE, ONE, TWO])
-    if not found:
+    different, complete = distinct(results, diffusion.cells(results.study), [DIFFERENCE, ONE, TWO])
+    if not different:
         return NOTHING
     comparison = results.study.comparison
-    more = [paired_t(np.log(b[:, 2]), np.log(b[:, 1])) for b in found.values()]
+    more = [paired_t(np.log(b[:, 2]), np.log(b[:, 1])) for b in different.values()]
     # The models of a seed share their noise, so their mean is one measurement: over seeds it is
     # tested once.
-    most = max(len(b) for b in found.values())
-    means = np.mean([b[:, 0] for b in found.values() if len(b) == most], axis=0)
+    most = max(len(b) for b in different.values())
+    means = np.mean([b[:, 0] for b in different.values() if len(b) == most], axis=0)
     tie = tost_paired(means, np.zeros(most), comparison.bound_margin)
     apart = paired_t(means, np.zeros(most))
     verdict = greater(results, more)
@@ -112,12 +112,12 @@ def two_elbos(results: Results) -> Finding:
     elif verdict == REPRODUCED and not (tie.p is not None and tie.p < comparison.alpha):
         verdict = INCONCLUSIVE
     ratios = [math.exp(d.interval.mean or 0.0) for d in more]
-    said = (
+    figure = (
         f"variance two-sided / one-sided {number(min(ratios))} to {number(max(ratios))} over "
-        f"{len(found)} different models; difference of the means, averaged over them, "
+        f"{len(different)} different models; difference of the means, averaged over them, "
         f"{written(apart.interval)} {results.unit.name}, p equal {p_value(tie.p)}"
     )
-    return Finding(incomplete(verdict, complete), said, runs(results, list(found)))
+    return Finding(incomplete(verdict, complete), figure, runs(results, list(different)))
 
 
 def gradient_variance(results: Results) -> Finding:
@@ -126,24 +126,26 @@ def gradient_variance(results: Results) -> Finding:
         for c in autoencoder.cells(results.study)
         if len(autoencoder.parameters(results.study, c).latents) == 1
     ]
-    found, complete = distinct(results, cells, list(GRADIENTS))
-    if not found:
+    different, complete = distinct(results, cells, list(GRADIENTS))
+    if not different:
         return NOTHING
     ratios: list[Difference] = []
-    told = []
-    for name, block in found.items():
+    ratio_texts = []
+    for name, block in different.items():
         least = np.full(len(block), math.log(AT_LEAST))
         each = [paired_t(column, least) for column in np.log(block).T]
         ratios += each
-        told.append(
+        ratio_texts.append(
             f"{cell(name)}, "
             + ", ".join(
                 f"{kind}: {number(AT_LEAST * math.exp(d.interval.mean or 0.0))}"
                 for kind, d in zip(GRADIENTS.values(), each, strict=True)
             )
         )
-    said = f"times the reparameterised one's variance: {'; '.join(told)}"
-    return Finding(incomplete(greater(results, ratios), complete), said, runs(results, list(found)))
+    figure = f"times the reparameterised one's variance: {'; '.join(ratio_texts)}"
+    return Finding(
+        incomplete(greater(results, ratios), complete), figure, runs(results, list(different))
+    )
 
 
 CLAIMS = (

@@ -8,18 +8,26 @@ from typing import Any
 import numpy as np
 
 from threetargets.families.autoencoder import spec as autoencoder
-from threetargets.metrics.catalogue import SAMPLES
+from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline import cells, jobs
-from threetargets.report.parts.captions import commands, context, floor, floor_said, on_test, spread
+from threetargets.report.parts.captions import (
+    commands,
+    context,
+    floor,
+    floor_in_words,
+    on_test,
+    spread,
+)
 from threetargets.report.parts.comparing import alike
 from threetargets.report.parts.drawing import MUTED, Plot, band, canvas, colour, dash, legend, svg
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, labels, listing
-from threetargets.report.reading.collect import Results
+from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import drawn_samples, fidelity_tables
+from threetargets.report.topics import drawn_samples
+from threetargets.report.topics.fidelity_tables import KINDS
 from threetargets.report.topics.guided_claims import CLAIMS
 
 
@@ -52,10 +60,10 @@ def curve(results: Results, metric: str) -> Plot:
                 seen = [
                     results.observe(name, metric, guidance, cells.gamma_label(g)) for g in gammas
                 ]
-                found = [t_interval(list(o.values.values())) for o in seen]
+                intervals = [t_interval(list(o.values.values())) for o in seen]
                 curve = [
                     np.array([np.nan if v is None else v for v in side])
-                    for side in zip(*((f.mean, f.low, f.high) for f in found), strict=True)
+                    for side in zip(*((f.mean, f.low, f.high) for f in intervals), strict=True)
                 ]
                 line = {
                     "color": colour(name),
@@ -64,7 +72,7 @@ def curve(results: Results, metric: str) -> Plot:
                     "markersize": 3,
                 }
                 band(panel, gammas, (curve[0], curve[1], curve[2]), label=names[name], **line)
-                for gamma, f, o in zip(gammas, found, seen, strict=True):
+                for gamma, f, o in zip(gammas, intervals, seen, strict=True):
                     rows.append(
                         {
                             "guidance": guidance,
@@ -91,7 +99,7 @@ def curve(results: Results, metric: str) -> Plot:
     caption = (
         f"{spread(results)}, shown as a band. "
         f"{context(results, metric, first, cells.gamma_label(gammas[0]))}. Dashed: "
-        f"{floor_said(results, metric)}, "
+        f"{floor_in_words(results, metric)}, "
     )
     if metric in ("accuracy", "entropy"):
         caption += (
@@ -134,7 +142,8 @@ def along_gamma(results: Results, metric: str, title: str) -> Table:
     first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
     caption = (
         f"{spread(results)}. Models: {listing([cell(c) for c in names])}. "
-        f"{context(results, metric, first, gammas[0])}. Real images: {floor_said(results, metric)}."
+        f"{context(results, metric, first, gammas[0])}. Real images: "
+        f"{floor_in_words(results, metric)}."
     )
     head = ("guidance", "model", *(f"γ = {g}" for g in gammas))
     made = commands(results, "sample", "evaluate")
@@ -151,9 +160,9 @@ def along_gamma(results: Results, metric: str, title: str) -> Table:
 
 def _guidance(results: Results) -> str:
     """The gamma of the lowest mean FID, for each kind of guidance and cell."""
-    said, names = [], labels(results.study.guidance.cells)
+    phrases, names = [], labels(results.study.guidance.cells)
     for guidance in results.study.guidance.kinds:
-        found: list[
+        minima: list[
             tuple[list[str], dict[str, float]]
         ] = []  # cells with the same means, as twins have, are one
         for name in results.study.guidance.cells:
@@ -164,21 +173,35 @@ def _guidance(results: Results) -> str:
                     means[g] = sum(seen.values.values()) / len(seen.values)
             same = [
                 n
-                for n, m in found
+                for n, m in minima
                 if m.keys() == means.keys() and all(alike(m[g], means[g]) for g in m)
             ]
             if same:
                 same[0].append(names[name])
             elif means:
-                found.append(([names[name]], means))
-        lowest = [f"{min(m, key=m.__getitem__)} for {' = '.join(n)}" for n, m in found]
+                minima.append(([names[name]], means))
+        lowest = [f"{min(m, key=m.__getitem__)} for {' = '.join(n)}" for n, m in minima]
         if lowest:
-            said.append(f"{listing(lowest)} with {guidance} guidance")
+            phrases.append(f"{listing(lowest)} with {guidance} guidance")
     return (
-        f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(said)} (picked on these same "
+        f"Guidance: mean FID is lowest at γ = {'; at γ = '.join(phrases)} (picked on these same "
         "figures)."
-        if said
+        if phrases
         else ""
+    )
+
+
+def further(results: Results) -> tuple[Table, ...]:
+    """Along gamma, by the extractors after the first, which has the figures."""
+    return tuple(
+        along_gamma(
+            results,
+            by(results.study, metric, kind),
+            f"{SAMPLES[metric].label} by {KINDS[kind]} at every γ",
+        )
+        for kind in results.study.evaluation.extractors[1:]
+        for metric in by_features(results.study.evaluation.metrics)
+        if SAMPLES[metric].over_gamma
     )
 
 
@@ -206,9 +229,9 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     shown = [drawn_samples.guided(results, c, g) for g in kinds for c in cells]
     rows = ROWS.format(models=", ".join(cell(c) for c in cells))
     real = drawn_samples.real(results)
-    further = fidelity_tables.further(results)
+    more = further(results)
     return [
-        Section("guidance", "Guidance", LEAD, (), plots, (*folded, *further)),
+        Section("guidance", "Guidance", LEAD, (), plots, (*folded, *more)),
         Section("samples", "Samples", rows, (), (real, *shown), layout="samples"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing as comparisons
-from threetargets.report.parts.captions import commands, context, floor_said, spread
+from threetargets.report.parts.captions import commands, context, floor_in_words, spread
 from threetargets.report.parts.comparing import BOUND, FID, Measure
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section, Topic
@@ -41,7 +41,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
         "the study does not have."
     )
     if measure.metric == FID.metric:
-        caption += f" {context(results, 'fid')}. Floor: {floor_said(results, 'fid')}."
+        caption += f" {context(results, 'fid')}. Floor: {floor_in_words(results, 'fid')}."
     stages = ("likelihood",) if measure.metric == BOUND.metric else ("sample", "evaluate")
     return Table(
         f"grid-{measure.label.lower()}",
