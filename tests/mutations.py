@@ -34,7 +34,7 @@ MUTATIONS = [
     ("diffusion/kernel.py", "a_s / a_t * torch.exp(ratio)", "a_t / a_s * torch.exp(ratio)"),
     ("diffusion/kernel.py", "-(s_s**2) * torch.expm1(ratio)", "-s_s * torch.expm1(ratio)"),
     ("diffusion/schedule.py", "return -2.0 * torch.log(torch.tan(", "return -torch.log(torch.tan("),
-    ("diffusion/schedule.py", "* u**2 / 2))", "* u**2))"),
+    ("diffusion/schedule.py", "* u**2 / 2)", "* u**2)"),
     ("diffusion/schedule.py", "torch.arange(1, steps + 1", "torch.arange(0, steps"),
     ("diffusion/schedule.py", "torch.log1p(-betas.double())", "-betas.double()"),
     (
@@ -184,8 +184,8 @@ MUTATIONS = [
     ),
     (
         "likelihood/decoders.py",
-        "return -total(F.binary_cross_entropy",
-        "return total(F.binary_cross_entropy",
+        "return -total(\n            F.binary_cross_entropy",
+        "return total(\n            F.binary_cross_entropy",
     ),
     ("likelihood/decoders.py", "torch.stack([k * p for k, p", "torch.stack([(k + 1) * p for k, p"),
     (

@@ -130,9 +130,8 @@ def level_log_prob(
     a = math.sqrt(1.0 / (1.0 + math.exp(-log_snr_max)))
     dims = levels[0].numel()
     x = a * dequantised(levels, u, count)
-    return log_prob(predictor, x, log_snr_max, log_snr_min, steps, trace) + dims * math.log(
-        a * 2.0 / count
-    )
+    volume = dims * math.log(a * 2.0 / count)
+    return log_prob(predictor, x, log_snr_max, log_snr_min, steps, trace) + volume
 
 
 def decoded_log_prob(
@@ -159,7 +158,6 @@ def decoded_log_prob(
     with torch.no_grad():
         decoder = -decoder_term(levels, predictor(x1, level).x0, table, variance, count, mse)
     density = log_prob(predictor, x1, float(level), float(table.log_snr[-1]), steps, trace)
-    given = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0)) - x0[
-        0
-    ].numel() * torch.log(s)
+    standard = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0))
+    given = standard - x0[0].numel() * torch.log(s)
     return density - given.to(density) + decoder
