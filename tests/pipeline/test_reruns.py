@@ -97,6 +97,7 @@ def test_a_reworded_rule_trains_nothing_again(finished: Path) -> None:
         ("likelihood.iwae", [1, 7], {"likelihood": 2}),  # of autoencoders alone
         ("evaluation.neighbours", 5, {"evaluate": 4}),
         ("guidance.gammas", [0, 1, 2], {"sample_guided": 2, "evaluate": 1}),
+        ("guidance.gammas", [0, 1], {"evaluate": 1}),  # one less: nothing is drawn
         ("vae.latents", [9], {"train": 1, "sample": 1, "likelihood": 1, "evaluate": 1}),
         ("training.guide.weight_decay", 0.5, {"train": 1, "sample_guided": 1, "evaluate": 1}),
         (
