@@ -105,6 +105,17 @@ def _apart(results: Results) -> str:
     )
 
 
+TABLE_CAPTION = (
+    "{spread}. k: samples of the bound that was trained; the bound here is the negative "
+    "ELBO (k = 1) for every model, on as many training images as test "
+    "images.{over_images}{_apart} "
+)
+TABLE_ACTIVE = (
+    ", itself an upper bound. Active: the variance over test images of the posterior's "
+    "mean is above 0.01 (arXiv:1509.00519); the first level's."
+)
+
+
 def table(results: Results) -> Table:
     """Every autoencoder: what it is, its bound on test and on training images, and how many latents
     it uses."""
@@ -138,10 +149,10 @@ def table(results: Results) -> Table:
         "parameters",
     )
     chosen = results.study.likelihood
-    caption = (
-        f"{spread(results)}. k: samples of the bound that was trained; the bound here is the "
-        "negative ELBO (k = 1) for every model, on as many training images as test "
-        f"images.{over_images(results, BOUND.metric)}{_apart(results)} "
+    caption = TABLE_CAPTION.format(
+        spread=spread(results),
+        over_images=over_images(results, BOUND.metric),
+        _apart=_apart(results),
     )
     k = max(chosen.iwae)
     caption += (
@@ -152,10 +163,7 @@ def table(results: Results) -> Table:
             f"bound with {k} samples on the first {chosen.iwae_images}"
         )
     )
-    caption += (
-        ", itself an upper bound. Active: the variance over test images of the posterior's "
-        "mean is above 0.01 (arXiv:1509.00519); the first level's."
-    )
+    caption += TABLE_ACTIVE
     return Table(
         "autoencoders",
         "Autoencoders",

@@ -107,6 +107,13 @@ def error(shown: Shown) -> str:
     )
 
 
+ERRATA_CAPTION = (
+    "The notes as transcribed. Both forms are computed where the answer is known: the "
+    "corrected one meets it within its tolerance or 4 standard errors, the printed one "
+    "does not."
+)
+
+
 def errata(calibration: Calibration) -> Table:
     """As printed, corrected, and the error that the printed form makes."""
     rows = tuple(
@@ -119,11 +126,7 @@ def errata(calibration: Calibration) -> Table:
         )
         for e in calibration.errata
     )
-    caption = (
-        "The notes as transcribed. Both forms are computed where the answer is known: the "
-        "corrected one meets it within its tolerance or 4 standard errors, the printed one "
-        "does not."
-    )
+    caption = ERRATA_CAPTION
     head = ("erratum", "where", "as printed", "corrected", "error made by the printed form")
     return Table(
         "errata", "Errata of the lecture notes", head, rows, caption, (calibration.command,)

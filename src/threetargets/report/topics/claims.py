@@ -51,6 +51,14 @@ def decided(results: Results, claims: Sequence[Claim]) -> list[tuple[Claim, Find
     return [(claim, claim.decide(results)) for claim in ordered]
 
 
+CLAIMS_TABLE_CAPTION = (
+    "Rules were written before the first run that measured what they decide; what was "
+    "changed since is named with its claim (alpha = {alpha:g}, margins {number} {unit} and "
+    "{fid_margin:.0%} of FID). Under each statement its source, under each test its rule, "
+    "under each figure the runs behind it."
+)
+
+
 def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
     """One row a claim; one that this study has no data for says so."""
     rows = [
@@ -64,12 +72,11 @@ def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
         for claim, finding in decided(results, claims)
     ]
     comparison = results.study.comparison
-    caption = (
-        "Rules were written before the first run that measured what they decide; what was "
-        f"changed since is named with its claim (alpha = {results.study.comparison.alpha:g}, "
-        f"margins {number(comparison.bound_margin, 2)} {results.unit.name} and "
-        f"{comparison.fid_margin:.0%} of FID). Under each statement its source, under each "
-        "test its rule, under each figure the runs behind it."
+    caption = CLAIMS_TABLE_CAPTION.format(
+        alpha=results.study.comparison.alpha,
+        number=number(comparison.bound_margin, 2),
+        unit=results.unit.name,
+        fid_margin=comparison.fid_margin,
     )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
     made = commands(results, "train", "likelihood", "sample", "evaluate")

@@ -73,6 +73,18 @@ def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
     )
 
 
+PAIRED_CAPTION = (
+    "Differences paired by seed, with their t intervals (not corrected); negative favours "
+    "the first. p: two-sided t test; p equal: two one-sided tests against the margin "
+    "({number} {unit}, or {fid_margin:.0%} of the smaller mean FID). Both are "
+    "Holm-corrected over the different comparisons of one measure, decided at {alpha:g}: "
+    "{counted} for the bound{of_fid}. Identical: every seed within 1e-6 of its size, no "
+    "evidence; the same as another comparison: counted once. (Changed after a first run: "
+    "every row was counted.) Equal: a difference as large as the margin is rejected. "
+    "Inconclusive: neither."
+)
+
+
 def paired(
     results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]
 ) -> Table:
@@ -93,16 +105,13 @@ def paired(
         "margin",
         "p equal, Holm",
     )
-    caption = (
-        "Differences paired by seed, with their t intervals (not corrected); negative favours "
-        "the first. p: two-sided t test; p equal: two one-sided tests against the margin "
-        f"({number(comparison.bound_margin, 2)} {results.unit.name}, or "
-        f"{comparison.fid_margin:.0%} of the smaller mean FID). Both are Holm-corrected over "
-        f"the different comparisons of one measure, decided at {comparison.alpha:g}: "
-        f"{comparisons.counted(bound)} for the bound{of_fid}. Identical: every seed within "
-        "1e-6 of its size, no evidence; the same as another comparison: counted once. (Changed "
-        "after a first run: every row was counted.) Equal: a difference as large as the margin "
-        "is rejected. Inconclusive: neither."
+    caption = PAIRED_CAPTION.format(
+        number=number(comparison.bound_margin, 2),
+        unit=results.unit.name,
+        fid_margin=comparison.fid_margin,
+        alpha=comparison.alpha,
+        counted=comparisons.counted(bound),
+        of_fid=of_fid,
     )
     caption += f" FID: {context(results, 'fid')}." if fid else ""
     title = "Targets, at each weighting" if by_target else "Weightings, for each target"

@@ -14,6 +14,9 @@ from threetargets.report.parts.wording import Table, Text, cell, count, number
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 
+COSTS_CAPTION = "{spread}{once}. Wall-clock times; runs may have shared the machine."
+COSTS_SAMPLING = " Diffusion models sample in {steps} steps of {sampler}, without guidance."
+
 
 def costs(results: Results) -> Table:
     """Seconds, parameters and images per second of every cell, classifiers included."""
@@ -51,12 +54,9 @@ def costs(results: Results) -> Table:
     head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
     sampling = results.study.sampling
     once = " (the judge is trained once)" if jobs.judge_runs(results.study) else ""
-    caption = f"{spread(results)}{once}. Wall-clock times; runs may have shared the machine."
+    caption = COSTS_CAPTION.format(spread=spread(results), once=once)
     if diffusion.cells(results.study):
-        caption += (
-            f" Diffusion models sample in {sampling.steps} steps of {sampling.sampler}, "
-            "without guidance."
-        )
+        caption += COSTS_SAMPLING.format(steps=sampling.steps, sampler=sampling.sampler)
     return Table(
         "costs",
         "What each model costs",
@@ -66,6 +66,16 @@ def costs(results: Results) -> Table:
         commands(results, "train", "sample"),
         frozenset(range(1, 5)),
     )
+
+
+CLASSIFIERS_CAPTION = (
+    "Accuracy ± binomial standard error over the images of the split. The guide is trained "
+    "on noisy images, one for each seed. The judge sees clean images, never guides, "
+)
+CLASSIFIERS_EXTRACTS = (
+    "and is the extractor of FID, KID, precision and recall. It was trained on the "
+    "training split, from which the floor of those four is drawn."
+)
 
 
 def classifiers(results: Results) -> Table:
@@ -85,15 +95,9 @@ def classifiers(results: Results) -> Table:
             entry(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")
         ]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
-    caption = (
-        "Accuracy ± binomial standard error over the images of the split. The guide is trained "
-        "on noisy images, one for each seed. The judge sees clean images, never guides, "
-    )
+    caption = CLASSIFIERS_CAPTION
     if "judge" in results.study.evaluation.extractors:
-        caption += (
-            "and is the extractor of FID, KID, precision and recall. It was trained on the "
-            "training split, from which the floor of those four is drawn."
-        )
+        caption += CLASSIFIERS_EXTRACTS
     else:
         caption += "and measures accuracy and entropy."
     made = commands(results, "train")

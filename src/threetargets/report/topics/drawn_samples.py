@@ -122,6 +122,9 @@ def picture(results: Results, rows: Sequence[np.ndarray | None]) -> str:
     return _drawing(_tiles(rows, columns, shape, top), [""] * len(rows), [], shape)
 
 
+DRAWN_CAPTION = "Seed {seed}: z from the prior, and a draw from p(x | z)."
+
+
 def drawn(results: Results, name: Cell) -> Plot:
     """The first samples of a model that knows no labels, first seed that has them."""
     study, each = results.study, 10
@@ -143,7 +146,7 @@ def drawn(results: Results, name: Cell) -> Plot:
         {"cell": name, "seed": seed, "row": i, "shown": row is not None}
         for i, row in enumerate(rows)
     ]
-    caption = f"Seed {seed}: z from the prior, and a draw from p(x | z)."
+    caption = DRAWN_CAPTION.format(seed=seed)
     drawing = picture(results, rows)
     return Plot(
         f"samples-{name}",

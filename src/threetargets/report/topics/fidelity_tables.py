@@ -58,6 +58,12 @@ def _limit_in_words(results: Results, metric: str) -> str:
     return sentence
 
 
+TABLE_CAPTION = (
+    "{spread}; no guidance. {context}. The floor, real training images at the same N: "
+    "{floor_in_words}.{_limit_in_words}"
+)
+
+
 def table(results: Results, kind: str) -> Table:
     """Every cell as it samples without guidance, and the floor, by one extractor."""
     chosen = results.study.evaluation
@@ -71,9 +77,11 @@ def table(results: Results, kind: str) -> Table:
         (Text("real images (floor)", "weak"), *(measured(results, FLOOR, m) for m in metrics))
     )
     fid, limit = by(results.study, "fid", kind), by(results.study, "fid_infinity", kind)
-    caption = (
-        f"{spread(results)}; no guidance. {context(results, fid)}. The floor, real training "
-        f"images at the same N: {floor_in_words(results, fid)}.{_limit_in_words(results, limit)}"
+    caption = TABLE_CAPTION.format(
+        spread=spread(results),
+        context=context(results, fid),
+        floor_in_words=floor_in_words(results, fid),
+        _limit_in_words=_limit_in_words(results, limit),
     )
     caption += seen_by_inception(results) if kind == "inception" else ""
     head = ("model", *metrics.values())

@@ -9,6 +9,11 @@ from threetargets.report.parts.wording import cell
 from threetargets.report.reading.collect import Results
 from threetargets.report.topics.drawn_samples import picture
 
+PLOTS_CAPTION = (
+    "{cell}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of {side} × "
+    "{side} even places of the unit square (Kingma & Welling 2014, Fig. 4)."
+)
+
 
 def plots(results: Results) -> tuple[Plot, ...]:
     """One for each autoencoder of two latents whose weights are there."""
@@ -19,10 +24,7 @@ def plots(results: Results) -> tuple[Plot, ...]:
         have = [
             {"cell": name, "seed": seed, "row": i, "images": len(row)} for i, row in enumerate(rows)
         ]
-        caption = (
-            f"{cell(name)}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of "
-            f"{side} × {side} even places of the unit square (Kingma & Welling 2014, Fig. 4)."
-        )
+        caption = PLOTS_CAPTION.format(cell=cell(name), seed=seed, side=side)
         made = commands(results, "train")
         drawings.append(
             Plot(

@@ -39,6 +39,21 @@ from threetargets.report.parts.wording import Table, Text, cell, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 
+MODELS_CAPTION = (
+    "The negative evidence lower bound on the test split, lower is better. "
+    "{spread}.{over_images}{set_up}"
+)
+MODELS_FID = (
+    " FID with the model's own sampling, no guidance: {context}; the floor, real training "
+    "images at the same N, is {floor_in_words}."
+)
+MODELS_ODE = (
+    " ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} "
+    "(details under the table of reverse variances); {images} images, standard error over "
+    "them in metrics.csv."
+)
+MODELS_IWAE = " IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+
 
 def models(results: Results) -> Table:
     """Every cell by its bound, best first."""
@@ -86,27 +101,22 @@ def models(results: Results) -> Table:
         "parameters",
         *(f"IWAE {k}" for k in ks),
     )
-    caption = (
-        f"The negative evidence lower bound on the test split, lower is better. {spread(results)}."
-        f"{over_images(results, BOUND.metric)}{set_up(results)}"
+    caption = MODELS_CAPTION.format(
+        spread=spread(results),
+        over_images=over_images(results, BOUND.metric),
+        set_up=set_up(results),
     )
     if seen_by:
-        caption += (
-            f" FID with the model's own sampling, no guidance: {context(results, 'fid')}; "
-            f"the floor, real training images at the same N, is {floor_in_words(results, 'fid')}."
+        caption += MODELS_FID.format(
+            context=context(results, "fid"), floor_in_words=floor_in_words(results, "fid")
         )
         caption += asked_for_a_class(results)
     if flows:
-        caption += (
-            f" ODE: the likelihood by the probability-flow ODE behind the same decoder, {unit} "
-            "(details under the table of reverse variances); "
-            f"{results.study.likelihood.ode.images} images, standard error over them in "
-            "metrics.csv."
-        )
+        caption += MODELS_ODE.format(unit=unit, images=results.study.likelihood.ode.images)
     if ks:
         some = results.study.likelihood.iwae_images
         on = f", on the first {some} test images" if some else ""
-        caption += f" IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+        caption += MODELS_IWAE.format(unit=unit, on=on)
         caption += " A diffusion model has none." if flows else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table(
@@ -118,6 +128,9 @@ def models(results: Results) -> Table:
         made,
         frozenset(range(1, len(head))),
     )
+
+
+PARTS_CAPTION = "In {unit}, on the test split; the parts add up to the bound. {spread}."
 
 
 def parts(results: Results) -> Table:
@@ -138,10 +151,7 @@ def parts(results: Results) -> Table:
         row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
     head = ("model", *(m.replace("_", " ") for m in present), "bound")
-    caption = (
-        f"In {results.unit.name}, on the test split; the parts add up to the bound. "
-        f"{spread(results)}."
-    )
+    caption = PARTS_CAPTION.format(unit=results.unit.name, spread=spread(results))
     caption += over_images(results, *present, BOUND.metric)
     return Table(
         "parts",
@@ -208,6 +218,13 @@ def _dots(axes: Any, results: Results, measure: Measure, cells: list[Cell]) -> l
     return rows
 
 
+BOUNDS_CAPTION = "Ticks are seeds, the dot is their mean, the bar its 95% t interval."
+BOUNDS_FID = (
+    " FID without guidance: {context}; the dashed line is the floor, real training images "
+    "at the same N: {floor_in_words}.{asked_for_a_class}"
+)
+
+
 def bounds(results: Results) -> Plot:
     """Bound and FID of every cell, seed by seed."""
     cells = list(results.study.cells)
@@ -227,12 +244,12 @@ def bounds(results: Results) -> Plot:
             if real.mean is not None:
                 axes[0, 1].axvline(real.mean, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
         drawn = svg(figure)
-    caption = "Ticks are seeds, the dot is their mean, the bar its 95% t interval."
+    caption = BOUNDS_CAPTION
     if seen:
-        caption += (
-            f" FID without guidance: {context(results, 'fid')}; the dashed line is the floor, "
-            "real training images at the same N: "
-            f"{floor_in_words(results, 'fid')}.{asked_for_a_class(results)}"
+        caption += BOUNDS_FID.format(
+            context=context(results, "fid"),
+            floor_in_words=floor_in_words(results, "fid"),
+            asked_for_a_class=asked_for_a_class(results),
         )
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("bounds", "Every cell, every seed", drawn, rows, caption, made)

@@ -29,6 +29,12 @@ from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import WEIGHTINGS
 
+LEVELS_CAPTION = (
+    "Terms of the bound on the test split at each of the {steps} levels; their sum, with "
+    "the prior term, is the bound. {spread}, shown as a band. The decoder's term stands at "
+    "the highest log-SNR."
+)
+
 
 def levels(results: Results) -> Plot:
     """The bound's term at each noise level over log-SNR, a panel for each weighting."""
@@ -82,11 +88,8 @@ def levels(results: Results) -> Plot:
         axes[0, 0].set_ylabel(f"{results.unit.name} per level")
         legend(figure, axes)
         drawn = svg(figure)
-    caption = (
-        "Terms of the bound on the test split at each of the "
-        f"{diffusion.block(results.study).steps} "
-        f"levels; their sum, with the prior term, is the bound. {spread(results)}, shown as a "
-        "band. The decoder's term stands at the highest log-SNR."
+    caption = LEVELS_CAPTION.format(
+        steps=diffusion.block(results.study).steps, spread=spread(results)
     )
     return Plot(
         "levels",
@@ -96,6 +99,14 @@ def levels(results: Results) -> Plot:
         caption,
         commands(results, "likelihood"),
     )
+
+
+TABLE_CAPTION = (
+    "In {unit}. First columns: standard deviation of the bound's estimate from one test "
+    "image and one level drawn as named, exact over levels and empirical over images; the "
+    "mean is the same for all. The elbo weighting trains with {used}. Last columns: the "
+    "bound without and with the image's label given to the network. {spread}."
+)
 
 
 def table(results: Results) -> Table:
@@ -114,13 +125,7 @@ def table(results: Results) -> Table:
     ]
     names = (m.removeprefix("draw_std_") for m in proposals)
     used = diffusion.block(results.study).time_sampling["elbo"]
-    caption = (
-        f"In {results.unit.name}. First columns: standard deviation of the bound's estimate "
-        "from one test image and one level drawn as named, exact over levels and empirical "
-        f"over images; the mean is the same for all. The elbo weighting trains with {used}. "
-        "Last columns: the bound without and with the image's label given to the network. "
-        f"{spread(results)}."
-    )
+    caption = TABLE_CAPTION.format(unit=results.unit.name, used=used, spread=spread(results))
     head = ("model", *(f"draws {name}" for name in names), "bound", "bound given label")
     made = commands(results, "likelihood")
     return Table(

@@ -77,6 +77,12 @@ def calibration_state(results: Results) -> Text:
     return Text(f"code {digest}")
 
 
+TABLE_CAPTION = (
+    "Collected from the records of all stages; where records differ, every value is shown "
+    "with the number of records that have it."
+)
+
+
 def table(results: Results, mirror: Mirror) -> Table:
     """The provenance, one fact a row."""
     study, manifest = results.study, results.manifest
@@ -140,10 +146,7 @@ def table(results: Results, mirror: Mirror) -> Table:
         ("calibration", calibration_state(results)),
         ("MLflow", tracking_state(results, mirror)),
     ]
-    caption = (
-        "Collected from the records of all stages; where records differ, every value is shown "
-        "with the number of records that have it."
-    )
+    caption = TABLE_CAPTION
     return Table(
         "provenance", "Provenance", ("what", "value"), tuple((Text(k), v) for k, v in rows), caption
     )

@@ -110,6 +110,13 @@ def of(results: Results, name: Cell) -> list[Published]:
     return [p for p in PUBLISHED if (p.data, [p.latents], p.width, p.depth, p.samples) == asked]
 
 
+TABLE_CAPTION = (
+    "Test images, in nats; here {lower}{spread}, of {count} training images, with AdamW, "
+    "half a cosine and averaged weights. −log p is by 5000 importance samples there, and "
+    "as in the table of autoencoders here."
+)
+
+
 def table(results: Results) -> Table:
     """One row for each published figure of a model of the study; with how much importance weighting
     gained."""
@@ -146,11 +153,10 @@ def table(results: Results) -> Table:
             )
     here = ("model", "figure", "this study", "epochs", "published", "more here")
     head = (*here, "against k = 1, here", "there", "source and training there")
-    caption = (
-        f"Test images, in nats; here {spread(results)[:1].lower()}{spread(results)[1:]}, of "
-        f"{count(results.study.data.split.train)} training images, with AdamW, half a cosine "
-        "and averaged weights. −log p is by 5000 importance samples there, and as in the table "
-        "of autoencoders here."
+    caption = TABLE_CAPTION.format(
+        lower=spread(results)[:1].lower(),
+        spread=spread(results)[1:],
+        count=count(results.study.data.split.train),
     )
     made = commands(results, "train", "likelihood")
     return Table(

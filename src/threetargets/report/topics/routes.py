@@ -41,6 +41,19 @@ GRADIENTS = {
 }
 
 
+VARIANCES_CAPTION = (
+    "In {unit}, on the test split, lower is better. The study's own variance is "
+    "{variance}; one variance holds for all cells of a comparison, because it moves the "
+    "bound more than the target does. Learned-interpolation: one number a level, fitted to "
+    "{fit} images of the train split after the training, the network being what it is. "
+    "ODE: the probability-flow ODE from x₁ to x_T in place of the denoising terms, with "
+    "the bound's own decoder; dequantised: the density of the uniformly dequantised image "
+    "at the cleanest level, which pays for that level's noise; {images} images, {steps} "
+    "Runge–Kutta steps, {trace}; half steps: the mean absolute change when the steps are "
+    "halved. {spread}.{over_images}"
+)
+
+
 def variances(results: Results) -> Table:
     """The bound of each diffusion model under every reverse variance, and its ODE's."""
     study = results.study
@@ -58,17 +71,15 @@ def variances(results: Results) -> Table:
         if chosen.probes
         else "exact trace"
     )
-    caption = (
-        f"In {results.unit.name}, on the test split, lower is better. The study's own variance "
-        f"is {diffusion.block(study).variance}; one variance holds for all cells of a comparison, "
-        "because it moves the bound more than the target does. Learned-interpolation: one "
-        f"number a level, fitted to {fit} images of the train split after the training, the "
-        "network being what it is. ODE: the probability-flow ODE from x₁ to x_T in place of "
-        "the denoising terms, with the bound's own decoder; dequantised: the density of the "
-        "uniformly dequantised image at the cleanest level, which pays for that level's noise; "
-        f"{chosen.images} images, {chosen.steps} Runge–Kutta steps, {trace}; half steps: the "
-        "mean absolute change when the steps are halved. "
-        f"{spread(results)}.{over_images(results, ODE)}"
+    caption = VARIANCES_CAPTION.format(
+        unit=results.unit.name,
+        variance=diffusion.block(study).variance,
+        fit=fit,
+        images=chosen.images,
+        steps=chosen.steps,
+        trace=trace,
+        spread=spread(results),
+        over_images=over_images(results, ODE),
     )
     head = ("model", *REPORTED, "ODE", "ODE, dequantised", "half steps")
     made = commands(results, "likelihood")
@@ -78,6 +89,16 @@ def variances(results: Results) -> Table:
     )
 
 
+FORMS_CAPTION = (
+    "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log "
+    "q(xᵢ | xᵢ₋₁) − log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ "
+    "between them in closed form; L₀, which both share, is left out. Variances are of one "
+    "draw of the whole bound at a fixed image, nats², over {draws} draws for each of "
+    "{images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ | xᵢ₊₁)) "
+    "in place of the log ratio, which is another number. {spread}."
+)
+
+
 def forms(results: Results) -> Table:
     """The bound's two Monte Carlo forms on each diffusion model."""
     rows = []
@@ -85,14 +106,7 @@ def forms(results: Results) -> Table:
         metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
         rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
     chosen = results.study.likelihood.forms
-    caption = (
-        "One-sided: terms KL(q(xᵢ₋₁ | x₀, xᵢ) ‖ p), each from one draw of xᵢ. Two-sided: log "
-        "q(xᵢ | xᵢ₋₁) − log p(xᵢ | xᵢ₊₁), each from one draw of (xᵢ₋₁, xᵢ₊₁), averaged over xᵢ "
-        "between them in closed form; L₀, which both share, is left out. Variances are of one "
-        f"draw of the whole bound at a fixed image, nats², over {chosen.draws} draws for each "
-        f"of {chosen.images} test images. Difference as printed: with E KL(q(xᵢ | xᵢ₋₁) ‖ p(xᵢ "
-        f"| xᵢ₊₁)) in place of the log ratio, which is another number. {spread(results)}."
-    )
+    caption = FORMS_CAPTION.format(draws=chosen.draws, images=chosen.images, spread=spread(results))
     head = (
         "model",
         f"two-sided − one-sided, {results.unit.name}",
@@ -112,16 +126,21 @@ def forms(results: Results) -> Table:
     )
 
 
+GRADIENTS_CAPTION = (
+    "Variance (trace of the covariance of one draw) of the estimator of the gradient of "
+    "E_q log p(x | z) with respect to q's mean, over that of the reparameterised one, at "
+    "the trained weights: the geometric mean over {images} test images, {draws} draws "
+    "each. {spread}."
+)
+
+
 def gradients(results: Results) -> Table:
     """How much more the gradient estimators of a trained VAE vary than the reparameterised one."""
     cells = [c for c in results.study.cells if results.metrics(c) & GRADIENTS.keys()]
     rows = [(Text(cell(c)), *(measured(results, c, m) for m in GRADIENTS)) for c in cells]
     chosen = results.study.likelihood.gradients
-    caption = (
-        "Variance (trace of the covariance of one draw) of the estimator of the gradient of "
-        "E_q log p(x | z) with respect to q's mean, over that of the reparameterised one, at "
-        f"the trained weights: the geometric mean over {chosen.images} test images, "
-        f"{chosen.draws} draws each. {spread(results)}."
+    caption = GRADIENTS_CAPTION.format(
+        images=chosen.images, draws=chosen.draws, spread=spread(results)
     )
     head = ("model", *GRADIENTS.values())
     made = commands(results, "likelihood")
@@ -133,6 +152,15 @@ def gradients(results: Results) -> Table:
 
 def length_metric(steps: int, fitted: bool) -> str:
     return f"bound_T{steps}{'_fitted' if fitted else ''}"
+
+
+LENGTHS_CAPTION = (
+    "One network, trained with T = {trained}, its noise levels cut anew into T steps "
+    "between the same first and last noisy level; decoder and prior stay what they are. "
+    "{images} test images. Lines: the reverse variance fitted for each T, exact where the "
+    "reverse steps are isotropic Gaussians, so that what is left is their shape; dotted: "
+    "{variance}, whose own cost at few steps comes on top. {spread}, shown as a band."
+)
 
 
 def lengths(results: Results) -> Plot:
@@ -194,14 +222,11 @@ def lengths(results: Results) -> Plot:
         legend(figure, axes)
         drawn = svg(figure)
     trained = diffusion.block(results.study).steps
-    caption = (
-        f"One network, trained with T = {trained}, its noise levels cut anew into T steps "
-        "between the same first and last noisy level; decoder and prior stay what they are. "
-        f"{results.study.likelihood.lengths.images} test images. Lines: the reverse variance "
-        "fitted for each T, exact where the reverse steps are isotropic Gaussians, so that "
-        "what is left is their shape; dotted: "
-        f"{diffusion.block(results.study).variance}, whose own "
-        f"cost at few steps comes on top. {spread(results)}, shown as a band."
+    caption = LENGTHS_CAPTION.format(
+        trained=trained,
+        images=results.study.likelihood.lengths.images,
+        variance=diffusion.block(results.study).variance,
+        spread=spread(results),
     )
     return Plot(
         "lengths",

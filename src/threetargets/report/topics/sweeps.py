@@ -37,6 +37,11 @@ def drawn_metrics(results: Results) -> list[str]:
     return [name for name, metric in SAMPLES.items() if metric.over_gamma and name in asked]
 
 
+CURVE_JUDGE = (
+    " The judge, whose features these are, was trained on the images that the floor is drawn from."
+)
+
+
 def curve(results: Results, metric: str) -> Plot:
     """One metric against gamma, a panel for each kind of guidance, a line for each cell."""
     study = results.study
@@ -114,10 +119,7 @@ def curve(results: Results, metric: str) -> Plot:
             else "no floor."
         )
         if study.evaluation.extractors[0] == "judge":
-            caption += (
-                " The judge, whose features these are, was trained on the images that the "
-                "floor is drawn from."
-            )
+            caption += CURVE_JUDGE
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
     return Plot(

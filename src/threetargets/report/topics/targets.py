@@ -14,6 +14,11 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
+TARGET_GRID_CAPTION = (
+    "{spread}; lower is better; the best cell is bold; a dot is a cell that the study does "
+    "not have."
+)
+
 
 def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
@@ -36,10 +41,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
         rows.append(tuple(row))
     measure = comparisons.in_unit(results, measure)
     unit = f" ({measure.unit})" if measure.unit else ""
-    caption = (
-        f"{spread(results)}; lower is better; the best cell is bold; a dot is a cell that "
-        "the study does not have."
-    )
+    caption = TARGET_GRID_CAPTION.format(spread=spread(results))
     if measure.metric == FID.metric:
         caption += f" {context(results, 'fid')}. Floor: {floor_in_words(results, 'fid')}."
     stages = ("likelihood",) if measure.metric == BOUND.metric else ("sample", "evaluate")

@@ -15,6 +15,12 @@ from threetargets.report.parts.wording import cell
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 
+TRAINING_CAPTION = (
+    "Loss against training step, one line for each seed; solid: training, dashed: "
+    "validation. Each cell's loss is in its own units, so heights do not compare between "
+    "panels."
+)
+
 
 def training(results: Results) -> Plot:
     """Loss over steps, a panel for each cell: the losses of different cells are in different
@@ -69,11 +75,7 @@ def training(results: Results) -> Plot:
                 )
         legend(figure, axes)
         drawn = svg(figure)
-    caption = (
-        "Loss against training step, one line for each seed; solid: training, dashed: "
-        "validation. Each cell's loss is in its own units, so heights do not compare between "
-        "panels."
-    )
+    caption = TRAINING_CAPTION
     return Plot("training", "Training curves", drawn, rows, caption, commands(results, "train"))
 
 
