@@ -19,7 +19,7 @@ def test_every_gamma_has_its_shards_and_every_sweep_is_gathered(tree: Path, shar
     gammas = whole["sample"] + whole["sample_guided"] * len(SMOKE["guidance"]["gammas"])
     assert jobs["sample_shard"] == gammas * shards
     assert jobs["gather"] == gammas
-    assert jobs["sample"] == whole["sample"] + whole["sample_guided"]  # they sum up
+    assert jobs["sum_up"] == whole["sample"] + whole["sample_guided"]
     others = ("train", "likelihood", "evaluate", "track", "report", "prepare")
     assert {rule: jobs[rule] for rule in others} == {rule: whole[rule] for rule in others}
 

@@ -56,7 +56,7 @@ rule gather:
 
 
 # It finds every gamma gathered, draws nothing, and sums them up.
-rule sample:
+rule sum_up:
     input:
         needs("sample"),
         lambda wildcards: job_of("sample", wildcards).outputs[:-1],
