@@ -92,6 +92,10 @@ def restore(
             f"{path}: damaged checkpoint (Adam's moments are missing); delete it to start this "
             "training again"
         )
+    # As the parameters lie in memory: moments of another order would be refused by a fused kernel.
+    for index, entry in entries.items():
+        for key in ("exp_avg", "exp_avg_sq"):
+            entry[key] = torch.empty_like(parameters[index]).copy_(entry[key])
     optimizer.load_state_dict(
         {"state": entries, "param_groups": optimizer.state_dict()["param_groups"]}
     )
