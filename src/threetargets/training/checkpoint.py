@@ -93,9 +93,9 @@ def restore(
             "training again"
         )
     # As the parameters lie in memory: moments of another order would be refused by a fused kernel.
-    for index, entry in entries.items():
-        for key in ("exp_avg", "exp_avg_sq"):
-            entry[key] = torch.empty_like(parameters[index]).copy_(entry[key])
+    for which, moment in entries.items():
+        for part in ("exp_avg", "exp_avg_sq"):
+            moment[part] = torch.empty_like(parameters[which]).copy_(moment[part])
     optimizer.load_state_dict(
         {"state": entries, "param_groups": optimizer.state_dict()["param_groups"]}
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,7 +52,7 @@ class Ddpm(nn.Module):
         self.count, self.classes = count, classes
         self.proposal, self.variance, self.label_dropout = proposal, variance, label_dropout
         self.autocast: torch.dtype | None = None
-        self.static, self.compiled = False, False  # see `ready`
+        self.static = False  # see `static`
 
     @property
     def null(self) -> int:
@@ -82,9 +81,7 @@ class Ddpm(nn.Module):
                 < self.label_dropout
             )
             labels = labels.masked_fill(drop, self.null)
-        part = images[share], labels[share], i[share], eps[share]
-        compiled = self.compiled and self.training
-        losses = _compiled_loss()(self, *part) if compiled else self.example_loss(*part)
+        losses = self.example_loss(images[share], labels[share], i[share], eps[share])
         return (importance[share].to(eps) * losses).mean()
 
     def example_loss(self, images: Tensor, labels: Tensor, i: Tensor, eps: Tensor) -> Tensor:
@@ -168,9 +165,13 @@ def ready(study: Study, model: nn.Module, device: torch.device) -> None:
     assert isinstance(model, Ddpm)
     if study.precision == "bf16":
         model.autocast = torch.bfloat16
-    if device.type == "cuda":
-        static(model, device)
-        model.compiled = study.compile
+    if device.type != "cuda":
+        return
+    static(model, device)
+    if study.compile:
+        # The network and not the loss: it has nearly all the memory traffic, and is one program
+        # for all targets and weightings, compiled once and then found in the compiler's cache.
+        model.net.compile(dynamic=False)
 
 
 def static(model: Ddpm, device: torch.device) -> None:
@@ -179,13 +180,6 @@ def static(model: Ddpm, device: torch.device) -> None:
     chosen for those at level 1; convolutions have channels last, as tensor cores read them."""
     model.table, model.static = Table(model.table.log_snr.to(device)), True
     model.to(memory_format=torch.channels_last)
-
-
-@functools.cache
-def _compiled_loss() -> Callable[..., Tensor]:
-    """`Ddpm.example_loss`, compiled. A function of the model: compiled as a method it would be
-    bound to one, and a copy (the average) would ask the original's weights."""
-    return torch.compile(Ddpm.example_loss, dynamic=False)
 
 
 def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:
