@@ -216,8 +216,11 @@ class Graphed:
 def repeatable() -> None:
     """Kernels whose sums have one order, so that a resumed training is the undisturbed one to the
     bit on the same device. Where a library has none, it warns."""
+    from torch._inductor import config as inductor  # seconds that a CPU does not need
+
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    os.environ.setdefault("TORCHINDUCTOR_DETERMINISTIC", "1")
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
+    if hasattr(inductor, "deterministic"):  # the compiler then measures no kernels to choose one
+        inductor.deterministic = True
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
