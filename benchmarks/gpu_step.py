@@ -233,6 +233,7 @@ ROWS: dict[str, Callable[[Any], Row]] = {
         ours, weighting="elbo", compiled="network"
     ),
     "train small U-Net, eager (before)": functools.partial(ours, width=32, depth=1, **BEFORE),
+    "train small U-Net, graph of eager kernels": functools.partial(ours, width=32, depth=1),
     "train small U-Net, graph, network compiled": functools.partial(
         ours, compiled="network", width=32, depth=1
     ),
