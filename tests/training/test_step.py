@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -25,6 +26,15 @@ from threetargets.study.blocks import Training
 from threetargets.tracking.journal import read
 from threetargets.training import checkpoint, loop, step
 from threetargets.training.ema import Ema, decay
+
+
+@pytest.fixture(autouse=True)
+def no_device_yet():
+    """Accelerate keeps the first device of a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
 
 SHAPE = (1, 8, 8)
 IMAGES = torch.randint(0, 17, (30, *SHAPE), generator=torch.Generator().manual_seed(0)).to(
