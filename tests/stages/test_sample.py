@@ -1,5 +1,6 @@
 """Sampling as the pipeline does it: which noise, which labels, which guidance."""
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import torch
 from threetargets import study
 from threetargets.families import build as models
 from threetargets.families.asked import asked_labels
-from threetargets.families.diffusion.sampling import drawing
+from threetargets.families.diffusion.sampling import drawing, quick
 from threetargets.pipeline.cells import Run
 from threetargets.stages import sample
 
@@ -68,6 +69,20 @@ def test_gamma_zero_of_both_guidances_is_the_null_branch(chosen, model, guide):
     assert torch.equal(free, by)
     assert not torch.equal(by, draw(chosen, model, guide, "classifier", 5.0))
     assert not torch.equal(free, draw(chosen, model, None, "none", 1.0))
+
+
+@pytest.mark.parametrize("guidance", ["classifier-free", "classifier"])
+def test_a_network_made_quick_draws_the_same(guidance, chosen, model, guide, monkeypatch):
+    whole = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda self, **how: whole(self, backend="aot_eager", **how)
+    )
+    expected = draw(chosen, model, guide, guidance, 3.0)
+    other, by = copy.deepcopy(model), copy.deepcopy(guide)
+    quick(other, other.net, compiled=True)
+    quick(by, by.trunk, compiled=True)
+    same = draw(chosen, other, by, guidance, 3.0) == expected
+    assert same.double().mean() > 0.999  # rounding may move a value over the edge of a level
 
 
 def test_samples_do_not_depend_on_how_many_are_drawn_at_a_time(chosen, model):

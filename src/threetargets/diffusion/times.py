@@ -23,11 +23,11 @@ def proposal(table: Table, name: str) -> Tensor:
     if name not in PROPOSALS:
         raise ValueError(f"unknown proposal {name!r}; expected one of {', '.join(PROPOSALS)}")
     if name == "uniform" or table.steps == 1:
-        return torch.full((table.steps,), 1.0 / table.steps, dtype=torch.float64)
+        return table.log_snr.new_full((table.steps,), 1.0 / table.steps, dtype=torch.float64)
     width = table.log_snr[1:-1] - table.log_snr[2:]
     if name == "log-snr-decoder":
         rest = (1.0 - DECODER_SHARE) * width / width.sum()
-        return torch.cat([torch.tensor([DECODER_SHARE], dtype=torch.float64), rest])
+        return torch.cat([rest.new_full((1,), DECODER_SHARE), rest])
     width = torch.cat([width[:1], width])
     return width / width.sum()
 

@@ -82,7 +82,8 @@ def decoder_term(
 ) -> Tensor:
     """L_0 = -log p(x_0 | x_1), p a Gaussian around x0^ of standard deviation sigma_1 integrated
     over the K bins, shape (B,)."""
-    one = torch.ones((), dtype=torch.long, device=x0_hat.device)
+    # One element and not a scalar: a scalar index would be read by the host, which waits for a GPU.
+    one = torch.ones(1, dtype=torch.long, device=x0_hat.device)
     std = reverse_variance(table, one, variance, mse).sqrt()
     return -total(gaussian_log_mass(levels, x0_hat, std, count))
 

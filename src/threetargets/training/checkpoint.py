@@ -92,6 +92,10 @@ def restore(
             f"{path}: damaged checkpoint (Adam's moments are missing); delete it to start this "
             "training again"
         )
+    # As the parameters lie in memory: moments of another order would be refused by a fused kernel.
+    for which, moment in entries.items():
+        for part in ("exp_avg", "exp_avg_sq"):
+            moment[part] = torch.empty_like(parameters[which]).copy_(moment[part])
     optimizer.load_state_dict(
         {"state": entries, "param_groups": optimizer.state_dict()["param_groups"]}
     )

@@ -37,6 +37,20 @@ class Ema:
             if not v.is_floating_point():
                 v.copy_(own[k])
 
+    @torch.no_grad()
+    def approach(self, model: nn.Module, weight: Tensor) -> None:
+        """`update` with weight = 1 - decay, shape (), on the device: average += weight (own -
+        average). The host reads nothing, so that a CUDA graph may hold it."""
+        own = model.state_dict()
+        floats = [k for k, v in self.state.items() if v.is_floating_point()]
+        averages = [self.state[k] for k in floats]
+        gaps = torch._foreach_sub([own[k] for k in floats], averages)
+        torch._foreach_mul_(gaps, weight)
+        torch._foreach_add_(averages, gaps)
+        for k, v in self.state.items():
+            if not v.is_floating_point():
+                v.copy_(own[k])
+
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take an average from a checkpoint. Raises ValueError where its names or shapes differ."""
         if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in self.state.items()}:

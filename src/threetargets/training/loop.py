@@ -4,7 +4,6 @@ study."""
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import signal
 import sys
@@ -19,16 +18,22 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from threetargets.errors import BudgetReached, ConfigError, Diverged
-from threetargets.streams import generator
 from threetargets.study.blocks import Training
 from threetargets.tracking.journal import Journal, truncate_after
 from threetargets.training import checkpoint
 from threetargets.training.ema import Ema
+from threetargets.training.step import (
+    Eager,
+    Graphed,
+    Parts,
+    Resample,
+    Step,
+    adamw,
+    learning_rate,
+    repeatable,
+)
 
 Validate = Callable[[nn.Module], float]
-Resample = Callable[[Tensor, torch.Generator], Tensor]
-"""Draws levels anew from the stored images of a batch, where a data set is a distribution (dynamic
-binarisation)."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +43,6 @@ class Trained:
     weights: dict[str, Tensor]
     seconds: float
     images: int
-
-
-def batch_indices(seed: int, step: int, batch: int, count: int) -> Tensor:
-    """The examples of step `step`: positions step * batch .. of an endless sequence of
-    permutations, one a epoch.
-
-    Permutation e is a function of (seed, "order", e) alone, so a resumed run sees what the
-    undisturbed one would.
-    """
-    position = torch.arange(step * batch, (step + 1) * batch)
-    epochs = position // count
-    return torch.cat(
-        [_order(seed, int(e), count)[position[epochs == e] % count] for e in epochs.unique()]
-    )
-
-
-@functools.lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> Tensor:
-    return torch.randperm(count, generator=generator(seed, "order", epoch))
-
-
-def learning_rate(settings: Training, step: int) -> float:
-    """Linear warm-up, then half a cosine down to zero at the last step."""
-    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    return settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
 
 
 @contextmanager
@@ -94,6 +74,7 @@ def train(
     accelerator: Accelerator,
     resample: Resample | None = None,
     budget: float = math.inf,
+    graph: bool = True,
 ) -> Trained:
     """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint
     in `folder` if there is one.
@@ -102,20 +83,15 @@ def train(
     shares of every batch, with the noise that one process would draw; the first alone writes.
     Raises ConfigError where the batch has no equal shares, Diverged where the loss is not finite,
     and BudgetReached, after saving, when `budget` seconds have passed or the process is told to
-    end.
+    end. `graph`: whether one process on a GPU replays its steps as a CUDA graph.
     """
     device, main = accelerator.device, accelerator.is_main_process
     share = share_of(settings.batch, accelerator.process_index, accelerator.num_processes)
     images, labels = images.to(device), labels.to(device)
-    # Fused: one kernel for all parameters; on a CPU the loop over them took as long as the forward
-    # and backward pass.
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-    model, optimizer = accelerator.prepare(model, optimizer)
+    graph = graph and device.type == "cuda" and accelerator.num_processes == 1
+    if device.type == "cuda":
+        repeatable()
+    model, optimizer = accelerator.prepare(model, adamw(model, settings, device))
     plain = accelerator.unwrap_model(model)
     ema = Ema(plain, settings.ema_halflife_images)
     saved = folder / "checkpoint.safetensors"
@@ -132,25 +108,16 @@ def train(
             print(f"{name}: goes on after step {first}", file=sys.stderr)
         truncate_after(folder / "journal.jsonl", first)
     journal = Journal(folder / "journal.jsonl") if main else None
+    parts = Parts(plain, optimizer, ema, images, labels, settings, seed, resample)
+    take: Step = Graphed(parts) if graph else Eager(parts, accelerator, model, share)
     start, shown = time.monotonic(), time.monotonic()
     model.train()
 
     with _signals() as caught:
         for step in range(first, settings.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, step)
-            rows = batch_indices(seed, step, settings.batch, len(images)).to(device)
-            batch = images[rows]
-            if resample:
-                batch = resample(batch, generator(seed, "binarise", step, device=device))
-            loss = model(batch, labels[rows], generator(seed, "train", step, device=device), share)
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            optimizer.step()
+            running, since = running + take(step), since + 1
             done = step + 1
             seen = done * settings.batch
-            ema.update(plain, settings.batch, seen)
-            running, since = running + loss.detach(), since + 1
 
             last = done == settings.steps
             logged = done % settings.log_every == 0 or last
@@ -240,7 +207,7 @@ def _any(flag: bool, accelerator: Accelerator, ask: bool) -> bool:
 
 
 def finite(state: dict[str, Tensor]) -> bool:
-    return all(bool(torch.isfinite(v).all()) for v in state.values())
+    return bool(torch.stack([torch.isfinite(v).all() for v in state.values()]).all())
 
 
 def averaged(model: nn.Module, ema: Ema) -> nn.Module:

@@ -83,7 +83,10 @@ def build(study: Study, data: Manifest, run: Run) -> Classifier:
 
 
 def ready(study: Study, model: nn.Module, device: torch.device) -> None:
-    """Nothing: it is trained in float32, as it is."""
+    """Its table is put on the device. It is trained in float32, as it is."""
+    assert isinstance(model, Classifier)
+    if model.noisy is not None:
+        model.noisy = Table(model.noisy.log_snr.to(device))
 
 
 def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:

@@ -52,6 +52,7 @@ class Ddpm(nn.Module):
         self.count, self.classes = count, classes
         self.proposal, self.variance, self.label_dropout = proposal, variance, label_dropout
         self.autocast: torch.dtype | None = None
+        self.static = False  # see `static`
 
     @property
     def null(self) -> int:
@@ -79,7 +80,7 @@ class Ddpm(nn.Module):
                 torch.rand(len(labels), generator=generator, device=images.device)
                 < self.label_dropout
             )
-            labels = torch.where(drop, self.null, labels)
+            labels = labels.masked_fill(drop, self.null)
         losses = self.example_loss(images[share], labels[share], i[share], eps[share])
         return (importance[share].to(eps) * losses).mean()
 
@@ -113,7 +114,10 @@ class Ddpm(nn.Module):
         if self.weighting != "elbo":
             return loss
         first = i == 1
-        if bool(first.any()):
+        if self.static:
+            decoded = self._decoder(images, out, x_t) / dims
+            loss = torch.where(first, decoded.to(loss), loss)
+        elif bool(first.any()):
             guess = self.target.decode(
                 like(scale, x0)[first] * out[first],
                 x_t[first],
@@ -126,8 +130,16 @@ class Ddpm(nn.Module):
             loss = loss.masked_scatter(first, decoded.to(loss))
         return self.table.steps * loss
 
+    def _decoder(self, images: Tensor, out: Tensor, x_t: Tensor) -> Tensor:
+        """-log p(x_0 | x_1) of every example as though it were at level 1, nats, shape (B,):
+        finite, and so its gradient, whatever the level."""
+        a, s = (like(v, x_t) for v in signal_noise(self.table.log_snr[1:2]))
+        guess = self.target.decode(self.target.scale(a, s) * out, x_t, a, s)
+        return decoder_term(images, guess.x0, self.table, self.variance, self.count)
+
     def _table_on(self, device: torch.device) -> Table:
-        return self.table if device.type == "cpu" else Table(self.table.log_snr.to(device))
+        here = self.table.log_snr.device == device
+        return self.table if here else Table(self.table.log_snr.to(device))
 
     def conditional(self, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Prediction:
         """The prediction (x0, eps) at x_t for the given labels."""
@@ -153,8 +165,21 @@ def ready(study: Study, model: nn.Module, device: torch.device) -> None:
     assert isinstance(model, Ddpm)
     if study.precision == "bf16":
         model.autocast = torch.bfloat16
-    if study.compile and device.type == "cuda":
-        model.net.compile()
+    if device.type != "cuda":
+        return
+    static(model, device)
+    if study.compile:
+        # The network and not the loss: it has nearly all the memory traffic, and is one program
+        # for all targets and weightings, compiled once and then found in the compiler's cache.
+        model.net.compile(dynamic=False)
+
+
+def static(model: Ddpm, device: torch.device) -> None:
+    """For a device that computes while the host runs on: the table lies there, and neither shapes
+    nor the host depend on what was drawn. The decoder's term is then computed for all examples and
+    chosen for those at level 1; convolutions have channels last, as tensor cores read them."""
+    model.table, model.static = Table(model.table.log_snr.to(device)), True
+    model.to(memory_format=torch.channels_last)
 
 
 def scores(model: nn.Module, splits: Mapping[str, Images], device: torch.device) -> list[Figure]:
