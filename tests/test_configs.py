@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from threetargets import study
+from threetargets import families, study
 from threetargets.data import sources
 from threetargets.doctor import estimate, hours
 from threetargets.families import build as models
@@ -62,7 +62,7 @@ def test_every_model_takes_a_training_step(file):
         if isinstance(model, Ddpm):
             model.autocast = torch.bfloat16
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=chosen.training_of(run.cell).learning_rate
+            model.parameters(), lr=families.training_of(chosen, run.cell).learning_rate
         )
         loss = model(images, labels, generator(0, "train", 0))
         loss.backward()

@@ -51,7 +51,7 @@ class Kill:
         )
 
 
-def running(group: int) -> list[str]:
+def alive(group: int) -> list[str]:
     """The stages that run in this process group, from their command lines."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -132,7 +132,7 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
             ):
                 end, kind = min(end, time.monotonic() + later), "now"
             time.sleep(0.02)
-        kill = Kill(number, fatal.name, time.monotonic() - begun, running(running.pid))
+        kill = Kill(number, fatal.name, time.monotonic() - begun, alive(running.pid))
         with contextlib.suppress(
             ProcessLookupError
         ):  # it has ended by itself: its exit code says so
