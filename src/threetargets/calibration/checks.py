@@ -6,11 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from threetargets.calibration import bounds, evidence, flow, forward, samplers
-from threetargets.calibration import decoder_checks as decoders
-from threetargets.calibration import gradient_checks as gradients
-from threetargets.calibration import guidance_checks as guided
-from threetargets.calibration import target_checks as targets
+from threetargets.calibration import (
+    bounds,
+    decoder_checks,
+    evidence,
+    flow,
+    forward,
+    gradient_checks,
+    guidance_checks,
+    samplers,
+    target_checks,
+)
 from threetargets.calibration.check_rows import Row
 
 
@@ -53,7 +59,7 @@ CHECKS = (
         "as much for the score function in one dimension, more in higher.",
         "reparam-variance (toy)",
         "Mohamed et al. 2020, arXiv:1906.10652",
-        gradients.ratios,
+        gradient_checks.ratios,
         ("variance ratio score-function : reparameterised",),
     ),
     Check(
@@ -81,7 +87,7 @@ CHECKS = (
         "One predictor, spoken as each target: round trips, one elbo loss to 1e-10, one bound.",
         "targets-equivalent",
         "Luo 2022, arXiv:2208.11970; Kingma et al. 2021, arXiv:2107.00630",
-        targets.equivalent,
+        target_checks.equivalent,
         ("elbo loss", "bound of the converted predictor"),
     ),
     Check(
@@ -89,7 +95,7 @@ CHECKS = (
         "The score of xᵢ gives E[x₀ | xᵢ] on mixtures.",
         "tweedie",
         "Efron 2011, doi:10.1198/jasa.2011.tm11181",
-        targets.tweedie,
+        target_checks.tweedie,
         ("E[x₀ | xᵢ = 0.3]", "largest error in the plane, log-SNR 0"),
     ),
     Check(
@@ -140,7 +146,7 @@ CHECKS = (
         "Both kinds of guidance follow one path on a mixture with its exact noisy classifier.",
         "guidance-same",
         "Dhariwal & Nichol 2021, arXiv:2105.05233; Ho & Salimans 2022, arXiv:2207.12598",
-        guided.same,
+        guidance_checks.same,
         ("largest distance of the two paths, γ = 2", "largest distance of the two paths, γ = 5"),
     ),
     Check(
@@ -149,7 +155,7 @@ CHECKS = (
         "component, γ = 4 not p(x) p(y|x)⁴.",
         "guidance-tilt",
         "Beyond the lecture notes",
-        guided.tilt,
+        guidance_checks.tilt,
         ("mean of guided samples",),
     ),
     Check(
@@ -157,7 +163,7 @@ CHECKS = (
         "The probabilities of the K levels add up to 1, and a bin far away keeps its gradient.",
         "",
         "Salimans et al. 2017, arXiv:1701.05517",
-        decoders.sums,
+        decoder_checks.sums,
         ("log of the sum over 256", "its gradient"),
     ),
 )

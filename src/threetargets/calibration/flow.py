@@ -28,19 +28,19 @@ def correlated(dims: int) -> Gaussian:
 def rows() -> list[Row]:
     """Exact trace within 1e-4 nats; one fixed probe a solve is right on average, with the error it
     has."""
-    rows_ = []
+    table = []
     for dims in (2, 8):
         exactly = correlated(dims)
         x = exactly.draw(6, generator(0, "calibrate/flow/points", dims))
         known = exactly.log_density(x, tensor(HIGH))
-        rows_ += _compared(
+        table += _compared(
             f"correlated Gaussian, {dims} dimensions", exactly.predict, x, known, 100
         )
     x, _ = PLANE.draw(8, generator(0, "calibrate/flow/points", 0))
-    rows_ += _compared(
+    table += _compared(
         "mixture of three", PLANE.predict, x, PLANE.log_density(x, tensor(HIGH)), 400
     )
-    return [*rows_, _probed()]
+    return [*table, _probed()]
 
 
 def _compared(

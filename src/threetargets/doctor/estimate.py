@@ -51,13 +51,11 @@ def described(source: Source) -> Manifest:
 
 def parameters(study: Study, source: Source) -> dict[str, int]:
     """Parameters of each cell that is trained."""
-    from threetargets.families import build as models
+    from threetargets.families.build import build
+    from threetargets.families.build import parameters as parameters_of
 
     runs = {run.cell: run for run in jobs.trained_runs(study)}
-    return {
-        cell: models.parameters(models.build(study, described(source), run))
-        for cell, run in runs.items()
-    }
+    return {cell: parameters_of(build(study, described(source), run)) for cell, run in runs.items()}
 
 
 def packed(source: Source, images: int, levels: int) -> int:
@@ -105,12 +103,13 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
     """
     import torch
 
-    from threetargets.families import build as models
+    from threetargets.families.build import build
+    from threetargets.families.build import parameters as parameters_of
     from threetargets.streams import generator
 
     most = ("", 0)
     for cell, run in {run.cell: run for run in jobs.trained_runs(study)}.items():
-        model = models.build(study, described(source), run)
+        model = build(study, described(source), run)
         kept: dict[int, int] = {}
 
         def keep(tensor: torch.Tensor, kept: dict[int, int] = kept) -> torch.Tensor:
@@ -128,7 +127,7 @@ def training_memory(study: Study, source: Source) -> tuple[str, int]:
         del loss
         batch = training_of(study, cell).batch
         need = (
-            20 * models.parameters(model)
+            20 * parameters_of(model)
             + saved * batch // 2
             + study.data.split.train * math.prod(source.shape)
         )

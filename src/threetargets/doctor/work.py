@@ -22,6 +22,7 @@ from threetargets.doctor import estimate
 from threetargets.families.build import build, operations_part
 from threetargets.families.classifier.operations import features, judging
 from threetargets.families.counted import counted
+from threetargets.metrics.catalogue import INCEPTION_FEATURES
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.streams import generator
@@ -32,8 +33,6 @@ INCEPTION = 1.142e10
 """Of Inception v3 as torch-fidelity has it, for one image, counted with the same counter; building
 it takes longer than the rest. (Szegedy et al. 2016, arXiv:1512.00567: 5e9 multiply-adds, for
 another input size.)"""
-
-FEATURES = 2048
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def whole(study: Study, source: Source) -> Work:
     """Of the whole study."""
     manifest = estimate.described(source)
     trained, generative = jobs.trained_runs(study), jobs.model_runs(study)
-    widths = {"inception": FEATURES}
+    widths = {"inception": INCEPTION_FEATURES}
     widths |= {run.cell: features(study, manifest, run) for run in jobs.judge_runs(study)}
     n, m, evaluation = study.sampling.images, study.data.split.test, study.evaluation
     compiled = [run for run in trained if families.spec_of(run.cell).COMPILED]

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from threetargets.families.cell import Cell
+from threetargets.families.classifier import spec as classifier_spec
 from threetargets.families.protocol import Spec
 
 if TYPE_CHECKING:
@@ -30,14 +31,18 @@ NAMES = (
 FAMILIES: dict[str, Spec] = {
     name: cast(Spec, import_module(f"threetargets.families.{name}.spec")) for name in NAMES
 }
-GUIDE, JUDGE = Cell("guide", "classifier", "guide"), Cell("judge", "classifier", "judge")
+GUIDE, JUDGE = classifier_spec.GUIDE, classifier_spec.JUDGE
 """The two models that are no cells of the grid but serve them all."""
 
 
 def judge_seed(study: Study) -> int:
     """The judge's own seed, never one of `seeds`."""
-    seed: int = getattr(study, JUDGE.family + "s").judge_seed
-    return seed
+    return classifier_spec.block(study).judge_seed
+
+
+def judge_width(study: Study) -> int:
+    """How many features the judge gives of an image."""
+    return classifier_spec.block(study).width
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typing import Literal
 
 EXTRACTORS = ("judge", "inception")
 """Kinds of extractor: what sees the images of which samples are measured."""
+INCEPTION_FEATURES = 2048
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The digest of the code that a job runs: its stage's module, its family's, and everything of ours
 that these import.
 
-By syntax tree, without comments, docstrings and the names of lines: an edit that changes no
+By syntax tree, without comments and docstrings: an edit that changes no
 instruction changes no digest. Of a registry only the entries that the job takes count, and what
 they alone use: a further target is no change for the others.
 """

@@ -44,6 +44,15 @@ def _training_fields(study: Study, run: Run) -> dict[str, Any]:
     }
 
 
+def _of_study(study: Study, stage: str) -> dict[str, Any]:
+    if stage == "prepare":
+        chosen = {"SOURCES": frozenset({study.data.name})}
+        return {"code": code_digest(stage, "", chosen), "data": _data(study)}
+    if stage == "calibrate":  # of no study
+        return {"code": code_digest(stage)}
+    return {"code": code_digest(stage), "study": study.model_dump(mode="json")}
+
+
 def identity_fields(
     study: Study, stage: str, run: Run | None = None, guidance: str = ""
 ) -> dict[str, Any]:
@@ -53,13 +62,7 @@ def identity_fields(
     other cells and seeds; and the gammas of a sweep, each of which is a result of its own.
     """
     if run is None:
-        code = code_digest(stage)
-        if stage == "prepare":
-            chosen = {"SOURCES": frozenset({study.data.name})}
-            return {"stage": stage, "code": code_digest(stage, "", chosen), "data": _data(study)}
-        if stage == "calibrate":  # of no study
-            return {"stage": stage, "code": code}
-        return {"stage": stage, "code": code, "study": study.model_dump(mode="json")}
+        return {"stage": stage} | _of_study(study, stage)
     fields: dict[str, Any] = {"stage": stage, "code": _code(study, stage, run)}
     if run.cell != FLOOR:
         fields["run"] = _training_fields(study, run)

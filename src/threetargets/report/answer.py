@@ -9,7 +9,7 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report import topics
-from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, INCONCLUSIVE, Measure
 from threetargets.report.parts.wording import cell, interval, listing, number, of
@@ -38,7 +38,7 @@ class Answer:
 
 def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
     """The best cell and how it stands to the others."""
-    winner, others = comparisons.best(results, measure)
+    winner, others = comparing.best(results, measure)
     if not winner:
         return winner, ""
     twins = [cell(c.b) for c in others if c.identical]
@@ -62,7 +62,7 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
 
 
 def _tile(results: Results, measure: Measure) -> Tile:
-    measure = comparisons.in_unit(results, measure)
+    measure = comparing.in_unit(results, measure)
     winner, standing = _against(results, measure)
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
     if measure.metric == FID.metric and diffusion.cells(results.study):
@@ -72,12 +72,12 @@ def _tile(results: Results, measure: Measure) -> Tile:
     note = (
         f"{standing}; picked on these same figures" if standing else "picked on these same figures"
     )
-    return Tile(label, interval(comparisons.summary(results, winner, measure)), cell(winner), note)
+    return Tile(label, interval(comparing.summary(results, winner, measure)), cell(winner), note)
 
 
 def _headline(results: Results) -> str:
     """Does the target matter? Read at matched and at native weighting."""
-    pairs = comparisons.targets(results, BOUND)
+    pairs = comparing.targets(results, BOUND)
     trio = {"x0", "eps", "score"}
     where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
     for weighting in WEIGHTINGS:

@@ -13,8 +13,8 @@ from torch import Tensor
 from threetargets import files, streams
 from threetargets.data import pretrained, read
 from threetargets.errors import DataError, Diverged
-from threetargets.families import build as models
 from threetargets.families import spec_of
+from threetargets.families.build import load
 from threetargets.metrics import extractor, fidelity, inception, remembered
 from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline import cells, jobs, paths
@@ -189,7 +189,7 @@ def _judge(
 ) -> Judge | None:
     """The study's judge; none where images have no labels."""
     for run in jobs.judge_runs(study):
-        module = models.load(study, manifest, run, device)
+        module = load(study, manifest, run, device)
         name = extractor.register(
             extractor.name_of(paths.run_dir(study, run) / "weights.safetensors"), module
         )

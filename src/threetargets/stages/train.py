@@ -127,7 +127,7 @@ def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:
 def curves(journal: Path) -> dict[str, dict[str, list[float]]]:
     """Loss and validation loss over steps."""
     rows = read(journal)
-    curves_: dict[str, dict[str, list[float]]] = {
+    by_name: dict[str, dict[str, list[float]]] = {
         "loss": {"step": [], "train": []},
         "validation": {"step": [], "value": []},
     }
@@ -137,9 +137,9 @@ def curves(journal: Path) -> dict[str, dict[str, list[float]]]:
             ("validation_loss", "validation", "value"),
         ):
             if metric in row["metrics"]:
-                curves_[curve]["step"].append(row["step"])
-                curves_[curve][column].append(row["metrics"][metric])
-    return curves_
+                by_name[curve]["step"].append(row["step"])
+                by_name[curve][column].append(row["metrics"][metric])
+    return by_name
 
 
 @torch.no_grad()

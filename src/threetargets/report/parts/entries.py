@@ -1,5 +1,4 @@
-"""The tables of the report; each says in its caption what its spread is over, and which commands
-made it."""
+"""Figures of a cell as they stand in a table."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import Difference, Interval, holm, paired_t
-from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts import comparing
 from threetargets.report.parts.comparing import NO_DATA
 from threetargets.report.parts.wording import between, signed
 from threetargets.report.reading.collect import Results
@@ -43,7 +43,7 @@ def runs(results: Results, cells: Sequence[Cell]) -> str:
 def differing(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Paired t of first - second; exactly 0 where the two are the same to 1e-6 of their size in
     every seed."""
-    same = all(comparisons.alike(a, b) for a, b in zip(first, second, strict=True))
+    same = all(comparing.alike(a, b) for a, b in zip(first, second, strict=True))
     return paired_t(first, first if same else second)
 
 

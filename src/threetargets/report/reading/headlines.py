@@ -25,13 +25,13 @@ def headlines(results: Results) -> dict[str, Any]:
     floor = [results.figure(run, FID.metric) for run in jobs.floor_runs(results.study)]
     values = [f.value for f in floor if f is not None and f.value is not None]
     states = [results.status(place) for place in places(results.study)]
-    figures_of: dict[str, Any] = {
+    headline: dict[str, Any] = {
         f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in names}
     }
     if floor:
-        figures_of[FID.metric] = {cell: _mean(results, cell, FID) for cell in names} | {
+        headline[FID.metric] = {cell: _mean(results, cell, FID) for cell in names} | {
             FLOOR: sum(values) / len(values) if len(values) == len(floor) else None
         }
-    return figures_of | {
+    return headline | {
         "records": {"failed": states.count(FAILED), "missing": states.count(MISSING)}
     }

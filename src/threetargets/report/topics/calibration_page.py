@@ -6,7 +6,7 @@ from __future__ import annotations
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.wording import listing, of
 from threetargets.report.reading.calibrated import Calibration
-from threetargets.report.topics import calibrations as calibration_tables
+from threetargets.report.topics import calibrations
 
 
 def headline(calibration: Calibration) -> str:
@@ -31,8 +31,8 @@ def render(calibration: Calibration) -> str:
         .render(
             calibration=calibration,
             headline=headline(calibration),
-            tables=[calibration_tables.table_of(check) for check in calibration.checks],
-            errata=calibration_tables.errata(calibration),
+            tables=[calibrations.table_of(check) for check in calibration.checks],
+            errata=calibrations.errata(calibration),
             style=style(),
         )
     )

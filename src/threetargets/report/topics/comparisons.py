@@ -1,5 +1,4 @@
-"""The tables of the report; each says in its caption what its spread is over, and which commands
-made it."""
+"""Paired comparisons of targets at each weighting, and of weightings for each target."""
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ from collections.abc import Sequence
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing
-from threetargets.report.parts import comparing as comparisons
 from threetargets.report.parts.captions import commands, context
 from threetargets.report.parts.comparing import (
     BOUND,
@@ -92,7 +90,7 @@ def paired(
     rows = [*(_compared(c, BOUND) for c in bound), *(_compared(c, FID) for c in fid)]
     by_target = name == "targets"
     comparison = results.study.comparison
-    of_fid = f", {comparisons.counted(fid)} for FID" if fid else ""
+    of_fid = f", {comparing.counted(fid)} for FID" if fid else ""
     head = (
         "measure",
         "weighting" if by_target else "target",
@@ -110,7 +108,7 @@ def paired(
         unit=results.unit.name,
         fid_margin=comparison.fid_margin,
         alpha=comparison.alpha,
-        counted=comparisons.counted(bound),
+        counted=comparing.counted(bound),
         of_fid=of_fid,
     )
     caption += f" FID: {context(results, 'fid')}." if fid else ""
@@ -182,7 +180,7 @@ def targets_trained(results: Results) -> Finding:
     trio = {"x0", "eps", "score"}
     pairs = [
         c
-        for c in comparisons.targets(results, BOUND)
+        for c in comparing.targets(results, BOUND)
         if {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
     ]
     have = [c for c in pairs if c.verdict != NO_DATA]
@@ -237,10 +235,10 @@ def _words(c: Comparison) -> str:
 
 def eps_over_x0(results: Results, weighting: str) -> Finding:
     names = [diffusion.cell_of(t, weighting) for t in ("eps", "x0")]
-    fid = comparisons.find(comparisons.targets(results, FID), *names)
+    fid = comparing.find(comparing.targets(results, FID), *names)
     if fid is None or fid.verdict == NO_DATA:
         return NOTHING
-    bound = comparisons.find(comparisons.targets(results, BOUND), *names)
+    bound = comparing.find(comparing.targets(results, BOUND), *names)
     beside = (
         f". Beside it, {_words(bound)}" if bound is not None and bound.verdict != NO_DATA else ""
     )
@@ -249,8 +247,8 @@ def eps_over_x0(results: Results, weighting: str) -> Finding:
 
 def simple_over_elbo(results: Results) -> Finding:
     simple, elbo = (diffusion.cell_of("eps", w) for w in ("eps-equivalent", "elbo"))
-    fid = comparisons.find(comparisons.weightings(results, FID), simple, elbo)
-    bound = comparisons.find(comparisons.weightings(results, BOUND), simple, elbo)
+    fid = comparing.find(comparing.weightings(results, FID), simple, elbo)
+    bound = comparing.find(comparing.weightings(results, BOUND), simple, elbo)
     if fid is None or bound is None or NO_DATA in (fid.verdict, bound.verdict):
         return NOTHING
     halves = [_one(fid, simple), _one(bound, elbo)]

@@ -3,7 +3,8 @@ compare."""
 
 from __future__ import annotations
 
-from threetargets.metrics.catalogue import SAMPLES, by_features
+from threetargets.families import judge_width
+from threetargets.metrics.catalogue import INCEPTION_FEATURES, SAMPLES, by_features
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
@@ -37,7 +38,12 @@ def _errors(results: Results, metric: str) -> list[Figure]:
     return [f for f in figures if f is not None and f.stderr is not None]
 
 
-def _limit_in_words(results: Results, metric: str) -> str:
+def _features(results: Results, kind: str) -> int:
+    """How many features an extractor gives of an image."""
+    return judge_width(results.study) if kind == "judge" else INCEPTION_FEATURES
+
+
+def _limit_in_words(results: Results, metric: str, kind: str) -> str:
     """What FID at infinite N is, and the error of one run's."""
     figures = _errors(results, metric)
     if not figures:
@@ -50,7 +56,8 @@ def _limit_in_words(results: Results, metric: str) -> str:
         "against the same reference, whose own size stays in it; the standard error of one "
         f"run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
     )
-    if any("an indication" in f.spread for f in figures):
+    smallest = min(f.n or 0 for f in figures) // max(results.study.evaluation.fid_parts)
+    if smallest <= _features(results, kind):
         sentence += (
             " The smallest parts have fewer images than there are features: an indication, "
             "not an estimate."
@@ -81,7 +88,7 @@ def table(results: Results, kind: str) -> Table:
         spread=spread(results),
         context=context(results, fid),
         floor_in_words=floor_in_words(results, fid),
-        _limit_in_words=_limit_in_words(results, limit),
+        _limit_in_words=_limit_in_words(results, limit, kind),
     )
     caption += seen_by_inception(results) if kind == "inception" else ""
     head = ("model", *metrics.values())

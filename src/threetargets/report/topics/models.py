@@ -1,5 +1,4 @@
-"""The tables of the report; each says in its caption what its spread is over, and which commands
-made it."""
+"""Every cell by its bound, what the bound is made of, and the ladder of models."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import t_interval
-from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import (
     asked_for_a_class,
     commands,
@@ -266,8 +265,8 @@ def ladder(results: Results) -> Finding:
         return NOTHING
     if not set(rungs) <= set(results.study.cells):
         return NOTHING
-    pairs = [comparisons.pair(results, BOUND, b, a, "ladder") for a, b in pairwise(rungs)]
-    steps = comparisons.family(results, pairs)
+    pairs = [comparing.pair(results, BOUND, b, a, "ladder") for a, b in pairwise(rungs)]
+    steps = comparing.family(results, pairs)
     if any(s.verdict == NO_DATA for s in steps):
         return NOTHING
     worse = any(s.verdict == DIFFERENT and s.better != s.a for s in steps)

@@ -1,5 +1,4 @@
-"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
-noise level."""
+"""The bound at each noise level, and how much one draw of a level varies."""
 
 from __future__ import annotations
 
@@ -17,11 +16,11 @@ from threetargets.report.parts.drawing import (
     canvas,
     colour,
     dash,
+    floats,
     legend,
     over_seeds,
     svg,
 )
-from threetargets.report.parts.drawing import floats as _floats
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, target
@@ -58,7 +57,7 @@ def levels(results: Results) -> Plot:
                 ]
                 if not curves:
                     continue
-                x = _floats(curves[0]["log_snr"])
+                x = floats(curves[0]["log_snr"])
                 mean, low, high = over_seeds([c["term"] for c in curves])
                 if np.isfinite(mean).any():
                     lowest = min(lowest, float(np.nanmin(mean)))

@@ -1,5 +1,4 @@
-"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
-noise level."""
+"""Guidance: every metric over gamma, and the samples."""
 
 from __future__ import annotations
 

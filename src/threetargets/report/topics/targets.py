@@ -1,10 +1,9 @@
-"""The tables of the report; each says in its caption what its spread is over, and which commands
-made it."""
+"""Diffusion models, target by weighting; and which of them are one model by construction."""
 
 from __future__ import annotations
 
 from threetargets.families.diffusion import spec as diffusion
-from threetargets.report.parts import comparing as comparisons
+from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
 from threetargets.report.parts.comparing import BOUND, FID, Measure
 from threetargets.report.parts.entries import measured
@@ -24,7 +23,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
     cells = set(results.study.cells)
     columns = [w for w in WEIGHTINGS if any(diffusion.cell_of(t, w) in cells for t in TARGETS)]
-    winner = comparisons.lowest(results, measure, diffusion.cells(results.study))
+    winner = comparing.lowest(results, measure, diffusion.cells(results.study))
     rows = []
     for name in TARGETS:
         if not any(diffusion.cell_of(name, w) in cells for w in columns):
@@ -39,7 +38,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
             )
             row.append(Text(text.text, "best", text.note) if c == winner else text)
         rows.append(tuple(row))
-    measure = comparisons.in_unit(results, measure)
+    measure = comparing.in_unit(results, measure)
     unit = f" ({measure.unit})" if measure.unit else ""
     caption = TARGET_GRID_CAPTION.format(spread=spread(results))
     if measure.metric == FID.metric:

@@ -1,5 +1,4 @@
-"""The figures of the report: bounds, metrics against gamma, training curves and the bound at each
-noise level."""
+"""Training curves."""
 
 from __future__ import annotations
 
@@ -8,8 +7,16 @@ from typing import Any
 
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands
-from threetargets.report.parts.drawing import MUTED, Plot, canvas, colour, legend, plain_log, svg
-from threetargets.report.parts.drawing import floats as _floats
+from threetargets.report.parts.drawing import (
+    MUTED,
+    Plot,
+    canvas,
+    colour,
+    floats,
+    legend,
+    plain_log,
+    svg,
+)
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import cell
 from threetargets.report.reading.collect import Place, Results
@@ -40,8 +47,8 @@ def training(results: Results) -> Plot:
                 loss = record.curves.get("loss", {}) if record else {}
                 held = record.curves.get("validation", {}) if record else {}
                 for kind, steps, values in (
-                    ("train", loss.get("step", []), _floats(loss.get("train", []))),
-                    ("validation", held.get("step", []), _floats(held.get("value", []))),
+                    ("train", loss.get("step", []), floats(loss.get("train", []))),
+                    ("validation", held.get("step", []), floats(held.get("value", []))),
                 ):
                     rows += [
                         {"cell": name, "seed": seed, "split": kind, "step": s, "loss": v}
