@@ -109,7 +109,7 @@ def main():
     print("## How the level is drawn for the elbo weighting\n")
     print(
         "The last columns are the standard deviation of the bound's estimate from one image "
-        "and one level.\n"
+        "and one noise level.\n"
     )
     print(
         "| time_sampling.elbo | cell | bound | " + " | ".join(f"std, {p}" for p in PROPOSALS) + " |"

@@ -103,7 +103,7 @@ def test_shipped_files_are_valid(path):
             "the file",
             "diffusion.time_sampling lacks eps-equivalent, and cells names",
         ),
-        ({"hvae__latents": [8]}, "the file", "two or more levels"),
+        ({"hvae__latents": [8]}, "the file", "two or more layers"),
         ({"sampling__images": 100000}, "the file", "larger than the train or test split"),
         ({"classifiers__judge_seed": 0}, "the file", "must be independent"),
         (
@@ -144,12 +144,12 @@ def test_shipped_files_are_valid(path):
         (
             {"vae__variants": {"z3": {"latents": [3, 2]}}},
             "the file",
-            "vae.variants.z3.latents needs exactly one level",
+            "vae.variants.z3.latents needs exactly one layer",
         ),
         (
             {"hvae__variants": {"z3": {"latents": [3]}}},
             "the file",
-            "hvae.variants.z3.latents needs two or more levels",
+            "hvae.variants.z3.latents needs two or more layers",
         ),
         (
             {"vae__variants": {"z3": {"training": {"step": 3}}}},
@@ -165,7 +165,7 @@ def test_shipped_files_are_valid(path):
         (
             {"vae__decoder": "bernoulli"},
             "the file",
-            "decoder of vae is bernoulli, which is for two levels; digits has 17",
+            "decoder of vae is bernoulli, which is for two grey levels; digits has 17",
         ),
         (
             {"evaluation__extractors": []},

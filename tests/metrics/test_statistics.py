@@ -21,7 +21,7 @@ def test_t_interval_matches_the_printed_table() -> None:
     assert interval.half_width == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
 
 
-def test_t_interval_covers_at_its_level() -> None:
+def test_t_interval_covers_at_its_confidence() -> None:
     rng = np.random.default_rng(1)
     hits = sum(
         i.low <= 5.0 <= i.high
@@ -113,7 +113,7 @@ def test_equivalence_is_the_short_interval_inside_the_margin(spread: float) -> N
     x = np.random.default_rng(6).normal(0.01, spread, 6)
     verdict = measure.tost(x, 0.0, 0.06, alpha=0.05)
     inside = verdict.interval.low > -0.06 and verdict.interval.high < 0.06
-    assert verdict.interval.level == pytest.approx(0.9)
+    assert verdict.interval.confidence == pytest.approx(0.9)
     assert verdict.equivalent == inside
 
 

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from pipeline.conftest import ROOT, copy_of_the_pipeline, run_snakemake
 
+from threetargets.metrics import catalogue
+
 pytestmark = pytest.mark.study
 
 CALL = ("--cores", "2", "--configfile", "config/smoke.yaml")
@@ -164,6 +166,27 @@ def test_records_say_with_what_they_can_be_made_again(smoke: Done) -> None:
     )
     manifest = smoke.record("smoke/data/manifest.json")
     assert record["provenance"]["data_digest"] == manifest["digest"]
+
+
+def test_the_catalogue_knows_every_figure_by_name_stage_and_unit(smoke: Done) -> None:
+    series = {re.compile(name.replace("{}", "(.+)")): m for name, m in catalogue.SERIES.items()}
+    known = 0
+    for path in sorted((smoke.folder / "results" / "smoke").rglob("*.json")):
+        record = json.loads(path.read_text())
+        if not isinstance(record, dict) or "figures" not in record:
+            continue
+        for figure in record["figures"]:
+            name = figure["quantity"] or figure["metric"]
+            if name in catalogue.SAMPLES:
+                assert record["stage"] == "evaluate", (path, figure)
+                continue
+            of_series = [m for pattern, m in series.items() if pattern.fullmatch(name)]
+            entry = catalogue.OTHERS.get(name) or of_series[0]
+            assert record["stage"] == entry.stage == catalogue.stage(name), (path, figure)
+            suffix = "_bpd" if entry.unit == catalogue.OF_DATA else ""
+            assert figure["metric"] == name + suffix, (path, figure)
+            known += 1
+    assert known > 200
 
 
 def test_the_report_leaves_no_checkpoint_behind(smoke: Done) -> None:

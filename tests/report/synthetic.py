@@ -238,7 +238,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
     return [
         Figure(m, v, 0.01, **facts)
         for m, v in {"bound_bpd": total, **parts, **_routes(study, run)}.items()
-    ], {"levels": levels}
+    ], {"noise_levels": levels}
 
 
 def _routes(study: Study, run: Run) -> dict[str, float]:

@@ -235,7 +235,7 @@ def test_the_manifold_is_drawn_with_grey_levels():
         np.linspace(0, 255, 9).astype(np.uint8)[:, None, None, None].repeat(28, 2).repeat(28, 3)
     )
     results = made()
-    results.manifolds[parse("vae_z2"), 1] = images
+    results.pictures[parse("vae_z2"), 1] = images
     (plot,) = manifold.plots(results)
     assert "seed 1" in plot.caption and "3 × 3" in plot.caption
     (data,) = re.findall(r"base64,([^\"]+)", plot.svg)

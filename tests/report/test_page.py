@@ -172,7 +172,7 @@ def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
         "comparisons",
         "guidance",
         "samples",
-        "levels",
+        "noise_levels",
         "training",
         "costs",
         "claims",

@@ -14,7 +14,6 @@ from threetargets import files
 from threetargets import study as studies
 from threetargets.data import read
 from threetargets.errors import DataError, Diverged, MissingInput
-from threetargets.families import build as models
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
@@ -65,7 +64,7 @@ def study(tmp_path, monkeypatch):
     weights = paths.run_dir(study, jobs.judge_runs(study)[0]) / "weights.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"abc")
-    monkeypatch.setattr(models, "load", lambda study, manifest, run, device: Judge(study))
+    monkeypatch.setattr(evaluate, "load", lambda study, manifest, run, device: Judge(study))
     return study
 
 
@@ -253,7 +252,7 @@ def test_failed_judge_is_a_failed_record(study, monkeypatch):
     def diverged(study, manifest, run, device):
         raise Diverged("judge seed 1000: loss is nan")
 
-    monkeypatch.setattr(models, "load", diverged)
+    monkeypatch.setattr(evaluate, "load", diverged)
     evaluate.run(study, Run("data", 0), params="p.yaml", threads=1)
     record = result(study, Run("data", 0))
     assert (record.status, record.figures) == ("failed", []) and "loss is nan" in record.reason

@@ -194,7 +194,7 @@ def test_the_bound_is_without_labels_and_the_other_with_them(chosen):
     parts = found["prior_bpd"] + found["denoising_bpd"] + found["decoder_bpd"]
     assert found["bound_bpd"] == pytest.approx(parts, rel=1e-9)
     assert found["bound_bpd"] == pytest.approx(
-        sum(curves["levels"]["term"]) + found["prior_bpd"], rel=1e-9
+        sum(curves["noise_levels"]["term"]) + found["prior_bpd"], rel=1e-9
     )
     assert all(figure.n == 20 and figure.stderr is not None for figure in figures[:5])
 

@@ -16,8 +16,9 @@ from scipy.stats import norm
 from threetargets import files, study
 from threetargets.data.read import load_manifest
 from threetargets.families import build as models
-from threetargets.families.autoencoder.latent_space import SIDE, manifolds
+from threetargets.families.autoencoder.latent_space import SIDE
 from threetargets.families.autoencoder.likelihood import _active, _nll
+from threetargets.families.drawn import pictures
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
@@ -141,7 +142,7 @@ def test_a_latent_is_active_where_its_mean_varies():
 def test_the_manifold_is_the_decoder_at_the_priors_quantiles(done, monkeypatch):
     folder, chosen = done
     monkeypatch.chdir(folder)
-    (((cell, seed), images),) = manifolds(chosen).items()
+    (((cell, seed), images),) = pictures(chosen).items()
     assert (cell, seed) == ("vae_z2", 0) and images.shape == (SIDE**2, 1, 8, 8)
     model = models.load(chosen, load_manifest(chosen), Run("vae_z2", 0))
     for row, column in ((0, 0), (3, 11), (19, 5)):

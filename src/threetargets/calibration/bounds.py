@@ -54,9 +54,11 @@ def known_excess(steps: int, sigma2: Array) -> float:
 
 
 def missed_by(process: Table) -> Tensor:
-    """Mean squared error of the perfect denoiser of N(0, 0.25) at levels 1..T."""
+    """Mean squared error of the perfect denoiser of N(0, 0.25) at i = 1..T."""
     zero = torch.zeros(1, 1, dtype=torch.float64)
-    return torch.stack([NARROW.posterior(zero, level)[1][0, 0, 0] for level in process.log_snr[1:]])
+    return torch.stack(
+        [NARROW.posterior(zero, log_snr)[1][0, 0, 0] for log_snr in process.log_snr[1:]]
+    )
 
 
 def excess(process: Table, variance: str) -> float:

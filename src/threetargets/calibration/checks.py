@@ -39,11 +39,11 @@ CHECKS = (
     Check(
         "elbo-identity",
         "log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)) on linear-Gaussian models of one and two "
-        "levels, whose q is not the posterior.",
+        "layers, whose q is not the posterior.",
         "elbo-identity",
         "Kingma & Welling 2014, arXiv:1312.6114",
         evidence.identity,
-        ("log p(x) − ELBO, one level", "log p(x) − ELBO, two levels"),
+        ("log p(x) − ELBO, one layer", "log p(x) − ELBO, two layers"),
     ),
     Check(
         "elbo-bound",

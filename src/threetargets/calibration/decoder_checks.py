@@ -68,11 +68,11 @@ def sums() -> list[Row]:
 
 def _far_away() -> list[Row]:
     """log mass and d log mass / d mean of a middle bin 20 deviations away."""
-    std, count, level = 0.01, 17, 8
+    std, count, k = 0.01, 17, 8
     low, high = -1 / count, 1 / count
     mean = tensor([low - 20 * std]).requires_grad_(True)
     with torch.enable_grad():
-        log_mass = gaussian_log_mass(torch.tensor([level]), mean, tensor(std), count)
+        log_mass = gaussian_log_mass(torch.tensor([k]), mean, tensor(std), count)
         (gradient,) = torch.autograd.grad(log_mass.sum(), mean)
     z = (low - float(mean.detach())) / std, (high - float(mean.detach())) / std
     known = float(logsumexp([norm.logsf(z[0]), norm.logsf(z[1])], b=[1.0, -1.0]))

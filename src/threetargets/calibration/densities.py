@@ -57,10 +57,10 @@ TWO_LEVELS = Hierarchy(
     [layer([[0.5, 0.1], [0.0, 0.5]], [0.0, 0.1], [0.5, 0.6]), layer([[0.4, 0.2]], [0.1], [0.9])],
 )
 
-LATENT = {"one level": ONE_LEVEL, "two levels": TWO_LEVELS}
+LATENT = {"one layer": ONE_LEVEL, "two layers": TWO_LEVELS}
 SEEN = {
-    "one level": tensor([[-1.0], [0.6], [1.4]]),
-    "two levels": tensor([[-1.0, 0.3], [0.6, 0.0], [1.2, -0.8]]),
+    "one layer": tensor([[-1.0], [0.6], [1.4]]),
+    "two layers": tensor([[-1.0, 0.3], [0.6, 0.0], [1.2, -0.8]]),
 }
 """Three examples for each."""
 

@@ -72,7 +72,7 @@ def identity() -> list[Row]:
             mean = x @ means.weight.T + means.bias
             rows.append(
                 exact(
-                    "KL(q(z|x) ‖ N(0, I)), one level, the VAE's closed form",
+                    "KL(q(z|x) ‖ N(0, I)), one layer, the VAE's closed form",
                     model.elbo_terms(x)["kl_1"].mean(),
                     kl_to_standard(mean, torch.log(top.std).expand_as(mean)).mean(),
                     1e-12,
@@ -93,7 +93,7 @@ def importance_by_quadrature(k: int, nodes: int) -> float:
     prior = 0.5 * math.log(2 * math.pi)
     generative, inference = ONE_LEVEL.generative[0], ONE_LEVEL.inference[0]
     expected = []
-    for x in SEEN["one level"]:
+    for x in SEEN["one layer"]:
         mean = float(inference.weight[0, 0] * x[0] + inference.bias[0])
         z = mean + float(inference.std[0]) * z_of
         log_w = generative.log_density(x.expand(nodes, 1), z[:, None]) - 0.5 * z**2 - prior
@@ -108,10 +108,10 @@ def bound() -> list[Row]:
     """ELBO <= L_k <= log p, rising with k, and L_k as quadrature has it."""
     rows = []
     for k, nodes in ((1, 20), (2, 80), (3, 40)):
-        values, n = sampled("one level", k)
+        values, n = sampled("one layer", k)
         rows.append(
             drawn(
-                f"IWAE bound, k = {k}, one level",
+                f"IWAE bound, k = {k}, one layer",
                 importance_by_quadrature(k, nodes),
                 values.mean(),
                 _error(values),

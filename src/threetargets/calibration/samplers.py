@@ -22,7 +22,7 @@ STEPS = (128, 256, 512)
 
 
 def fine(steps: int) -> Table:
-    """Hardly any noise at the first level, so that the step from it to clean data is no floor of
+    """Hardly any noise at the first step, so that the step from it to clean data is no floor of
     the error."""
     return cosine(steps, 24.0, -9.0)
 

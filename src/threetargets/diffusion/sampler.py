@@ -85,8 +85,8 @@ def sample(predictor: Predictor, step: Step, table: Table, x: Tensor, noise: Noi
     independent of the batch.
     """
     x = x.double()
-    levels = table.log_snr.to(x.device).flip(0)
+    log_snrs = table.log_snr.to(x.device).flip(0)
     with torch.no_grad():
-        for l_t, l_s in itertools.pairwise(levels):
+        for l_t, l_s in itertools.pairwise(log_snrs):
             x = step(predictor, x, l_t, l_s, lambda: noise().double())
     return x

@@ -78,7 +78,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class LogLinear:
-    """log-SNR linear in t: every level contributes the same weight to the bound."""
+    """log-SNR linear in t: every step contributes the same weight to the bound."""
 
     log_snr_max: float
     log_snr_min: float

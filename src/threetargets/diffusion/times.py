@@ -17,8 +17,8 @@ def proposal(table: Table, name: str) -> Tensor:
 
     uniform: 1/T. log-snr: proportional to l_{i-1} - l_i, so that the elbo weight in eps units is
     nearly constant over draws; i = 1, whose interval is infinite, takes as much as i = 2.
-    log-snr-decoder: a quarter of the draws at i = 1, the decoder's term, which is one level of T
-    and a large part of the bound; the others as log-snr.
+    log-snr-decoder: a quarter of the draws at i = 1, the decoder's term, which is one noise level
+    of T and a large part of the bound; the others as log-snr.
     """
     if name not in PROPOSALS:
         raise ValueError(f"unknown proposal {name!r}; expected one of {', '.join(PROPOSALS)}")
@@ -40,8 +40,8 @@ def stratified(count: int, generator: torch.Generator) -> Tensor:
 
 
 def draw(table: Table, name: str, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels i in 1..T and weights 1 / (T p_i) of uniform numbers u: the mean of weight * f(i)
-    estimates mean_i f(i)."""
+    """Noise levels i in 1..T and weights 1 / (T p_i) of uniform numbers u: the mean of weight *
+    f(i) estimates mean_i f(i)."""
     p = proposal(table, name).to(u.device)
     i = torch.searchsorted(p.cumsum(0), u, right=True).clamp(max=table.steps - 1) + 1
     return i, 1.0 / (table.steps * p[i - 1])
@@ -49,7 +49,7 @@ def draw(table: Table, name: str, u: Tensor) -> tuple[Tensor, Tensor]:
 
 def single_draw_std(terms: Tensor, table: Table, name: str) -> float:
     """Standard deviation of the estimate terms[n, i - 1] / p_i of the bound by one image n and one
-    level i ~ p.
+    noise level i ~ p.
 
     terms: (N, T), the bound's terms of N images. Exact over i, empirical over images: sqrt(mean_n
     sum_i f^2 / p_i - (mean_n sum_i f)^2).

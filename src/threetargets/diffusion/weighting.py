@@ -28,7 +28,7 @@ def native(target: Target, table: Table, i: Tensor) -> Tensor:
 
 
 def eps_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
-    """1 for every target and level."""
+    """1 for every target and noise level."""
     return torch.ones_like(table.log_snr[i])
 
 

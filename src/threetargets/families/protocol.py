@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from threetargets.families.cell import Cell
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor, nn
 
@@ -98,8 +99,9 @@ class Spec(Protocol):
     def set_up(self, study: Study, names: tuple[Cell, ...]) -> str:
         """What bounds of these cells depend on besides the cell, a sentence for captions."""
 
-    def drawn(self, study: Study, cell: Cell) -> bool:
-        """Whether the report draws the weights of the cell, and so depends on them."""
+    def drawn(self, study: Study, cell: Cell) -> str:
+        """The file of the family that makes a picture of a cell's weights for the report, which
+        then depends on them; empty for none."""
 
 
 class ModelPart(Protocol):
@@ -146,6 +148,13 @@ class LikelihoodPart(Protocol):
     ) -> tuple[list[Figure], Curves]:
         """The likelihood of `test`, and what is measured beside it; `train`: all levels of the
         training split."""
+
+
+class PicturePart(Protocol):
+    """The file that `drawn` names."""
+
+    def picture(self, study: Study, run: Run) -> np.ndarray:
+        """Of a trained model, grey levels, uint8 (N, C, H, W)."""
 
 
 class OperationsPart(Protocol):

@@ -33,34 +33,34 @@ def reverse_variance(table: Table, i: Tensor, variance: str, mse: Tensor | None 
     decoder term (Nichol & Dhariwal 2021); where the schedule's first steps are short, C_2 is far
     below 1 - alpha_1 and the override costs instead.
 
-    Two take mse (T,), the denoiser's mean squared error per dimension at levels 1..T. optimal: C_i
+    Two take mse (T,), the denoiser's mean squared error per dimension at i = 1..T. optimal: C_i
     + A_i^2 mse_i, the isotropic variance of least bound for i >= 2, given the means (Bao et al.
     2022, arXiv:2201.06503); with a perfect denoiser of isotropic Gaussian data it is the exact
     reverse variance. learned-interpolation: exp(v_i log(1 - alpha_i) + (1 - v_i) log C_i), v_i in
-    [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v for each level):
-    the optimal one, cut at fixed-small and fixed-large.
+    [0, 1] of least bound (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15, one v for each noise
+    level): the optimal one, cut at fixed-small and fixed-large.
     """
     if variance not in VARIANCES + FITTED:
         raise ValueError(
             f"unknown variance {variance!r}; expected one of {', '.join(VARIANCES + FITTED)}"
         )
-    level = table.log_snr.to(i.device)
-    large = transition_variance(level[i - 1], level[i])
+    log_snr = table.log_snr.to(i.device)
+    large = transition_variance(log_snr[i - 1], log_snr[i])
     if variance == "fixed-large":
         return large
     if variance in FITTED:
         if mse is None:
             raise ValueError(
-                f"variance {variance!r} is fitted: it takes the mean squared error of each level"
+                f"variance {variance!r} is fitted: it takes mean squared errors by noise level"
             )
-        q = posterior(level[i - 1], level[i])
+        q = posterior(log_snr[i - 1], log_snr[i])
         optimal = q.C + q.A**2 * mse.to(large)[i - 1]
         if variance == "optimal":
             return optimal
     if table.steps < 2:
         raise ValueError(f"{variance} takes two steps or more: at i = 1 it is C_2")
     j = i.clamp(min=2)
-    small = posterior(level[j - 1], level[j]).C
+    small = posterior(log_snr[j - 1], log_snr[j]).C
     if variance == "learned-interpolation":
         return torch.clamp(optimal, torch.minimum(small, large), torch.maximum(small, large))
     return small if variance == "fixed-small" else torch.where(i <= 1, small, large)
@@ -95,8 +95,8 @@ def denoising_terms(
     between the posterior with x_0 and the one with x0^ and sigma_i^2. It is linear in the squared
     error, so an average of draws may be given."""
     i = torch.arange(2, table.steps + 1, device=squared.device)
-    level = table.log_snr.to(squared.device)
-    q = posterior(level[1:-1], level[2:])
+    log_snr = table.log_snr.to(squared.device)
+    q = posterior(log_snr[1:-1], log_snr[2:])
     return kl_isotropic(q.A**2 * squared, q.C, reverse_variance(table, i, variance, mse), dims)
 
 
@@ -136,7 +136,7 @@ class Denoised:
 
     @property
     def x0_mse(self) -> Tensor:
-        """Per dimension, over examples, levels 1..T, shape (T,)."""
+        """Per dimension, over examples, noise levels 1..T, shape (T,)."""
         return self.squared.mean(0) / self.dims
 
     @property
@@ -165,10 +165,10 @@ def denoise(
     seed: int,
     draws: int = 1,
 ) -> Denoised:
-    """Noise every example to every level, `draws` times each, and denoise it.
+    """Noise every example to every noise level, `draws` times each, and denoise it.
 
     levels: (N, C, H, W) integers. predictors: the predictor of each batch (its labels are bound).
-    The noise of level i and draw d is one stream over all N examples, so the batch size changes
+    The noise of step i and draw d is one stream over all N examples, so the batch size changes
     nothing. Computed in float64 around a float32 network; the result lies on the CPU.
     """
     x0 = centres(levels, count).double()
@@ -176,11 +176,11 @@ def denoise(
     first = torch.zeros(draws, *x0.shape, dtype=torch.float64)
     with torch.no_grad():
         for i in range(1, table.steps + 1):
-            level = table.log_snr[i].to(x0.device)
+            log_snr = table.log_snr[i].to(x0.device)
             for draw in range(draws):
                 noise = torch.randn(x0.shape, generator=generator(seed, "bound", i, draw)).to(x0)
                 for rows, predictor in predictors:
-                    guess = predictor(add_noise(x0[rows], noise[rows], level), level).x0
+                    guess = predictor(add_noise(x0[rows], noise[rows], log_snr), log_snr).x0
                     squared[rows, i - 1] += (total((guess - x0[rows]) ** 2) / draws).cpu()
                     if i == 1:
                         first[draw, rows] = guess.cpu()

@@ -87,18 +87,18 @@ def log_prob(
     x, gained = x.double(), torch.zeros(len(x), dtype=torch.float64, device=x.device)
     width = (log_snr_min - log_snr_max) / steps
 
-    def slope(x: Tensor, level: float) -> tuple[Tensor, Tensor]:
-        log_snr = torch.tensor(level, dtype=torch.float64, device=x.device)
+    def slope(x: Tensor, log_snr_t: float) -> tuple[Tensor, Tensor]:
+        log_snr = torch.tensor(log_snr_t, dtype=torch.float64, device=x.device)
         _, s = signal_noise(log_snr)
         eps, divergence = trace(lambda y: predictor(y, log_snr).eps, x)
         return 0.5 * (s**2 * x - s * eps), 0.5 * (dims * s**2 - s * divergence)
 
     for step in range(steps):
-        level = log_snr_max + step * width
-        v1, d1 = slope(x, level)
-        v2, d2 = slope(x + 0.5 * width * v1, level + 0.5 * width)
-        v3, d3 = slope(x + 0.5 * width * v2, level + 0.5 * width)
-        v4, d4 = slope(x + width * v3, level + width)
+        log_snr_t = log_snr_max + step * width
+        v1, d1 = slope(x, log_snr_t)
+        v2, d2 = slope(x + 0.5 * width * v1, log_snr_t + 0.5 * width)
+        v3, d3 = slope(x + 0.5 * width * v2, log_snr_t + 0.5 * width)
+        v4, d4 = slope(x + width * v3, log_snr_t + width)
         x = x + width / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
         gained = gained + width / 6 * (d1 + 2 * d2 + 2 * d3 + d4)
     prior = log_density(x, torch.zeros_like(x), torch.zeros_like(x))
@@ -106,7 +106,7 @@ def log_prob(
 
 
 def dequantised(levels: Tensor, u: Tensor, count: int) -> Tensor:
-    """2 (k + u) / K - 1 with u uniform in [0, 1): a point of the level's own bin, float64."""
+    """2 (k + u) / K - 1 with u uniform in [0, 1): a point of the grey level's own bin, float64."""
     return 2.0 * (levels.double() + u.double()) / count - 1.0
 
 
@@ -147,17 +147,17 @@ def decoded_log_prob(
 ) -> Tensor:
     """A lower bound on log P(levels), nats per example, for one draw x_1 = a_1 x_0 + s_1 eps.
 
-    log p(x_1) - log q(x_1 | x_0) + log P(x_0 | x_1): the flow's density at the cleanest level that
-    the network was trained on, with the decoder of the discrete bound, whose denoising terms it
-    replaces. In expectation over eps a bound, as importance weighting by q(x_1 | x_0).
+    log p(x_1) - log q(x_1 | x_0) + log P(x_0 | x_1): the flow's density at the cleanest noise level
+    that the network was trained on, with the decoder of the discrete bound, whose denoising terms
+    it replaces. In expectation over eps a bound, as importance weighting by q(x_1 | x_0).
     """
-    level = table.log_snr[1]
+    log_snr = table.log_snr[1]
     x0 = centres(levels, count).double()
-    _, s = signal_noise(level)
-    x1 = add_noise(x0, eps.double(), level)
+    _, s = signal_noise(log_snr)
+    x1 = add_noise(x0, eps.double(), log_snr)
     with torch.no_grad():
-        decoder = -decoder_term(levels, predictor(x1, level).x0, table, variance, count, mse)
-    density = log_prob(predictor, x1, float(level), float(table.log_snr[-1]), steps, trace)
+        decoder = -decoder_term(levels, predictor(x1, log_snr).x0, table, variance, count, mse)
+    density = log_prob(predictor, x1, float(log_snr), float(table.log_snr[-1]), steps, trace)
     standard = log_density(eps.double(), torch.zeros_like(x0), torch.zeros_like(x0))
     given = standard - x0[0].numel() * torch.log(s)
     return density - given.to(density) + decoder

@@ -22,8 +22,8 @@ class Metric:
 
     needs: `features` are seen by every extractor of the study; `logits` and `labels` by the judge
     alone, where images have classes, and `labels` where a class was asked for, too.
-    compute: module of metrics/ and function in it. over_gamma: whether the report draws it against
-    gamma.
+    takes: the key of `evaluation` that must hold something for it, if any. compute: module of
+    metrics/ and function in it. over_gamma: whether the report draws it against gamma.
     """
 
     label: str
@@ -32,6 +32,7 @@ class Metric:
     compute: str
     unit: str = ""
     over_gamma: bool = True
+    takes: str = ""
 
     @property
     def module(self) -> str:
@@ -44,7 +45,9 @@ class Metric:
 
 SAMPLES: dict[str, Metric] = {
     "fid": Metric("FID", "lower", "features", "fidelity:fid"),
-    "fid_infinity": Metric("FID∞", "lower", "features", "fidelity:fid_infinity", over_gamma=False),
+    "fid_infinity": Metric(
+        "FID∞", "lower", "features", "fidelity:fid_infinity", over_gamma=False, takes="fid_parts"
+    ),
     "accuracy": Metric("accuracy", "higher", "labels", "accuracy:of_labels"),
     "precision": Metric("precision", "higher", "features", "fidelity:precision"),
     "recall": Metric("recall", "higher", "features", "fidelity:recall"),
@@ -56,17 +59,78 @@ SAMPLES: dict[str, Metric] = {
 USUAL = ("fid", "fid_infinity", "kid", "precision", "recall", "accuracy", "entropy")
 """What a study measures that says nothing else."""
 
-STAGES: dict[str, str] = {
-    "parameters": "train",
-    "train_seconds": "train",
-    "train_images_per_second": "train",
-    "validation_loss": "train",
-    "accuracy_validation": "train",
-    "accuracy_test": "train",
-    "sample_seconds": "sample",
-    "sample_images_per_second": "sample",
+OF_DATA = "of the data"
+"""The unit of a likelihood: bits/dim of grey images, nats of binary ones; the name of a figure in
+it ends with the unit (bound_bpd)."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric that is not of samples: what a reader calls it, and the stage that measures it."""
+
+    label: str
+    stage: Literal["train", "sample", "likelihood"]
+    better: Literal["lower", "higher", ""] = ""
+    unit: str = ""
+
+
+def _bound(label: str, better: Literal["lower", ""] = "lower") -> Measured:
+    return Measured(label, "likelihood", better, OF_DATA)
+
+
+OTHERS: dict[str, Measured] = {
+    "parameters": Measured("parameters", "train"),
+    "train_seconds": Measured("training", "train", "lower", "s"),
+    "train_images_per_second": Measured("training", "train", "higher", "images/s"),
+    "validation_loss": Measured("validation loss", "train", "lower"),
+    "accuracy_validation": Measured("validation", "train", "higher"),
+    "accuracy_test": Measured("test", "train", "higher"),
+    "sample_seconds": Measured("sampling", "sample", "lower", "s"),
+    "sample_images_per_second": Measured("sampling", "sample", "higher", "images/s"),
+    "bound": _bound("bound"),
+    "bound_given_label": _bound("bound given label"),
+    "train_bound": _bound("on training images"),
+    "nll": _bound("−log p"),
+    "prior": _bound("prior"),
+    "denoising": _bound("denoising"),
+    "decoder": _bound("decoder"),
+    "reconstruction": _bound("reconstruction"),
+    "ode": _bound("ODE, dequantised"),
+    "ode_decoder": _bound("ODE"),
+    "ode_half_steps_difference": _bound("half steps"),
+    "two_sided_difference": _bound("two-sided − one-sided", ""),
+    "two_sided_printed_difference": _bound("difference as printed", ""),
+    "one_sided_draw_variance": Measured("variance, one-sided", "likelihood", "lower"),
+    "two_sided_draw_variance": Measured("variance, two-sided", "likelihood", "lower"),
+    "active_units": Measured("active latents", "likelihood"),
 }
-"""The stage of every other metric; those that are in neither table are of the likelihood."""
+SERIES: dict[str, Measured] = {
+    "iwae_{}": _bound("IWAE {}"),
+    "kl_{}": _bound("kl {}", ""),
+    "bound_{}": _bound("{}"),
+    "bound_T{}": _bound("T = {}"),
+    "bound_T{}_fitted": _bound("T = {}, fitted"),
+    "draw_std_{}": _bound("draws {}"),
+    "gradient_variance_ratio_{}": Measured("{}", "likelihood", "lower"),
+}
+"""Metrics of which there are several, by what stands in the place of {}: number of samples, layer,
+reverse variance, T, way to draw the noise level, estimator of a gradient. All of the likelihood."""
+
+
+def one_of(series: str, which: object) -> str:
+    """The name of one metric of a series. KeyError where the catalogue has no such series."""
+    return {name: name.format(which) for name in SERIES}[series]
+
+
+def label(name: str, which: object = "") -> str:
+    """What a reader calls a metric that is not of samples, or one of a series."""
+    return (OTHERS | SERIES)[name].label.format(which)
+
+
+def axis(name: str, of_data: str) -> str:
+    """Label and unit of a metric that is not of samples; `of_data`: the unit of a likelihood."""
+    unit = of_data if OTHERS[name].unit == OF_DATA else OTHERS[name].unit
+    return f"{OTHERS[name].label}, {unit}" if unit else OTHERS[name].label
 
 
 def by_features(names: list[str]) -> list[str]:
@@ -83,11 +147,13 @@ def key(name: str, kind: str, first: str) -> str:
 
 def stage(found_as: str) -> str:
     """The stage that measures what is found under that name."""
-    return _STAGES.get(found_as, "likelihood")
+    if found_as in _OF_SAMPLES:
+        return "evaluate"
+    return OTHERS[found_as].stage if found_as in OTHERS else "likelihood"
 
 
-_STAGES = STAGES | {
-    found_as: "evaluate"
+_OF_SAMPLES = {
+    found_as
     for name in SAMPLES
     for found_as in (name, *(key(name, kind, "") for kind in EXTRACTORS))
 }

@@ -23,14 +23,14 @@ ALTERNATIVES: tuple[Alternative, ...] = ("two-sided", "less", "greater")
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean (or other statistic) with its two-sided interval; all but `mean`, `n` and `level` are
-    None when n < 2."""
+    """A mean (or other statistic) with its two-sided interval; all but `mean`, `n` and `confidence`
+    are None when n < 2."""
 
     mean: float | None
     low: float | None
     high: float | None
     n: int
-    level: float
+    confidence: float
     sd: float | None = None
 
     @property
@@ -92,24 +92,24 @@ def _pairs(a: ArrayLike, b: ArrayLike) -> Values:
     return first - second
 
 
-def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """mean +- t_{n-1}((1 + level)/2) sd / sqrt(n) of n values, shape (n,), as scipy has it."""
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """mean +- t_{n-1}((1 + confidence)/2) sd / sqrt(n) of n values, shape (n,), as scipy has it."""
     from scipy import stats
 
     x = _values(values)
     if x.size < 2:
-        return Interval(float(x[0]) if x.size else None, None, None, int(x.size), level)
+        return Interval(float(x[0]) if x.size else None, None, None, int(x.size), confidence)
     mean, sd = float(x.mean()), float(x.std(ddof=1))
     low, high = mean, mean
     if sd > 0.0:  # scipy gives NaN where values do not vary
-        low, high = map(float, stats.t.interval(level, x.size - 1, mean, stats.sem(x)))
-    return Interval(mean, low, high, int(x.size), level, sd)
+        low, high = map(float, stats.t.interval(confidence, x.size - 1, mean, stats.sem(x)))
+    return Interval(mean, low, high, int(x.size), confidence, sd)
 
 
 def bootstrap_interval(
     values: ArrayLike,
     statistic: Callable[..., float] = np.mean,
-    level: float = 0.95,
+    confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
@@ -119,11 +119,13 @@ def bootstrap_interval(
 
     x = _values(values)
     if x.size < 2:
-        return Interval(float(statistic(x)) if x.size else None, None, None, int(x.size), level)
+        return Interval(
+            float(statistic(x)) if x.size else None, None, None, int(x.size), confidence
+        )
     result = stats.bootstrap(
         (x,),
         statistic,
-        confidence_level=level,
+        confidence_level=confidence,
         n_resamples=resamples,
         method="percentile",
         rng=np.random.default_rng(seed),
@@ -134,7 +136,7 @@ def bootstrap_interval(
         float(bounds.low),
         float(bounds.high),
         int(x.size),
-        level,
+        confidence,
         float(x.std(ddof=1)),
     )
 
@@ -152,13 +154,13 @@ def _tested(interval: Interval, tests: Callable[[Alternative], Any]) -> Differen
     return Difference(interval, float(both.statistic), *p)
 
 
-def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
+def paired_t(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Difference:
     """Student's t of a - b over pairs, both of shape (n,), by scipy.stats.ttest_1samp. Differences
     that are all exactly 0 have t = 0 and p = 1."""
     from scipy import stats
 
     differences = _pairs(a, b)
-    interval = t_interval(differences, level)
+    interval = t_interval(differences, confidence)
     if interval.mean is None or interval.sd is None:
         return Difference(interval, None, None, None, None)
     if interval.sd == 0.0:
@@ -167,7 +169,7 @@ def paired_t(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
 
 
 def welch_reference(
-    values: ArrayLike, reference: float, stderr: float, n: int, level: float = 0.95
+    values: ArrayLike, reference: float, stderr: float, n: int, confidence: float = 0.95
 ) -> Difference:
     """`reference` minus the mean of `values`, shape (k,), where the reference is itself an estimate
     from n others with this standard error: Welch's t (Biometrika 34, 1947) by
@@ -181,16 +183,16 @@ def welch_reference(
 
     own = _values(values)
     if n < 2 or stderr == 0.0:
-        return paired_t(np.full_like(own, reference), own, level)
-    interval = t_interval(reference - own, level)
+        return paired_t(np.full_like(own, reference), own, confidence)
+    interval = t_interval(reference - own, confidence)
     if interval.mean is None or interval.sd is None:
         return Difference(interval, None, None, None, None)
     mean, sd, k = interval.mean, interval.sd, interval.n
     error, freedom = math.hypot(sd / math.sqrt(k), stderr), _welch(sd, k, stderr, n)
-    low, high = map(float, stats.t.interval(level, freedom, mean, error))
+    low, high = map(float, stats.t.interval(confidence, freedom, mean, error))
     of_stats = (reference, stderr * math.sqrt(n), n, reference - mean, sd, k)
     return _tested(
-        Interval(mean, low, high, k, level, sd),
+        Interval(mean, low, high, k, confidence, sd),
         lambda side: stats.ttest_ind_from_stats(*of_stats, equal_var=False, alternative=side),
     )
 
@@ -205,9 +207,9 @@ def tost(values: ArrayLike, reference: float, margin: float, alpha: float = 0.05
     """Is the mean of `values`, shape (n,), within `margin` of `reference`? Two one-sided t tests at
     `alpha` each.
 
-    The interval has level 1 - 2 alpha: equivalence at alpha is that interval lying inside (-margin,
-    margin). Values that do not vary are equivalent exactly when their distance is below the margin.
-    Raises ValueError if margin <= 0.
+    The interval has confidence 1 - 2 alpha: equivalence at alpha is that interval lying inside
+    (-margin, margin). Values that do not vary are equivalent exactly when their distance is below
+    the margin. Raises ValueError if margin <= 0.
     """
     from scipy import stats
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class LogSnrFeatures(nn.Module):
     """sin and cos of log-SNR at `count` frequencies from 0.1 to 10, shape (B,) -> (B, 2 count).
 
-    Over log-SNR in [-15, 15] the slowest passes half a period, so that no two levels share an
-    embedding; the fastest tells levels 0.05 apart from each other.
+    Over log-SNR in [-15, 15] the slowest passes half a period, so that no two noise levels share an
+    embedding; the fastest tells log-SNR 0.05 apart from each other.
     """
 
     frequencies: Tensor
@@ -31,10 +31,10 @@ class Condition(nn.Module):
     def __init__(self, width: int, classes: int):
         super().__init__()
         self.features = LogSnrFeatures()
-        self.level = nn.Sequential(
+        self.noise_level = nn.Sequential(
             nn.Linear(self.features.width, width), nn.SiLU(), nn.Linear(width, width)
         )
         self.label = nn.Embedding(classes + 1, width)
 
     def forward(self, log_snr: Tensor, labels: Tensor) -> Tensor:
-        return nn.functional.silu(self.level(self.features(log_snr)) + self.label(labels))
+        return nn.functional.silu(self.noise_level(self.features(log_snr)) + self.label(labels))

@@ -77,8 +77,8 @@ class Trunk(nn.Module):
     def __init__(self, shape: tuple[int, ...], width: int):
         super().__init__()
         self.width = width
-        self.levels = LogSnrFeatures()
-        self.level = nn.Linear(self.levels.width, width)
+        self.noise_features = LogSnrFeatures()
+        self.noise_level = nn.Linear(self.noise_features.width, width)
         self.first = nn.Linear(math.prod(shape), width)
         self.blocks = nn.ModuleList(ResidualBlock(width, width) for _ in range(2))
 
@@ -87,7 +87,7 @@ class Trunk(nn.Module):
         condition = (
             torch.zeros_like(h)
             if log_snr is None
-            else nn.functional.silu(self.level(self.levels(log_snr)))
+            else nn.functional.silu(self.noise_level(self.noise_features(log_snr)))
         )
         for block in self.blocks:
             h = block(h, condition)

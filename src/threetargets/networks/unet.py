@@ -44,8 +44,8 @@ class Denoiser(nn.Module):
         self.first = nn.Conv2d(shape[0], width, 3, padding=1)
         self.down, self.pool, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         now = width
-        for level, outputs in enumerate(channels):
-            if level:
+        for resolution, outputs in enumerate(channels):
+            if resolution:
                 self.pool.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
             self.down.append(
                 nn.ModuleList(
@@ -70,16 +70,16 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
         condition = self.condition(log_snr, labels)
         h, kept = self.first(x), []
-        for level, blocks in enumerate(self.down):
-            if level:
-                h = self.pool[level - 1](h)
+        for resolution, blocks in enumerate(self.down):
+            if resolution:
+                h = self.pool[resolution - 1](h)
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, condition)
             kept.append(h)
         h = self.middle(h, condition)
-        for level, blocks in enumerate(self.up):
+        for resolution, blocks in enumerate(self.up):
             skip = kept.pop()
-            if level:
+            if resolution:
                 h = interpolate(h, size=skip.shape[-2:], mode="nearest")
             h = torch.cat([h, skip], 1)
             for block in blocks:  # type: ignore[attr-defined]
@@ -97,8 +97,8 @@ class Trunk(nn.Module):
     def __init__(self, shape: tuple[int, ...], width: int):
         super().__init__()
         self.width = width
-        self.levels = LogSnrFeatures()
-        self.level = nn.Linear(self.levels.width, width)
+        self.noise_features = LogSnrFeatures()
+        self.noise_level = nn.Linear(self.noise_features.width, width)
         self.first = nn.Conv2d(shape[0], width // 2, 3, padding=1)
         self.pool = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
         self.blocks = nn.ModuleList(
@@ -109,7 +109,7 @@ class Trunk(nn.Module):
         condition = (
             x.new_zeros(len(x), self.width)
             if log_snr is None
-            else silu(self.level(self.levels(log_snr)))
+            else silu(self.noise_level(self.noise_features(log_snr)))
         )
         h = self.blocks[0](self.first(x), condition)
         return self.blocks[1](self.pool(h), condition).mean((2, 3))

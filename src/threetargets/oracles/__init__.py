@@ -3,7 +3,7 @@ guidance with.
 
     Gaussian   N(mean, covariance): log p_t, score, denoiser, posterior, probability flow
     Mixture    of Gaussians, one class each: the same, and the exact noisy classifier p(y | x_t)
-    Hierarchy  linear-Gaussian latent variables, one level (a VAE) or more (an HVAE): log p, ELBO,
+    Hierarchy  linear-Gaussian latent variables, one layer (a VAE) or more (an HVAE): log p, ELBO,
     their gap
 
 `Gaussian.predict` and `Mixture.predict` are Predictors, `Mixture.conditional` is a Conditional and

@@ -88,7 +88,7 @@ class Gaussian:
         return self.predict(x_t, log_snr).x0, (self.vectors * spread[:, None, :]) @ self.vectors.T
 
     def flow(self, x_t: Tensor, log_snr_t: Tensor, log_snr_s: Tensor = CLEAN) -> Tensor:
-        """Where the probability-flow ODE takes x_t at another level: each axis stretched by its
+        """Where the probability-flow ODE takes x_t at another log-SNR: each axis stretched by its
         deviations."""
         before, after = self._view(x_t, log_snr_t), self._view(x_t, log_snr_s)
         stretched = (after.variance / before.variance).sqrt() * before.centred

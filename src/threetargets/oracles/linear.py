@@ -2,7 +2,7 @@
 forms.
 
 p(z_L) = N(0, I), p(z_{l-1} | z_l) and p(x | z_1) linear-Gaussian; q(z_1 | x) and q(z_l | z_{l-1})
-likewise, and not necessarily the true posterior. One level is a VAE (probabilistic PCA, Tipping &
+likewise, and not necessarily the true posterior. One layer is a VAE (probabilistic PCA, Tipping &
 Bishop 1999), more a Markovian HVAE.
 """
 
@@ -71,7 +71,7 @@ class Hierarchy:
         return MultivariateNormal(means[0], blocks[0][0]).log_prob(x.double())
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
-        """The true p(z_1, .., z_L | x), batch shape (B,), the levels one after the other."""
+        """The true p(z_1, .., z_L | x), batch shape (B,), the layers one after the other."""
         means, blocks = self.joint()
         cross = torch.cat(blocks[0][1:], 1)
         prior = torch.cat([torch.cat(row[1:], 1) for row in blocks[1:]])
@@ -102,24 +102,24 @@ class Hierarchy:
 
     def elbo_terms(self, x: Tensor) -> dict[str, Tensor]:
         """The parts of the negative ELBO, nats, each (B,): reconstruction -E_q log p(x | z_1), and
-        for each level kl_l = E_q [log q(z_l | z_{l-1}) - log p(z_l | z_{l+1})]."""
+        for each layer kl_l = E_q [log q(z_l | z_{l-1}) - log p(z_l | z_{l+1})]."""
         means, blocks = self._inferred(x)
         layer = self.generative[0]
         spread = (layer.weight @ blocks[0][0] @ layer.weight.T).diagonal()
         miss = x.double() - means[0] @ layer.weight.T - layer.bias
         terms = {"reconstruction": _expected(miss, spread, layer.std)}
-        for level, q in enumerate(self.inference):
+        for index, q in enumerate(self.inference):
             negative_entropy = -(torch.log(q.std) + 0.5 * math.log(2 * math.pi * math.e)).sum()
-            if level + 1 < len(self.inference):
-                p = self.generative[level + 1]
-                cross = p.weight @ blocks[level + 1][level]
-                own = blocks[level][level] + p.weight @ blocks[level + 1][level + 1] @ p.weight.T
+            if index + 1 < len(self.inference):
+                p = self.generative[index + 1]
+                cross = p.weight @ blocks[index + 1][index]
+                own = blocks[index][index] + p.weight @ blocks[index + 1][index + 1] @ p.weight.T
                 spread = (own - cross - cross.T).diagonal()
-                miss, std = means[level] - means[level + 1] @ p.weight.T - p.bias, p.std
+                miss, std = means[index] - means[index + 1] @ p.weight.T - p.bias, p.std
             else:
-                spread, miss = blocks[level][level].diagonal(), means[level]
+                spread, miss = blocks[index][index].diagonal(), means[index]
                 std = torch.ones_like(spread)
-            terms[f"kl_{level + 1}"] = negative_entropy + _expected(miss, spread, std)
+            terms[f"kl_{index + 1}"] = negative_entropy + _expected(miss, spread, std)
         return terms
 
     def elbo(self, x: Tensor) -> Tensor:

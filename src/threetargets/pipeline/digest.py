@@ -33,7 +33,7 @@ REGISTRIES = {
     "TRUNKS": "networks/registry.py",
     "DECODERS": "likelihood/decoders.py",
     "SOURCES": "data/sources.py",
-    "SAMPLES": "metrics/catalogue.py",
+    **dict.fromkeys(("SAMPLES", "OTHERS", "SERIES"), "metrics/catalogue.py"),
 }
 """Dictionaries of which a job takes some entries, and where they are assigned."""
 PARTS = {

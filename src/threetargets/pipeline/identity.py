@@ -24,7 +24,8 @@ def _code(study: Study, stage: str, run: Run) -> str:
     if not run.cell.family or (stage == "evaluate" and families.spec_of(run.cell).GENERATIVE):
         metrics = study.evaluation.metrics if stage == "evaluate" else []
         modules = {f"metrics.{SAMPLES[name].module}" for name in metrics}
-        return code_digest(stage, "", {**chosen, "SAMPLES": frozenset(metrics)}, tuple(modules))
+        asked = {"SAMPLES": frozenset(metrics), "OTHERS": frozenset(), "SERIES": frozenset()}
+        return code_digest(stage, "", {**chosen, **asked}, tuple(modules))
     taken = families.spec_of(run.cell).choices(study, run.cell, stage)
     return code_digest(stage, run.cell.family, {**chosen, **taken})
 
@@ -50,7 +51,9 @@ def _of_study(study: Study, stage: str) -> dict[str, Any]:
         return {"code": code_digest(stage, "", chosen), "data": _data(study)}
     if stage == "calibrate":  # of no study
         return {"code": code_digest(stage)}
-    return {"code": code_digest(stage), "study": study.model_dump(mode="json")}
+    cells = ((cell, families.spec_of(cell).drawn(study, cell)) for cell in study.cells)
+    drawn = tuple(sorted({f"families.{cell.family}.{name}" for cell, name in cells if name}))
+    return {"code": code_digest(stage, "", {}, drawn), "study": study.model_dump(mode="json")}
 
 
 def identity_fields(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from threetargets.families.autoencoder.latent_space import manifolds
+from threetargets.families.drawn import pictures
 from threetargets.pipeline.identity import work_dir
 from threetargets.report import page
 from threetargets.report.reading import collect, tracked
@@ -44,7 +44,7 @@ def run(study: Study) -> Path:
     a record and MLflow hold different numbers, CannotWrite. Missing and failed runs are shown, they
     stop nothing.
     """
-    results = replace(collect.load(study), manifolds=manifolds(study))
+    results = replace(collect.load(study), pictures=pictures(study))
     written = page.write(results, _mirror(results))
     _release(results)
     return written

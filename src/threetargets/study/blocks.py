@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from threetargets.metrics.catalogue import USUAL
+from threetargets.metrics.catalogue import SAMPLES, USUAL
 from threetargets.study.values import (
     CellNames,
     Count,
@@ -117,6 +117,11 @@ class Evaluation(Section):
     inception: str | None = None
     fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = Field(default=[1, 2, 3])
     fid_partitions: Positive = 4
+
+    @property
+    def measured(self) -> list[str]:
+        """The metrics less those that take a key which is empty here."""
+        return [m for m in self.metrics if not SAMPLES[m].takes or getattr(self, SAMPLES[m].takes)]
 
     @model_validator(mode="after")
     def _a_line(self) -> Evaluation:

@@ -30,17 +30,17 @@ X0, X_T = 0.7, -0.4
 def tweedie() -> list[Shown]:
     """Root mean square error of the posterior mean over x_i drawn from a mixture."""
     shown = []
-    for log_snr in (4.0, 0.0, -4.0):
-        level = tensor(log_snr)
-        a, s = signal_noise(level)
+    for at in (4.0, 0.0, -4.0):
+        log_snr = tensor(at)
+        a, s = signal_noise(log_snr)
         x0, _ = HUMPS.draw(5_000, generator(0, "calibrate/errata", 1))
         noise = torch.randn(
             x0.shape, generator=generator(0, "calibrate/errata", 2), dtype=torch.float64
         )
-        x_t = add_noise(x0, noise, level)
-        weights, means, _ = HUMPS.posterior(x_t, level)
+        x_t = add_noise(x0, noise, log_snr)
+        weights, means, _ = HUMPS.posterior(x_t, log_snr)
         right = (weights[:, :, None] * means).sum(1)
-        score = HUMPS.score(x_t, level)
+        score = HUMPS.score(x_t, log_snr)
         printed = x_t + s**2 * score
         corrected = TARGETS["score"].decode(score, x_t, a, s).x0
         errors = [float(((v - right) ** 2).mean().sqrt()) for v in (corrected, printed)]
@@ -66,7 +66,7 @@ def _middle() -> tuple[float, float, float]:
     return float(before), float(here), float(here / before)
 
 
-def _levels() -> tuple[torch.Tensor, torch.Tensor]:
+def _log_snrs() -> tuple[torch.Tensor, torch.Tensor]:
     process = table_of_betas(torch.from_numpy(betas(1000)))
     return process.log_snr[499], process.log_snr[500]
 
@@ -77,7 +77,7 @@ WHERE = f"x₀ = {X0}, xₜ = −{-X_T}, t = 500 of 1000 linear betas"
 def posterior_mean() -> list[Shown]:
     """sqrt(abar_i) in the place of sqrt(alpha_i) on x_i."""
     before, here, alpha = _middle()
-    q = posterior(*_levels())
+    q = posterior(*_log_snrs())
     printed = (
         math.sqrt(here) * (1 - before) / (1 - here) * X_T
         + math.sqrt(before) * (1 - alpha) / (1 - here) * X0
@@ -96,9 +96,9 @@ def eps_mean() -> list[Shown]:
     before, here, alpha = _middle()
     eps = (X_T - math.sqrt(here) * X0) / math.sqrt(1 - here)
     printed = (X_T - (1 - alpha) / math.sqrt(1 - here) * eps) / math.sqrt(here)
-    levels = _levels()
-    q, x_t = posterior(*levels), tensor([[X_T]])
-    corrected = q.A * of_eps(tensor([[eps]]), x_t, levels[1]).x0 + q.B * x_t
+    log_snrs = _log_snrs()
+    q, x_t = posterior(*log_snrs), tensor([[X_T]])
+    corrected = q.A * of_eps(tensor([[eps]]), x_t, log_snrs[1]).x0 + q.B * x_t
     right = bayes_step(X0, X_T, before, here).mean
     what = f"mean of q(xₜ₋₁ | x₀, xₜ) from ε, {WHERE}"
     return [known(what, right, float(corrected), printed, 1e-7, GRID, n=400_001, origin=BAYES)]

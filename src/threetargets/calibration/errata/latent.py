@@ -15,8 +15,8 @@ from threetargets.calibration.misprint import Shown, known, simulated
 from threetargets.calibration.quadrature import Array, normal_mean
 from threetargets.streams import generator
 
-X = SEEN["one level"][1:2]
-"""The example x = 0.6 of the one-level model."""
+X = SEEN["one layer"][1:2]
+"""The example x = 0.6 of the one-layer model."""
 
 
 def _posterior() -> tuple[float, float]:

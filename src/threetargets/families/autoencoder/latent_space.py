@@ -7,44 +7,19 @@ import math
 import numpy as np
 
 from threetargets.data.read import load_manifest
-from threetargets.families.autoencoder import spec
-from threetargets.families.cell import Cell
-from threetargets.files import read_json
 from threetargets.pipeline.cells import Run
-from threetargets.pipeline.paths import run_dir
 from threetargets.study.schema import Study
 
 SIDE = 20
 
 
-def manifolds(study: Study) -> dict[tuple[Cell, int], np.ndarray]:
-    """Levels, uint8 (SIDE^2, C, H, W), row by row, of each autoencoder of two latents, for the
-    first seed whose weights are there: E p(x | z) at z = Phi^-1(u), u at the middles of SIDE x SIDE
-    cells of the unit square (Kingma & Welling 2014, arXiv:1312.6114, Fig. 4). Binary images become
-    256 grey levels, others keep their own.
+def picture(study: Study, run: Run) -> np.ndarray:
+    """Grey levels, uint8 (SIDE^2, C, H, W), row by row: E p(x | z) at z = Phi^-1(u), u at the
+    middles of SIDE x SIDE cells of the unit square (Kingma & Welling 2014, arXiv:1312.6114, Fig.
+    4). Binary images become 256 grey levels, others keep their own.
 
     Raises DataError for damaged weights.
     """
-    two = [cell for cell in spec.cells(study) if spec.drawn(study, cell)]
-    pictures: dict[tuple[Cell, int], np.ndarray] = {}
-    for cell in two:
-        for run in (Run(cell, seed) for seed in study.seeds):
-            if _trained(study, run):
-                pictures[cell, run.seed] = _decoded(study, run)
-                break
-    return pictures
-
-
-def _trained(study: Study, run: Run) -> bool:
-    path = run_dir(study, run) / "train.json"
-    return (
-        path.exists()
-        and read_json(path)["status"] == "ok"
-        and (path.parent / "weights.safetensors").exists()
-    )
-
-
-def _decoded(study: Study, run: Run) -> np.ndarray:
     import torch
 
     from threetargets.families.autoencoder.model import Vae

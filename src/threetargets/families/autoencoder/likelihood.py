@@ -94,7 +94,7 @@ def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
 
 
 def _active(model: Vae, images: Tensor, batch: int) -> Figure:
-    """How many latents of the first level vary with the image: Var over images of E_q[z_1 | x]
+    """How many latents of the first layer vary with the image: Var over images of E_q[z_1 | x]
     above ACTIVE."""
     means = torch.cat(
         [model.encode(images[rows])[0].double().cpu() for rows in batches(len(images), batch)]
@@ -136,7 +136,7 @@ def _iwae(study: Study, run: Run, model: Vae, images: Tensor, k: int) -> Tensor:
 def gradient_figures(study: Study, run: Run, model: Vae, images: Tensor) -> list[Figure]:
     """Variance (trace of the covariance of one draw) of estimators of d/d mean E_q log p(x | z),
     over the reparameterised one's: the geometric mean over images, at the trained weights. One
-    level of latents only."""
+    layer of latents only."""
     if len(model.latents) > 1:
         return []
     chosen, ratios = study.likelihood.gradients, dict[str, list[float]]()

@@ -1,4 +1,4 @@
-"""The variational autoencoder with L >= 1 levels of latents; L = 1 is the VAE, L >= 2 the Markovian
+"""The variational autoencoder with L >= 1 layers of latents; L = 1 is the VAE, L >= 2 the Markovian
 hierarchical VAE.
 
 p(z_L) = N(0, I), p(z_l | z_{l+1}) and p(x | z_1) learned; q(z_1 | x) and q(z_l | z_{l-1}) learned,
@@ -105,24 +105,24 @@ class Vae(nn.Module):
     def posterior(
         self, images: Tensor, noise: Sequence[Tensor], bottom: tuple[Tensor, Tensor] | None = None
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """(z_l, mean, log_std) of q for each level, bottom first, with z_l = mean + exp(log_std) *
+        """(z_l, mean, log_std) of q for each layer, bottom first, with z_l = mean + exp(log_std) *
         noise_l.
 
         bottom: `encode(images)`, where it is known already.
         """
-        levels: list[tuple[Tensor, Tensor, Tensor]] = []
+        layers: list[tuple[Tensor, Tensor, Tensor]] = []
         for encoder, eps in zip(self.encoders, noise, strict=True):
             mean, log_std = (
-                mean_log_std(encoder(levels[-1][0])) if levels else bottom or self.encode(images)
+                mean_log_std(encoder(layers[-1][0])) if layers else bottom or self.encode(images)
             )
-            levels.append((mean + torch.exp(log_std) * eps, mean, log_std))
-        return levels
+            layers.append((mean + torch.exp(log_std) * eps, mean, log_std))
+        return layers
 
-    def log_prior(self, level: int, z: Tensor, above: Tensor | None) -> Tensor:
+    def log_prior(self, layer: int, z: Tensor, above: Tensor | None) -> Tensor:
         """log p(z_l | z_{l+1}), or log N(z_L; 0, I) at the top, nats, shape (B,)."""
         if above is None:
             return log_density(z, torch.zeros_like(z), torch.zeros_like(z))
-        return log_density(z, *mean_log_std(self.priors[level](above)))
+        return log_density(z, *mean_log_std(self.priors[layer](above)))
 
     def log_decoder(self, images: Tensor, z: Tensor) -> Tensor:
         """log p(x | z_1), nats, shape (B,)."""
@@ -146,14 +146,14 @@ class Vae(nn.Module):
         on the variable that a closed form would integrate.
         """
         closed_form = self.closed_form if closed_form is None else closed_form
-        levels = self.posterior(images, noise, bottom)
-        terms = {"reconstruction": -self.log_decoder(images, levels[0][0])}
-        for index, (z, mean, log_std) in enumerate(levels):
-            top = index == len(levels) - 1
+        layers = self.posterior(images, noise, bottom)
+        terms = {"reconstruction": -self.log_decoder(images, layers[0][0])}
+        for index, (z, mean, log_std) in enumerate(layers):
+            top = index == len(layers) - 1
             if top and closed_form:
                 terms[f"kl_{index + 1}"] = kl_to_standard(mean, log_std)
             else:
-                above = None if top else levels[index + 1][0]
+                above = None if top else layers[index + 1][0]
                 terms[f"kl_{index + 1}"] = log_density(z, mean, log_std) - self.log_prior(
                     index, z, above
                 )
@@ -176,17 +176,17 @@ class Vae(nn.Module):
         return -torch.stack(list(terms.values())).sum(0).view(samples, len(part))
 
     def sample(self, streams: PerSample) -> Tensor:
-        """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the levels, and
+        """Levels, uint8 (B, C, H, W), one for each stream: z_L from the prior, down the layers, and
         a draw from the decoder."""
         with torch.no_grad():
             z = streams.normal(self.latents[-1])
-            for level in reversed(range(len(self.latents) - 1)):
-                mean, log_std = mean_log_std(self.priors[level](z))
-                z = mean + torch.exp(log_std) * streams.normal(self.latents[level])
+            for layer in reversed(range(len(self.latents) - 1)):
+                mean, log_std = mean_log_std(self.priors[layer](z))
+                z = mean + torch.exp(log_std) * streams.normal(self.latents[layer])
             return self.decoder.sample(self._decoded(z), streams.uniform(*self.shape), self.count)
 
     def expected_levels(self, z: Tensor) -> Tensor:
-        """The mean image of p(x | z_1), in levels, float64 (B, C, H, W)."""
+        """The mean image of p(x | z_1), in grey levels, float64 (B, C, H, W)."""
         with torch.no_grad():
             return expected_level(self.decoder, self._decoded(z), self.count)
 

@@ -34,7 +34,7 @@ def sampling(study: Study, manifest: Manifest, run: Run) -> float:
 def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     """The ELBO of test and as many training images, active units, importance-weighted bounds (which
     encode once for each chunk of samples), and the gradients at the weights of a model of one
-    level."""
+    layer."""
     model = _model(study, manifest, run)
     chosen, split = study.likelihood, study.data.split
     images = chosen.images or split.test

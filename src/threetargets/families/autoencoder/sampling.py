@@ -1,4 +1,4 @@
-"""Samples of an autoencoder: from the prior down the levels, and a draw from the decoder."""
+"""Samples of an autoencoder: from the prior down the layers, and a draw from the decoder."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NAMES = {"vae": "VAE", "hvae": "HVAE"}
 
 
 class Autoencoder(Section):
-    """One model: widths of its latents (bottom level first), its networks, its decoder, and the
+    """One model: widths of its latents (bottom layer first), its networks, its decoder, and the
     bound that it is trained on."""
 
     latents: Annotated[list[Positive], Field(min_length=1)]
@@ -105,11 +105,11 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
             continue
         for variant in ("", *family.variants):
             where = f"{kind}.variants.{variant}.latents" if variant else f"{kind}.latents"
-            levels = len(family.of(variant).latents)
-            if kind == "vae" and levels != 1:
-                raise ValueError(f"{where} needs exactly one level; hierarchical models are `hvae`")
-            if kind == "hvae" and levels < 2:
-                raise ValueError(f"{where} needs two or more levels")
+            layers = len(family.of(variant).latents)
+            if kind == "vae" and layers != 1:
+                raise ValueError(f"{where} needs exactly one layer; hierarchical models are `hvae`")
+            if kind == "hvae" and layers < 2:
+                raise ValueError(f"{where} needs two or more layers")
             if getattr(study.training, kind) is not None:
                 training(study, Cell("", NAME, kind, variant))
     for cell in names:
@@ -122,7 +122,7 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
         training(study, cell)
         if parameters(study, cell).decoder == "bernoulli" and LEVELS[study.data.name] != 2:
             has = f"{study.data.name} has {LEVELS[study.data.name]}"
-            raise ValueError(f"decoder of {cell} is bernoulli, which is for two levels; {has}")
+            raise ValueError(f"decoder of {cell} is bernoulli, which is for two grey levels; {has}")
 
 
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
@@ -174,6 +174,6 @@ def set_up(study: Study, names: tuple[Cell, ...]) -> str:
     return " ".join(sentences)
 
 
-def drawn(study: Study, cell: Cell) -> bool:
+def drawn(study: Study, cell: Cell) -> str:
     """Two latents are a plane, which the report shows."""
-    return parameters(study, cell).latents == [2]
+    return "latent_space" if parameters(study, cell).latents == [2] else ""

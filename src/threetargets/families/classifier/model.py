@@ -52,8 +52,8 @@ class Classifier(nn.Module):
 
     def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
         """log p(y | x_t), (B, classes), at one noise level for the whole batch."""
-        level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
-        return torch.log_softmax(self.logits(x_t.to(torch.float32), level), 1).to(x_t.dtype)
+        noise_level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
+        return torch.log_softmax(self.logits(x_t.to(torch.float32), noise_level), 1).to(x_t.dtype)
 
     def forward(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
@@ -63,8 +63,8 @@ class Classifier(nn.Module):
     def loss(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL
     ) -> Tensor:
-        """Mean cross-entropy in nats over the share; the guide sees x_i at levels drawn uniformly
-        from 1..T."""
+        """Mean cross-entropy in nats over the share; the guide sees x_i at noise levels drawn
+        uniformly from 1..T."""
         x, log_snr = centres(images, self.count), None
         if self.noisy is not None:
             i, _ = draw(self.noisy, "uniform", stratified(len(images), generator))
@@ -105,7 +105,7 @@ def _hits(model: Classifier, split: Images, device: torch.device) -> Tensor:
     x, log_snr, source = centres(split.images, model.count), None, stream(0, "accuracy")
     if model.noisy is not None:
         i, _ = draw(model.noisy, "uniform", stratified(len(x), source))
-        level = model.noisy.log_snr[i]
-        x = add_noise(x, torch.randn(x.shape, generator=source), level)
-        log_snr = level.to(device, torch.float32)
+        noise_level = model.noisy.log_snr[i]
+        x = add_noise(x, torch.randn(x.shape, generator=source), noise_level)
+        log_snr = noise_level.to(device, torch.float32)
     return (model.logits(x.to(device), log_snr).argmax(1).cpu() == split.labels).double()

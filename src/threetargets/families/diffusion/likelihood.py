@@ -85,7 +85,7 @@ def measure(
     figures += [
         likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats) for v in variances
     ]
-    drawn, level = _levels(manifest, model.table, without, bound)
+    drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
 
     chosen = study.likelihood.lengths
     for steps in chosen.steps:
@@ -105,7 +105,7 @@ def measure(
     )
     figures += drawn + ode_figures(study, manifest, run, predictor, model, images)
     figures += form_figures(study, manifest, run, predictor, model, images)
-    return figures, {"levels": level}
+    return figures, {"noise_levels": by_level}
 
 
 def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
@@ -139,11 +139,11 @@ def _counted(predictor: Predictor, progress: Progress) -> Predictor:
     return predict
 
 
-def _levels(
+def _by_noise_level(
     manifest: Manifest, table: Table, seen: Denoised, bound: Bound
 ) -> tuple[list[Figure], dict[str, list[float]]]:
-    """The standard deviation of one draw of a level under each proposal; and the bound level by
-    level."""
+    """The standard deviation of one draw of a noise level under each proposal; and the bound, noise
+    level by noise level."""
     terms = in_unit(manifest, torch.cat([bound.decoder[:, None], bound.denoising], 1))
     suffix = unit(manifest.levels).suffix
     figures = [

@@ -85,8 +85,8 @@ class Ddpm(nn.Module):
         return (importance[share].to(eps) * losses).mean()
 
     def example_loss(self, images: Tensor, labels: Tensor, i: Tensor, eps: Tensor) -> Tensor:
-        """The loss of each example at level i (B,) and noise eps, shape (B,): lambda(i) |eps -
-        eps^|^2 / D.
+        """The loss of each example at noise level i (B,) and noise eps, shape (B,): lambda(i)
+        |eps - eps^|^2 / D.
 
         Computed on the network's raw output, where the numbers are of order 1; `elbo` is scaled by
         T, and its term at i = 1 is the decoder's -log p(x_0 | x_1).
@@ -108,8 +108,8 @@ class Ddpm(nn.Module):
         x0_, eps_ = x0.double(), eps.double()
         wanted = self.target.encode(x0_, eps_, like(a, x0_), like(s, x0_)) / like(scale, x0_)
         squared = total((out - wanted.to(out)) ** 2) / dims
-        level = i.clamp(min=2) if self.weighting == "elbo" else i
-        weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), level)
+        index = i.clamp(min=2) if self.weighting == "elbo" else i
+        weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), index)
         loss = (weight * scale**2 / self.target.eps_scale(a, s) ** 2).to(squared) * squared
         if self.weighting != "elbo":
             return loss
@@ -131,8 +131,8 @@ class Ddpm(nn.Module):
         return self.table.steps * loss
 
     def _decoder(self, images: Tensor, out: Tensor, x_t: Tensor) -> Tensor:
-        """-log p(x_0 | x_1) of every example as though it were at level 1, nats, shape (B,):
-        finite, and so its gradient, whatever the level."""
+        """-log p(x_0 | x_1) of every example as though it were at i = 1, nats, shape (B,):
+        finite, and so its gradient, whatever i is."""
         a, s = (like(v, x_t) for v in signal_noise(self.table.log_snr[1:2]))
         guess = self.target.decode(self.target.scale(a, s) * out, x_t, a, s)
         return decoder_term(images, guess.x0, self.table, self.variance, self.count)
@@ -177,7 +177,7 @@ def ready(study: Study, model: nn.Module, device: torch.device) -> None:
 def static(model: Ddpm, device: torch.device) -> None:
     """For a device that computes while the host runs on: the table lies there, and neither shapes
     nor the host depend on what was drawn. The decoder's term is then computed for all examples and
-    chosen for those at level 1; convolutions have channels last, as tensor cores read them."""
+    chosen for those at i = 1; convolutions have channels last, as tensor cores read them."""
     model.table, model.static = Table(model.table.log_snr.to(device)), True
     model.to(memory_format=torch.channels_last)
 

@@ -72,7 +72,7 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     one of them again with half the steps. A slope of the ODE is a forward pass and one backward
     pass for each probe or dimension."""
     model = _model(study, manifest, run)
-    chosen, levels, ode = study.likelihood, model.table.steps, study.likelihood.ode
+    chosen, noise_levels, ode = study.likelihood, model.table.steps, study.likelihood.ode
     images = chosen.images or study.data.split.test
     predictor = conditional(model.conditional, torch.zeros(1, dtype=torch.int64))
     forward = _one_call(manifest, model, predictor)
@@ -84,7 +84,7 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     back = counted(lambda: hutchinson(x[None])(function, x)) - forward
     slope = forward + (ode.probes or math.prod(manifest.shape)) * back
     lengths = sum(chosen.lengths.steps) * (chosen.lengths.images + chosen.fit_images)
-    calls = chosen.draws * (levels * (2 * images + chosen.fit_images) + lengths)
-    calls += chosen.forms.images * chosen.forms.draws * (2 * levels - 1) + ode.images
+    calls = chosen.draws * (noise_levels * (2 * images + chosen.fit_images) + lengths)
+    calls += chosen.forms.images * chosen.forms.draws * (2 * noise_levels - 1) + ode.images
     slopes = 4 * (2 * ode.images * ode.steps + min(STEP_CHECK, ode.images) * (ode.steps // 2))
     return calls * forward + slopes * slope

@@ -21,7 +21,7 @@ def forward(chosen: Process, steps: int | None = None) -> Table:
 
 
 def refined(chosen: Process, steps: int) -> Table:
-    """The same process cut into T = `steps` between its own first and last noisy level, so that the
+    """The same process cut into T = `steps` between its own first and last noise level, so that the
     decoder and the prior stay what they are and the number of reverse steps alone changes."""
     t = torch.linspace(1.0 / chosen.steps, 1.0, steps, dtype=torch.float64)
     clean = torch.tensor([math.inf], dtype=torch.float64)

@@ -62,7 +62,7 @@ def drawing(
     device: torch.device,
 ) -> Draw:
     """The sampler of a model that is loaded."""
-    step, levels = step_of(study, run), grid_of(study, run)
+    step, grid = step_of(study, run), grid_of(study, run)
 
     def draw(gamma: float, indices: range) -> Tensor:
         streams = PerSample(run.seed, "sample", indices, device)
@@ -71,7 +71,7 @@ def drawing(
         if study.sampling.clip:
             predictor = clipped(predictor)
         noise = functools.partial(streams.normal, *manifest.shape)
-        return nearest(sample(predictor, step, levels, noise(), noise), manifest.levels).cpu()
+        return nearest(sample(predictor, step, grid, noise(), noise), manifest.levels).cpu()
 
     return draw
 
@@ -99,5 +99,5 @@ def step_of(study: Study, run: Run) -> Step:
 
 
 def grid_of(study: Study, run: Run) -> Table:
-    """The process with as many levels as the sampler takes steps."""
+    """The process with as many noise levels as the sampler takes steps."""
     return forward(spec.process(study, run.cell), study.sampling.steps)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from threetargets.families import FAMILIES, spec_of
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
@@ -14,7 +15,7 @@ from threetargets.report.parts.wording import cell, decimals, interval, number
 from threetargets.report.reading.collect import Results
 
 # Figures of the floor that are measured on the test split: one number, whatever the seed.
-ON_TEST = ("accuracy", "entropy")
+ON_TEST = tuple(m for m in SAMPLES if m not in by_features([m]))
 
 
 def commands(results: Results, *stages: str) -> tuple[str, ...]:
@@ -41,12 +42,16 @@ def prepared(results: Results) -> tuple[str, ...]:
     return (str(command) or "threetargets prepare --params FILE",)
 
 
+SPREAD_OF_ONE = "One seed: there is no interval over seeds"
+SPREAD = "Mean ± half-width of the 95% t interval over {seeds} seeds"
+
+
 def spread(results: Results) -> str:
     """What the interval of nearly every figure is."""
     seeds = len(results.study.seeds)
     if seeds == 1:
-        return "One seed: there is no interval over seeds"
-    return f"Mean ± half-width of the 95% t interval over {seeds} seeds"
+        return SPREAD_OF_ONE
+    return SPREAD.format(seeds=seeds)
 
 
 def _figures(
@@ -93,8 +98,12 @@ def floor(results: Results, metric: str) -> Interval:
     return (
         interval
         if on_test(results, metric) is None
-        else Interval(interval.mean, None, None, interval.n, interval.level)
+        else Interval(interval.mean, None, None, interval.n, interval.confidence)
     )
+
+
+FLOOR_SURE = "{value} (standard error 0 over {n} test images)"
+FLOOR_OVER_IMAGES = "{value} ± {error} (standard error over {n} test images)"
 
 
 def floor_in_words(results: Results, metric: str) -> str:
@@ -104,12 +113,16 @@ def floor_in_words(results: Results, metric: str) -> str:
     if fixed is None or fixed.value is None or fixed.stderr is None:
         return interval(floor(results, metric))
     if fixed.stderr == 0:
-        return f"{number(fixed.value, 4)} (standard error 0 over {fixed.n} test images)"
+        return FLOOR_SURE.format(value=number(fixed.value, 4), n=fixed.n)
     places = decimals(fixed.stderr)
-    return (
-        f"{fixed.value:.{places}f} ± {fixed.stderr:.{places}f} (standard error over "
-        f"{fixed.n} test images)"
-    )
+    value, error = (f"{v:.{places}f}" for v in (fixed.value, fixed.stderr))
+    return FLOOR_OVER_IMAGES.format(value=value, error=error, n=fixed.n)
+
+
+OVER_IMAGES = (
+    " The test split is held fixed; the standard error over its {n} images is {least} to {most} "
+    "{unit} (stderr in metrics.csv)."
+)
 
 
 def over_images(results: Results, *metrics: str) -> str:
@@ -121,11 +134,13 @@ def over_images(results: Results, *metrics: str) -> str:
     if not errors:
         return ""
     n = " / ".join(dict.fromkeys(str(f.n) for f in figures))
-    return (
-        f" The test split is held fixed; the standard error over its {n} images is "
-        f"{number(min(errors), 2)} to {number(max(errors), 2)} {results.unit.name} (stderr in "
-        "metrics.csv)."
+    return OVER_IMAGES.format(
+        n=n, least=number(min(errors), 2), most=number(max(errors), 2), unit=results.unit.name
     )
+
+
+ASKED = " Diffusion models are asked for a class, evenly over the classes; {others} no labels"
+ASKED_LIKE = ": like for like is γ = 0 under Guidance."
 
 
 def asked_for_a_class(results: Results) -> str:
@@ -137,12 +152,10 @@ def asked_for_a_class(results: Results) -> str:
     unlabelled = by_asked[False]
     if not unlabelled or not by_asked[True]:
         return ""
-    sentence = (
-        " Diffusion models are asked for a class, evenly over the classes; "
-        f"{' and '.join(unlabelled)} {'know' if len(unlabelled) > 1 else 'knows'} no labels"
-    )
+    know = "know" if len(unlabelled) > 1 else "knows"
+    sentence = ASKED.format(others=f"{' and '.join(unlabelled)} {know}")
     like = guidance.cells and guidance.kinds and 0.0 in guidance.gammas
-    return sentence + (": like for like is γ = 0 under Guidance." if like else ".")
+    return sentence + (ASKED_LIKE if like else ".")
 
 
 def null_branch(results: Results) -> str:

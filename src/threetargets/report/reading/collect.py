@@ -97,9 +97,8 @@ class Results:
     manifest: dict[str, Any]
     tracking: dict[str, Any]
     calibration: Calibration | None = None
-    manifolds: dict[tuple[Cell, int], np.ndarray] = field(default_factory=dict)
-    """Mean images over the latent space by cell and seed, of autoencoders of two latents:
-    stages/manifold.py."""
+    pictures: dict[tuple[Cell, int], np.ndarray] = field(default_factory=dict)
+    """Of the weights of models, by cell and seed: families/drawn.py."""
 
     def status(self, place: Place) -> str:
         """ok, failed or missing. A stage after a failed training has failed with it."""

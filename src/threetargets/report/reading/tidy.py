@@ -48,8 +48,7 @@ COLUMNS = (
 def _measured(study: Study, labelled: bool) -> list[tuple[str, str]]:
     """(metric, kind of extractor) of every figure of a sample set; without labels there is nothing
     to be accurate about."""
-    chosen = study.evaluation
-    asked = [m for m in chosen.metrics if m != "fid_infinity" or chosen.fid_parts]
+    chosen, asked = study.evaluation, study.evaluation.measured
     seen = catalogue.by_features(asked)
     needs = {"logits", "labels"} if labelled else {"logits"}
     judged = [m for m in asked if study.labelled and catalogue.SAMPLES[m].needs in needs]

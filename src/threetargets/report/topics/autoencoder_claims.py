@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from threetargets.families.autoencoder import spec as autoencoder
+from threetargets.metrics.catalogue import label, one_of
 from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
 from threetargets.report.parts.comparing import BOUND
 from threetargets.report.parts.topic import CHAPTER, KASY, POLYAKOV, Claim, Topic
@@ -66,17 +67,19 @@ def elbo_bound(results: Results) -> Finding:
     ks = [k for k in sorted(chosen.iwae) if k > (min(chosen.iwae) if chosen.iwae_images else 1)]
     # All on the same images: with importance samples for some of them alone, the chain starts at
     # the smallest k.
-    first = f"iwae_{min(chosen.iwae)}" if chosen.iwae_images else BOUND.metric
+    known = {BOUND.metric: label(BOUND.metric)}
+    known |= {one_of("iwae_{}", k): label("iwae_{}", k) for k in chosen.iwae}
+    first = one_of("iwae_{}", min(chosen.iwae)) if chosen.iwae_images else BOUND.metric
     steps, sentences, complete = [], [], True
     for c in cells:
-        chain = [first, *(f"iwae_{k}" for k in ks)]
+        chain = [first, *(one_of("iwae_{}", k) for k in ks)]
         for looser, tighter in pairwise(chain):
             step = paired(results, (c, looser, "", ""), (c, tighter, "", ""))
             complete &= step is not None
             if step is not None:
                 steps.append(step)
-                names = [m.replace("_", " ").replace("iwae", "IWAE") for m in (looser, tighter)]
-                sentences.append(f"{cell(c)}, {names[0]} − {names[1]}: {written(step.interval)}")
+                what = f"{cell(c)}, {known[looser]} − {known[tighter]}"
+                sentences.append(f"{what}: {written(step.interval)}")
     if not steps:
         return NOTHING
     return Finding(

@@ -13,6 +13,7 @@ from threetargets.families import training_of
 from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.autoencoder.spec import Autoencoder
 from threetargets.families.cell import Cell
+from threetargets.metrics.catalogue import label, one_of
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands, over_images, spread
@@ -41,11 +42,11 @@ def tightest(results: Results) -> str:
     subset = chosen.iwae_images and chosen.iwae_images < (
         chosen.images or results.study.data.split.test
     )
-    return "nll" if subset else f"iwae_{max(chosen.iwae)}"
+    return "nll" if subset else one_of("iwae_{}", max(chosen.iwae))
 
 
 def widths(results: Results) -> dict[int, Cell]:
-    """Cells by the width of their one level of latents, narrowest first: the largest set of at
+    """Cells by the width of their one layer of latents, narrowest first: the largest set of at
     least three that differ in nothing else."""
     families: dict[str, dict[int, Cell]] = defaultdict(dict)
     for name in autoencoder.cells(results.study):
@@ -87,6 +88,12 @@ def gap(results: Results, name: Cell) -> Interval:
     return difference.interval if difference else t_interval([])
 
 
+APART = (
+    " Test and training images are different ones: the standard error of test − training over them "
+    "is {least} to {most}."
+)
+
+
 def _apart(results: Results) -> str:
     """What the interval over seeds leaves out of test - training: other seeds would have met the
     same images."""
@@ -99,12 +106,14 @@ def _apart(results: Results) -> str:
         errors += [math.hypot(*known)] if len(known) == 2 else []
     if not errors:
         return ""
-    return (
-        " Test and training images are different ones: the standard error of test − training "
-        f"over them is {number(min(errors), 2)} to {number(max(errors), 2)}."
-    )
+    return APART.format(least=number(min(errors), 2), most=number(max(errors), 2))
 
 
+TABLE_TIGHT = "−log p: the importance-weighted bound with {k} samples"
+TABLE_CORRECTED = (
+    "−log p: the bound on all test images less its gap to the importance-weighted bound with {k} "
+    "samples on the first {images}"
+)
 TABLE_CAPTION = (
     "{spread}. k: samples of the bound that was trained; the bound here is the negative "
     "ELBO (k = 1) for every model, on as many training images as test "
@@ -112,7 +121,7 @@ TABLE_CAPTION = (
 )
 TABLE_ACTIVE = (
     ", itself an upper bound. Active: the variance over test images of the posterior's "
-    "mean is above 0.01 (arXiv:1509.00519); the first level's."
+    "mean is above 0.01 (arXiv:1509.00519); the first layer's."
 )
 
 
@@ -142,11 +151,11 @@ def table(results: Results) -> Table:
     head = (
         *what,
         f"bound, {unit}",
-        "on training images",
+        label(TRAIN),
         "test − training",
-        "−log p",
-        "active latents",
-        "parameters",
+        label("nll"),
+        label("active_units"),
+        label("parameters"),
     )
     chosen = results.study.likelihood
     caption = TABLE_CAPTION.format(
@@ -155,14 +164,8 @@ def table(results: Results) -> Table:
         _apart=_apart(results),
     )
     k = max(chosen.iwae)
-    caption += (
-        f"−log p: the importance-weighted bound with {k} samples"
-        if tight != "nll"
-        else (
-            "−log p: the bound on all test images less its gap to the importance-weighted "
-            f"bound with {k} samples on the first {chosen.iwae_images}"
-        )
-    )
+    kind = TABLE_CORRECTED if tight == "nll" else TABLE_TIGHT
+    caption += kind.format(k=k, images=chosen.iwae_images)
     caption += TABLE_ACTIVE
     return Table(
         "autoencoders",
@@ -173,6 +176,9 @@ def table(results: Results) -> Table:
         commands(results, *MADE),
         frozenset(range(3, 11)),
     )
+
+
+WIDTHS_CAPTION = "{spread}, shown as a band; lower is better.{over_images}"
 
 
 def over_widths(results: Results) -> Plot:
@@ -221,9 +227,8 @@ def over_widths(results: Results) -> Plot:
         panel.set_ylabel(f"bound, {results.unit.name}")
         legend(figure, axes)
         drawn = svg(figure)
-    caption = (
-        f"{spread(results)}, shown as a band; lower is "
-        f"better.{over_images(results, BOUND.metric, TRAIN)}"
+    caption = WIDTHS_CAPTION.format(
+        spread=spread(results), over_images=over_images(results, BOUND.metric, TRAIN)
     )
     return Plot(
         "widths",

@@ -41,7 +41,7 @@ CLAIMS = (
         "elbo-identity",
         "The gap between log p(x) and the bound is exactly a KL divergence.",
         f"{KASY}; {DAI}; {POLYAKOV}",
-        "Linear-Gaussian models of one and two levels, with a q that is not the posterior: log "
+        "Linear-Gaussian models of one and two layers, with a q that is not the posterior: log "
         "p, bound and divergence, each in closed form, and the bound sampled.",
         CALIBRATED,
         by_calibration("elbo-identity"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.catalogue import axis, label
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline import jobs
 from threetargets.pipeline.records import Figure
@@ -14,7 +15,11 @@ from threetargets.report.parts.wording import Table, Text, cell, count, number
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 
+TRAINING = ("parameters", "train_seconds", "train_images_per_second")
+SAMPLED = "sample_images_per_second"
+
 COSTS_CAPTION = "{spread}{once}. Wall-clock times; runs may have shared the machine."
+COSTS_ONCE = " (the judge is trained once)"
 COSTS_SAMPLING = " Diffusion models sample in {steps} steps of {sampler}, without guidance."
 
 
@@ -24,25 +29,17 @@ def costs(results: Results) -> Table:
     rows: list[tuple[Text, ...]] = []
     for name in cells:
         sampled = name in results.study.cells
-        rate = (
-            measured(results, name, "sample_images_per_second", "none", "1")
-            if sampled
-            else Text("", "weak")
-        )
+        rate = measured(results, name, SAMPLED, "none", "1") if sampled else Text("", "weak")
         rows.append(
             (
                 Text(cell(name)),
                 parameters(results, name),
-                measured(results, name, "train_seconds"),
-                measured(results, name, "train_images_per_second"),
+                *(measured(results, name, m) for m in TRAINING[1:]),
                 rate,
             )
         )
     for judge in jobs.judge_runs(results.study):
-        train = [
-            results.figure(judge, m)
-            for m in ("parameters", "train_seconds", "train_images_per_second")
-        ]
+        train = [results.figure(judge, m) for m in TRAINING]
         rows.append(
             (
                 Text(cell(judge.cell)),
@@ -51,9 +48,9 @@ def costs(results: Results) -> Table:
                 Text("", "weak"),
             )
         )
-    head = ("model", "parameters", "training, s", "training, images/s", "sampling, images/s")
+    head = ("model", *(axis(m, results.unit.name) for m in (*TRAINING, SAMPLED)))
     sampling = results.study.sampling
-    once = " (the judge is trained once)" if jobs.judge_runs(results.study) else ""
+    once = COSTS_ONCE if jobs.judge_runs(results.study) else ""
     caption = COSTS_CAPTION.format(spread=spread(results), once=once)
     if diffusion.cells(results.study):
         caption += COSTS_SAMPLING.format(steps=sampling.steps, sampler=sampling.sampler)
@@ -68,10 +65,13 @@ def costs(results: Results) -> Table:
     )
 
 
+ACCURACIES = ("accuracy_validation", "accuracy_test")
+
 CLASSIFIERS_CAPTION = (
     "Accuracy ± binomial standard error over the images of the split. The guide is trained "
     "on noisy images, one for each seed. The judge sees clean images, never guides, "
 )
+CLASSIFIERS_MEASURES = "and measures accuracy and entropy."
 CLASSIFIERS_EXTRACTS = (
     "and is the extractor of FID, KID, precision and recall. It was trained on the "
     "training split, from which the floor of those four is drawn."
@@ -91,17 +91,15 @@ def classifiers(results: Results) -> Table:
     rows = []
     for run in [*jobs.guide_runs(results.study), *jobs.judge_runs(results.study)]:
         place = Place("train", run)
-        figures = [
-            entry(results.figure(run, m), place) for m in ("accuracy_validation", "accuracy_test")
-        ]
+        figures = [entry(results.figure(run, m), place) for m in ACCURACIES]
         rows.append((Text(cell(run.cell)), Text(str(run.seed)), *figures))
     caption = CLASSIFIERS_CAPTION
     if "judge" in results.study.evaluation.extractors:
         caption += CLASSIFIERS_EXTRACTS
     else:
-        caption += "and measures accuracy and entropy."
+        caption += CLASSIFIERS_MEASURES
     made = commands(results, "train")
-    head = ("classifier", "seed", "validation", "test")
+    head = ("classifier", "seed", *(label(m) for m in ACCURACIES))
     return Table(
         "classifiers", "The classifiers", head, tuple(rows), caption, made, frozenset({1, 2, 3})
     )

@@ -18,15 +18,19 @@ from threetargets.report.reading.tracked import Mirror
 KINDS = {"judge": "the judge", "inception": "Inception"}
 
 
+INCEPTION_MAPPED = "grey level k of {levels} becomes round(255 k / {top}), "
+INCEPTION_GREY = "the grey image is put into all three channels, "
+INCEPTION = (
+    " Inception: {mapped}{grey}resized to 299×299 as torch-fidelity does it (bilinear, TensorFlow "
+    "1.x)."
+)
+
+
 def seen_by_inception(results: Results) -> str:
     """What becomes of images before Inception sees them."""
     channels, levels = results.manifest["shape"][0], results.manifest["levels"]
-    grey = "the grey image is put into all three channels, " if channels == 1 else ""
-    mapped = f"level k of {levels} becomes round(255 k / {levels - 1}), " if levels != 256 else ""
-    return (
-        f" Inception: {mapped}{grey}resized to 299×299 as torch-fidelity does it "
-        "(bilinear, TensorFlow 1.x)."
-    )
+    mapped = INCEPTION_MAPPED.format(levels=levels, top=levels - 1) if levels != 256 else ""
+    return INCEPTION.format(mapped=mapped, grey=INCEPTION_GREY if channels == 1 else "")
 
 
 def _errors(results: Results, metric: str) -> list[Figure]:
@@ -43,6 +47,16 @@ def _features(results: Results, kind: str) -> int:
     return judge_width(results.study) if kind == "judge" else INCEPTION_FEATURES
 
 
+LIMIT = (
+    " FID of N images is too large by about b/N, with another b for each model. FID∞ is the end of "
+    "a line in 1/N through the images in {parts} parts (arXiv:1911.07023), against the same "
+    "reference, whose own size stays in it; the standard error of one run's is {least} to {most}."
+)
+LIMIT_INDICATION = (
+    " The smallest parts have fewer images than there are features: an indication, not an estimate."
+)
+
+
 def _limit_in_words(results: Results, metric: str, kind: str) -> str:
     """What FID at infinite N is, and the error of one run's."""
     figures = _errors(results, metric)
@@ -50,19 +64,9 @@ def _limit_in_words(results: Results, metric: str, kind: str) -> str:
         return ""
     errors = [f.stderr for f in figures if f.stderr is not None]
     parts = ", ".join(map(str, results.study.evaluation.fid_parts))
-    sentence = (
-        " FID of N images is too large by about b/N, with another b for each model. FID∞ is "
-        f"the end of a line in 1/N through the images in {parts} parts (arXiv:1911.07023), "
-        "against the same reference, whose own size stays in it; the standard error of one "
-        f"run's is {number(min(errors), 2)} to {number(max(errors), 2)}."
-    )
+    sentence = LIMIT.format(parts=parts, least=number(min(errors), 2), most=number(max(errors), 2))
     smallest = min(f.n or 0 for f in figures) // max(results.study.evaluation.fid_parts)
-    if smallest <= _features(results, kind):
-        sentence += (
-            " The smallest parts have fewer images than there are features: an indication, "
-            "not an estimate."
-        )
-    return sentence
+    return sentence + (LIMIT_INDICATION if smallest <= _features(results, kind) else "")
 
 
 TABLE_CAPTION = (
@@ -73,8 +77,7 @@ TABLE_CAPTION = (
 
 def table(results: Results, kind: str) -> Table:
     """Every cell as it samples without guidance, and the floor, by one extractor."""
-    chosen = results.study.evaluation
-    names = [m for m in by_features(chosen.metrics) if m != "fid_infinity" or chosen.fid_parts]
+    names = by_features(results.study.evaluation.measured)
     metrics = {by(results.study, m, kind): SAMPLES[m].label for m in names}
     rows = [
         (Text(cell(c)), *(measured(results, c, m, FID.guidance, FID.gamma) for m in metrics))

@@ -3,6 +3,7 @@ the prior."""
 
 from __future__ import annotations
 
+from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.report.parts.captions import commands
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.wording import cell
@@ -18,7 +19,8 @@ PLOTS_CAPTION = (
 def plots(results: Results) -> tuple[Plot, ...]:
     """One for each autoencoder of two latents whose weights are there."""
     drawings = []
-    for (name, seed), images in results.manifolds.items():
+    known = autoencoder.cells(results.study)
+    for (name, seed), images in ((k, v) for k, v in results.pictures.items() if k[0] in known):
         side = round(len(images) ** 0.5)
         rows = [images[i * side : (i + 1) * side] for i in range(side)]
         have = [

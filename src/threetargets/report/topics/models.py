@@ -8,6 +8,7 @@ from typing import Any
 from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.catalogue import label, one_of
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import (
@@ -51,6 +52,8 @@ MODELS_ODE = (
     "(details under the table of reverse variances); {images} images, standard error over "
     "them in metrics.csv."
 )
+MODELS_IWAE_ON = ", on the first {images} test images"
+MODELS_WITHOUT_IWAE = " A diffusion model has none."
 MODELS_IWAE = " IWAE k: the importance-weighted bound with k samples, {unit}{on}."
 
 
@@ -65,7 +68,8 @@ def models(results: Results) -> Table:
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
         iwae = [
-            measured(results, name, f"iwae_{k}") if name in known else Text("", "weak") for k in ks
+            measured(results, name, one_of("iwae_{}", k)) if name in known else Text("", "weak")
+            for k in ks
         ]
         ode = (
             [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")]
@@ -98,7 +102,7 @@ def models(results: Results) -> Table:
         "seeds",
         *fid,
         "parameters",
-        *(f"IWAE {k}" for k in ks),
+        *(label("iwae_{}", k) for k in ks),
     )
     caption = MODELS_CAPTION.format(
         spread=spread(results),
@@ -114,9 +118,9 @@ def models(results: Results) -> Table:
         caption += MODELS_ODE.format(unit=unit, images=results.study.likelihood.ode.images)
     if ks:
         some = results.study.likelihood.iwae_images
-        on = f", on the first {some} test images" if some else ""
+        on = MODELS_IWAE_ON.format(images=some) if some else ""
         caption += MODELS_IWAE.format(unit=unit, on=on)
-        caption += " A diffusion model has none." if flows else ""
+        caption += MODELS_WITHOUT_IWAE if flows else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table(
         "models",
@@ -142,14 +146,16 @@ def parts(results: Results) -> Table:
         ),
         default=0,
     )
-    order += [f"kl_{level}" for level in range(1, depth + 1)]
-    present = [m for m in order if any(m in results.metrics(c) for c in results.study.cells)]
+    labels = {m: label(m) for m in order}
+    labels |= {one_of("kl_{}", n): label("kl_{}", n) for n in range(1, depth + 1)}
+    measured_here = set[str]().union(*(results.metrics(c) for c in results.study.cells))
+    present = {m: text for m, text in labels.items() if m in measured_here}
     rows = []
     for name in results.study.cells:
         has = results.metrics(name)
         row = [measured(results, name, m) if m in has else Text("", "weak") for m in present]
         rows.append((Text(cell(name)), *row, measured(results, name, BOUND.metric)))
-    head = ("model", *(m.replace("_", " ") for m in present), "bound")
+    head = ("model", *present.values(), "bound")
     caption = PARTS_CAPTION.format(unit=results.unit.name, spread=spread(results))
     caption += over_images(results, *present, BOUND.metric)
     return Table(
@@ -273,7 +279,7 @@ def ladder(results: Results) -> Finding:
     good = all(s.verdict == EQUAL or (s.verdict == DIFFERENT and s.better == s.a) for s in steps)
     sizes = [next(iter(results.observe(c, "parameters").values.values()), None) for c in rungs]
     known = [s for s in sizes if s is not None]
-    level = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
+    alike = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
     verdict = NOT_REPRODUCED if worse else REPRODUCED if good else INCONCLUSIVE
     figure = "; ".join(
         f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} {results.unit.name}, "
@@ -282,7 +288,7 @@ def ladder(results: Results) -> Finding:
     )
     figure += f"; parameters {', '.join(number(s) if s is None else f'{s:,.0f}' for s in sizes)}"
     figure += f"; the diffusion model {null_branch(results)}"
-    if not level:
+    if not alike:
         verdict, figure = INCONCLUSIVE, figure + "; parameters not within 20%"
     return Finding(verdict, figure, runs(results, rungs))
 

@@ -1,4 +1,4 @@
-"""The bound at each noise level, and how much one draw of a level varies."""
+"""The bound at each noise level, and how much one draw of a noise level varies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.catalogue import label, one_of
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -26,21 +27,24 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, target
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
+from threetargets.study.names import names
 from threetargets.study.values import WEIGHTINGS
 
-LEVELS_CAPTION = (
+PROPOSALS = names("diffusion/times.py", "PROPOSALS")
+
+TERMS_CAPTION = (
     "Terms of the bound on the test split at each of the {steps} levels; their sum, with "
     "the prior term, is the bound. {spread}, shown as a band. The decoder's term stands at "
     "the highest log-SNR."
 )
 
 
-def levels(results: Results) -> Plot:
+def terms(results: Results) -> Plot:
     """The bound's term at each noise level over log-SNR, a panel for each weighting."""
     cells = diffusion.cells(results.study)
     panels = [w for w in WEIGHTINGS if any(diffusion.of(c).weighting == w for c in cells)]
     rows: list[dict[str, Any]] = []
-    with canvas("levels", 1, max(1, len(panels)), 9.4, 3.0, sharey=True) as (figure, axes):
+    with canvas("noise_levels", 1, max(1, len(panels)), 9.4, 3.0, sharey=True) as (figure, axes):
         lowest = math.inf
         for panel, weighting in zip(axes[0], panels, strict=False):
             panel.set_title(weighting)
@@ -51,9 +55,9 @@ def levels(results: Results) -> Plot:
                     for s in results.study.seeds
                 ]
                 curves = [
-                    r.curves["levels"]
+                    r.curves["noise_levels"]
                     for r in records
-                    if r is not None and r.status == "ok" and r.curves.get("levels")
+                    if r is not None and r.status == "ok" and r.curves.get("noise_levels")
                 ]
                 if not curves:
                     continue
@@ -84,14 +88,14 @@ def levels(results: Results) -> Plot:
                 ]
             if lowest > 0 and math.isfinite(lowest):
                 panel.set_yscale("log")
-        axes[0, 0].set_ylabel(f"{results.unit.name} per level")
+        axes[0, 0].set_ylabel(f"{results.unit.name} per noise level")
         legend(figure, axes)
         drawn = svg(figure)
-    caption = LEVELS_CAPTION.format(
+    caption = TERMS_CAPTION.format(
         steps=diffusion.block(results.study).steps, spread=spread(results)
     )
     return Plot(
-        "levels",
+        "noise_levels",
         "The bound at each noise level",
         drawn,
         rows,
@@ -102,8 +106,8 @@ def levels(results: Results) -> Plot:
 
 TABLE_CAPTION = (
     "In {unit}. First columns: standard deviation of the bound's estimate from one test "
-    "image and one level drawn as named, exact over levels and empirical over images; the "
-    "mean is the same for all. The elbo weighting trains with {used}. Last columns: the "
+    "image and one noise level drawn as named, exact over noise levels and empirical over images; "
+    "the mean is the same for all. The elbo weighting trains with {used}. Last columns: the "
     "bound without and with the image's label given to the network. {spread}."
 )
 
@@ -112,7 +116,9 @@ def table(results: Results) -> Table:
     """Standard deviations of the single-draw estimate, and the bound of the model that is told the
     label."""
     cells = diffusion.cells(results.study)
-    proposals = sorted({m for c in cells for m in results.metrics(c) if m.startswith("draw_std_")})
+    measured_here = set[str]().union(*(results.metrics(c) for c in cells))
+    proposals = {one_of("draw_std_{}", p): label("draw_std_{}", p) for p in sorted(PROPOSALS)}
+    proposals = {m: text for m, text in proposals.items() if m in measured_here}
     rows = [
         (
             Text(cell(c)),
@@ -122,10 +128,9 @@ def table(results: Results) -> Table:
         )
         for c in cells
     ]
-    names = (m.removeprefix("draw_std_") for m in proposals)
     used = diffusion.block(results.study).time_sampling["elbo"]
     caption = TABLE_CAPTION.format(unit=results.unit.name, used=used, spread=spread(results))
-    head = ("model", *(f"draws {name}" for name in names), "bound", "bound given label")
+    head = ("model", *proposals.values(), *(label(m) for m in ("bound", "bound_given_label")))
     made = commands(results, "likelihood")
     return Table(
         "draws",
@@ -141,8 +146,8 @@ def table(results: Results) -> Table:
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     if not diffusion.cells(results.study):
         return []
-    plots, tables = (levels(results),), (table(results),)
-    return [Section("levels", "Bound at each noise level", "", (), plots, tables)]
+    plots, tables = (terms(results),), (table(results),)
+    return [Section("noise_levels", "Bound at each noise level", "", (), plots, tables)]
 
 
-TOPIC = Topic("levels", sections)
+TOPIC = Topic("noise_levels", sections)

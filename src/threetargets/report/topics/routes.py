@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.catalogue import axis, label, one_of
 from threetargets.report.parts.captions import commands, over_images, spread
 from threetargets.report.parts.drawing import (
     Plot,
@@ -27,28 +28,27 @@ from threetargets.study.names import names
 from threetargets.study.values import WEIGHTINGS
 
 REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
-
-
 ODE, DEQUANTISED, HALVED = "ode_decoder", "ode", "ode_half_steps_difference"
-
-
 DIFFERENCE, ONE, TWO = "two_sided_difference", "one_sided_draw_variance", "two_sided_draw_variance"
-
-
+FORMS = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
 GRADIENTS = {
-    "gradient_variance_ratio_score-function": "score function",
-    "gradient_variance_ratio_score-function-baseline": "score function with baseline",
+    one_of("gradient_variance_ratio_{}", kind): text
+    for kind, text in {
+        "score-function": "score function",
+        "score-function-baseline": "score function with baseline",
+    }.items()
 }
 
 
+VARIANCES_TRACE = "trace by {probes} for each image, fixed for a solve"
 VARIANCES_CAPTION = (
     "In {unit}, on the test split, lower is better. The study's own variance is "
     "{variance}; one variance holds for all cells of a comparison, because it moves the "
-    "bound more than the target does. Learned-interpolation: one number a level, fitted to "
+    "bound more than the target does. Learned-interpolation: one number a noise level, fitted to "
     "{fit} images of the train split after the training, the network being what it is. "
     "ODE: the probability-flow ODE from x₁ to x_T in place of the denoising terms, with "
     "the bound's own decoder; dequantised: the density of the uniformly dequantised image "
-    "at the cleanest level, which pays for that level's noise; {images} images, {steps} "
+    "at the cleanest noise level, which pays for its noise; {images} images, {steps} "
     "Runge–Kutta steps, {trace}; half steps: the mean absolute change when the steps are "
     "halved. {spread}.{over_images}"
 )
@@ -60,28 +60,24 @@ def variances(results: Results) -> Table:
     rows = [
         (
             Text(cell(c)),
-            *(measured(results, c, f"bound_{v}") for v in REPORTED),
+            *(measured(results, c, one_of("bound_{}", v)) for v in REPORTED),
             *(measured(results, c, m) for m in (ODE, DEQUANTISED, HALVED)),
         )
         for c in diffusion.cells(results.study)
     ]
     chosen, fit = study.likelihood.ode, study.likelihood.fit_images
-    trace = (
-        f"trace by {of(chosen.probes, 'probe')} for each image, fixed for a solve"
-        if chosen.probes
-        else "exact trace"
-    )
+    probed = VARIANCES_TRACE.format(probes=of(chosen.probes, "probe"))
     caption = VARIANCES_CAPTION.format(
         unit=results.unit.name,
         variance=diffusion.block(study).variance,
         fit=fit,
         images=chosen.images,
         steps=chosen.steps,
-        trace=trace,
+        trace=probed if chosen.probes else "exact trace",
         spread=spread(results),
         over_images=over_images(results, ODE),
     )
-    head = ("model", *REPORTED, "ODE", "ODE, dequantised", "half steps")
+    head = ("model", *REPORTED, *(label(m) for m in (ODE, DEQUANTISED, HALVED)))
     made = commands(results, "likelihood")
     title = "Reverse variances and the probability-flow ODE"
     return Table(
@@ -103,17 +99,10 @@ def forms(results: Results) -> Table:
     """The bound's two Monte Carlo forms on each diffusion model."""
     rows = []
     for c in diffusion.cells(results.study):
-        metrics = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
-        rows.append((Text(cell(c)), *(measured(results, c, m) for m in metrics)))
+        rows.append((Text(cell(c)), *(measured(results, c, m) for m in FORMS)))
     chosen = results.study.likelihood.forms
     caption = FORMS_CAPTION.format(draws=chosen.draws, images=chosen.images, spread=spread(results))
-    head = (
-        "model",
-        f"two-sided − one-sided, {results.unit.name}",
-        "variance, one-sided",
-        "variance, two-sided",
-        f"difference as printed, {results.unit.name}",
-    )
+    head = ("model", *(axis(m, results.unit.name) for m in FORMS))
     made = commands(results, "likelihood")
     return Table(
         "forms",
@@ -151,12 +140,12 @@ def gradients(results: Results) -> Table:
 
 
 def length_metric(steps: int, fitted: bool) -> str:
-    return f"bound_T{steps}{'_fitted' if fitted else ''}"
+    return one_of("bound_T{}_fitted" if fitted else "bound_T{}", steps)
 
 
 LENGTHS_CAPTION = (
     "One network, trained with T = {trained}, its noise levels cut anew into T steps "
-    "between the same first and last noisy level; decoder and prior stay what they are. "
+    "between the same first and last noise level; decoder and prior stay what they are. "
     "{images} test images. Lines: the reverse variance fitted for each T, exact where the "
     "reverse steps are isotropic Gaussians, so that what is left is their shape; dotted: "
     "{variance}, whose own cost at few steps comes on top. {spread}, shown as a band."

@@ -36,6 +36,9 @@ def drawn_metrics(results: Results) -> list[str]:
     return [name for name, metric in SAMPLES.items() if metric.over_gamma and name in asked]
 
 
+CURVE_CAPTION = "{spread}, shown as a band. {context}. Dashed: {floor_in_words}, "
+CURVE_ON_TEST = "the judge on the test split, which does not depend on the seed."
+CURVE_FLOOR = "the same figure of real training images over {n} draws of them."
 CURVE_JUDGE = (
     " The judge, whose features these are, was trained on the images that the floor is drawn from."
 )
@@ -100,23 +103,15 @@ def curve(results: Results, metric: str) -> Plot:
         legend(figure, axes, 4)
         drawn = svg(figure)
     first = study.guidance.kinds[0] if study.guidance.kinds else ""
-    caption = (
-        f"{spread(results)}, shown as a band. "
-        f"{context(results, metric, first, cells.gamma_label(gammas[0]))}. Dashed: "
-        f"{floor_in_words(results, metric)}, "
+    caption = CURVE_CAPTION.format(
+        spread=spread(results),
+        context=context(results, metric, first, cells.gamma_label(gammas[0])),
+        floor_in_words=floor_in_words(results, metric),
     )
-    if metric in ("accuracy", "entropy"):
-        caption += (
-            "the judge on the test split, which does not depend on the seed."
-            if fixed
-            else "real images."
-        )
+    if metric not in by_features([metric]):
+        caption += CURVE_ON_TEST if fixed else "real images."
     else:
-        caption += (
-            f"the same figure of real training images over {real.n} draws of them."
-            if real.n
-            else "no floor."
-        )
+        caption += CURVE_FLOOR.format(n=real.n) if real.n else "no floor."
         if study.evaluation.extractors[0] == "judge":
             caption += CURVE_JUDGE
     title = f"{label.split(',')[0]} against γ"
@@ -124,6 +119,9 @@ def curve(results: Results, metric: str) -> Plot:
     return Plot(
         f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False
     )
+
+
+ALONG_CAPTION = "{spread}. Models: {models}. {context}. Real images: {floor_in_words}."
 
 
 def along_gamma(results: Results, metric: str, title: str) -> Table:
@@ -141,10 +139,11 @@ def along_gamma(results: Results, metric: str, title: str) -> Table:
                 )
             )
     first = results.study.guidance.kinds[0] if results.study.guidance.kinds else ""
-    caption = (
-        f"{spread(results)}. Models: {listing([cell(c) for c in names])}. "
-        f"{context(results, metric, first, gammas[0])}. Real images: "
-        f"{floor_in_words(results, metric)}."
+    caption = ALONG_CAPTION.format(
+        spread=spread(results),
+        models=listing([cell(c) for c in names]),
+        context=context(results, metric, first, gammas[0]),
+        floor_in_words=floor_in_words(results, metric),
     )
     head = ("guidance", "model", *(f"γ = {g}" for g in gammas))
     made = commands(results, "sample", "evaluate")
