@@ -45,11 +45,11 @@ TOPIC = Topic("addition", sections, (CLAIM,), lambda results: ["The added topic 
 
 
 def add_family(tree: Clone) -> None:
-    """A second name for the autoencoder: five files and a line."""
+    """A second name for the autoencoder: its folder and a line."""
     families = tree.folder / "src/threetargets/families"
     (families / "again").mkdir()
-    for name in ("__init__", "spec", "model", "sampling", "likelihood", "operations"):
-        text = (families / "autoencoder" / f"{name}.py").read_text()
+    for module in (families / "autoencoder").glob("*.py"):
+        text = module.read_text()
         for old, new in (
             ("families.autoencoder", "families.again"),
             ('NAME = "autoencoder"', 'NAME = "again"'),
@@ -58,7 +58,7 @@ def add_family(tree: Clone) -> None:
             ('BLOCKS = {"vae": Family, "hvae": Family}', 'BLOCKS = {"again": Family}'),
         ):
             text = text.replace(old, new)
-        (families / "again" / f"{name}.py").write_text(text)
+        (families / "again" / module.name).write_text(text)
     last = '    "classifier",\n'
     tree.edit("src/threetargets/families/__init__.py", last, f'{last}    "again",\n')
 

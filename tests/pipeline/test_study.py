@@ -34,7 +34,7 @@ COLUMNS = [
     "stderr",
     "n",
 ]
-COLUMNS += ["reference", "extractor", "run_id", "status"]
+COLUMNS += ["reference", "extractor", "run_id", "status", "trained_as"]
 SMOKE = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
 
 

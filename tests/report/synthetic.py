@@ -43,6 +43,7 @@ from threetargets.study.schema import Study
 
 FAILED = Run("ddpm_raw-score_native", 1)
 MISSING = Run("ddpm_x0_elbo", 2)
+ALSO = ["ddpm_eps_native", "ddpm_score_eps-equivalent", "ddpm_score_elbo"]
 EXTRACTOR = "judge-0123456789abcdef"
 INCEPTION = "inception-fedcba9876543210"
 LARGER = 50.0  # figures by Inception
@@ -66,10 +67,14 @@ def part(run: Run, name: str) -> str:
 
 
 def study_of(path: Path, **changes: Any) -> Study:
-    """The parameters of `path` with top-level sections updated."""
+    """The parameters of `path`, every cell of the default grid trained, with top-level sections
+    updated."""
     import yaml
 
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.name == "params.yaml":
+        values["cells"] = values["cells"] + ALSO
+        values["guidance"]["cells"] = values["guidance"]["cells"] + ALSO[1:2]
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     return parse(values, "changed")

@@ -16,9 +16,11 @@ from threetargets.pipeline.cells import Run
 from threetargets.report.reading import collect, tidy
 from threetargets.report.reading.collect import Place, Results
 from threetargets.study.schema import Study
+from threetargets.study.yaml import read_mapping
 
+ROOT = Path(__file__).parents[2]
 HEADER = ["study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric"]
-HEADER += ["value", "stderr", "n", "reference", "extractor", "run_id", "status"]
+HEADER += ["value", "stderr", "n", "reference", "extractor", "run_id", "status", "trained_as"]
 
 Make = Callable[..., Results]
 
@@ -124,3 +126,33 @@ def test_without_data_there_is_no_report(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingInput, match=str(paths.data_dir(study))):
         collect.load(study)
+
+
+def test_a_cell_that_is_one_model_with_another_has_its_figures_and_names_it(have: Make) -> None:
+    """The default study as it is shipped beside the same study with every cell trained: the grid
+    has the same rows, those of three cells say which one was trained, and what is swept for the
+    one is for the other."""
+    shipped = read_mapping(ROOT / "params.yaml")
+    results = have(cells=shipped["cells"], guidance=shipped["guidance"])
+    table, whole = rows(results), rows(have())
+    assert {row["trained_as"] for row in whole} == {""}
+    key = ("model", "target", "weighting", "seed", "guidance", "gamma", "metric")
+    shown = {tuple(row[c] for c in key): row for row in table}
+    unguided = {tuple(row[c] for c in key) for row in whole if not row["gamma"]}
+    assert {one for one in shown if not shown[one]["gamma"]} == unguided
+    trained_as = {
+        f"{row['model']}_{row['target']}_{row['weighting']}": row["trained_as"]
+        for row in table
+        if row["trained_as"]
+    }
+    assert trained_as == {
+        "ddpm_eps_native": "ddpm_eps_eps-equivalent",
+        "ddpm_score_eps-equivalent": "ddpm_eps_eps-equivalent",
+        "ddpm_score_elbo": "ddpm_eps_elbo",
+    }
+    for row in table:
+        if row["trained_as"]:
+            target, weighting = row["trained_as"].split("_")[1:]
+            own = shown[(row["model"], target, weighting, *(row[c] for c in key[3:]))]
+            facts = ("value", "stderr", "n", "reference", "extractor", "run_id", "status")
+            assert [row[c] for c in facts] == [own[c] for c in facts]

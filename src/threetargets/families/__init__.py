@@ -45,6 +45,11 @@ def judge_width(study: Study) -> int:
     return classifier_spec.block(study).width
 
 
+def also(study: Study) -> dict[Cell, Cell]:
+    """Cells that are shown without a training of their own, each with the cell that it is."""
+    return {cell: own for spec in FAMILIES.values() for cell, own in spec.also(study).items()}
+
+
 @functools.cache
 def parse(name: str) -> Cell:
     """The cell of that name. Raises ValueError, one line."""

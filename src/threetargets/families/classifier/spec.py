@@ -95,6 +95,10 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return ()
 
 
+def also(study: Study) -> dict[Cell, Cell]:
+    return {}
+
+
 def tags(cell: Cell) -> dict[str, str]:
     return {"model": cell.kind}
 

@@ -230,6 +230,35 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return ()
 
 
+def one_model(study: Study, cell: DiffusionCell) -> DiffusionCell:
+    """The cell that trains the same model, by construction: the score's output is scaled by 1/s, so
+    under any weighting but its own it is that of eps up to the sign of the last layer; and the own
+    space of eps is that of eps-equivalent, where both draw the noise level in one way."""
+    target, weighting = cell.target, cell.weighting
+    drawn = process(study, cell).time_sampling
+    if target == "score" and weighting != "native":
+        target = "eps"
+    if (target, weighting) == ("eps", "native"):
+        same = drawn.get("native") == drawn.get("eps-equivalent")
+        weighting = "eps-equivalent" if same else "native"
+    return cell_of(target, weighting, cell.variant)
+
+
+def also(study: Study) -> dict[Cell, Cell]:
+    """Of the targets and weightings that the study names."""
+    own = cells(study)
+    trained = {one_model(study, cell): cell for cell in reversed(own)}
+    grid = [
+        cell_of(target, weighting, variant)
+        for variant in dict.fromkeys(c.variant for c in own)
+        for target in TARGETS
+        for weighting in WEIGHTINGS
+        if any(c.target == target for c in own) and any(c.weighting == weighting for c in own)
+    ]
+    models = {cell: one_model(study, cell) for cell in grid if cell not in own}
+    return {cell: trained[model] for cell, model in models.items() if model in trained}
+
+
 def tags(cell: Cell) -> dict[str, str]:
     cell = of(cell)
     return {"model": cell.kind, "target": cell.target, "weighting": cell.weighting}

@@ -196,17 +196,13 @@ def counted(comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def _cells(results: Results) -> set[str]:
-    return set(results.study.cells)
-
-
 def targets(results: Results, measure: Measure) -> list[Comparison]:
     """The family of targets, each pair at each weighting that has both."""
     pairs = []
     for weighting in WEIGHTINGS:
         for a, b in TARGET_PAIRS:
             names = [diffusion.cell_of(t, weighting) for t in (a, b)]
-            if _cells(results).issuperset(names):
+            if results.shown.issuperset(names):
                 pairs.append(pair(results, measure, names[0], names[1], weighting))
     return family(results, pairs)
 
@@ -217,7 +213,7 @@ def weightings(results: Results, measure: Measure) -> list[Comparison]:
     for target in TARGETS:
         for a, b in WEIGHTING_PAIRS:
             names = [diffusion.cell_of(target, w) for w in (a, b)]
-            if _cells(results).issuperset(names):
+            if results.shown.issuperset(names):
                 pairs.append(pair(results, measure, names[0], names[1], target))
     return family(results, pairs)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from threetargets import families
 from threetargets.errors import DataError, Disagreement
 from threetargets.families.cell import Cell
 from threetargets.files import read_json
@@ -142,12 +143,23 @@ class Results:
         """The figure of a run, or None. The floor has neither guidance nor gamma."""
         return self._figures.get((run, metric, guidance, gamma))
 
+    @cached_property
+    def also(self) -> dict[Cell, Cell]:
+        """Cells that are shown without a training of their own, each with the cell that it is."""
+        return families.also(self.study)
+
+    @property
+    def shown(self) -> frozenset[Cell]:
+        """Cells that have figures here: the study's, and those that are one model with them."""
+        return frozenset((*self.study.cells, *self.also))
+
     def metrics(self, cell: Cell) -> set[str]:
         """The names of all figures that some run of the cell has."""
         return {metric for run, metric, _, _ in self._figures if run.cell == cell}
 
     def observe(self, cell: Cell, metric: str, guidance: str = "", gamma: str = "") -> Observed:
         """One figure over the study's seeds."""
+        cell = self.also.get(cell, cell)
         values: dict[int, float] = {}
         failed, missing = [], []
         for seed in self.study.seeds:

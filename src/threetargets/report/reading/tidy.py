@@ -10,6 +10,7 @@ from typing import Any
 
 from threetargets.families import spec_of
 from threetargets.families import tags as tags_of
+from threetargets.families.cell import Cell
 from threetargets.metrics import catalogue
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
@@ -42,6 +43,7 @@ COLUMNS = (
     "extractor",
     "run_id",
     "status",
+    "trained_as",
 )
 
 
@@ -81,12 +83,13 @@ def expected(study: Study, place: Place) -> Iterator[Figure]:
                     yield Figure(metric, None, extractor=kind, guidance=guidance, gamma=gamma)
 
 
-def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[str, Any]:
+def _row(results: Results, place: Place, figure: Figure, status: str, cell: Cell) -> dict[str, Any]:
+    """As a figure of `cell`, which is the run's or one model with it."""
     run: Run = place.run
-    tags = tags_of(run.cell)
+    tags = tags_of(cell)
     return {
         "study": results.study.study,
-        "model": str(run.cell) if run.cell.variant else tags["model"],
+        "model": str(cell) if cell.variant else tags["model"],
         "target": tags.get("target", ""),
         "weighting": tags.get("weighting", ""),
         "seed": run.seed,
@@ -100,31 +103,41 @@ def _row(results: Results, place: Place, figure: Figure, status: str) -> dict[st
         "extractor": figure.extractor,
         "run_id": results.run_id(place),
         "status": status,
+        "trained_as": "" if cell == run.cell else run.cell,
     }
 
 
 def rows(results: Results) -> list[dict[str, Any]]:
     """The tidy table, in the order of the grid. A figure whose value is not a finite number has
-    failed."""
+    failed. A cell that is one model with another has the other's figures and runs, which
+    `trained_as` names."""
     table: list[dict[str, Any]] = []
     for place in places(results.study):
-        status = results.status(place)
-        record = results.records.get(place)
-        for figure in record.figures if record else []:
-            table.append(
-                _row(
-                    results,
-                    place,
-                    figure,
-                    OK if status == OK and figure.value is not None else FAILED,
-                )
+        cells = [place.run.cell, *(c for c, own in results.also.items() if own == place.run.cell)]
+        table += [row for cell in cells for row in _of_place(results, place, cell)]
+    return table
+
+
+def _of_place(results: Results, place: Place, cell: Cell) -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = []
+    status = results.status(place)
+    record = results.records.get(place)
+    for figure in record.figures if record else []:
+        table.append(
+            _row(
+                results,
+                place,
+                figure,
+                OK if status == OK and figure.value is not None else FAILED,
+                cell,
             )
-        for empty in expected(results.study, place):
-            name = by(results.study, empty.quantity or empty.metric, empty.extractor)
-            guidance = empty.guidance
-            if record is None or results.figure(place.run, name, guidance, empty.gamma) is None:
-                failed = results.status_of(place, guidance) == FAILED
-                table.append(_row(results, place, empty, FAILED if failed else "missing"))
+        )
+    for empty in expected(results.study, place):
+        name = by(results.study, empty.quantity or empty.metric, empty.extractor)
+        guidance = empty.guidance
+        if record is None or results.figure(place.run, name, guidance, empty.gamma) is None:
+            failed = results.status_of(place, guidance) == FAILED
+            table.append(_row(results, place, empty, FAILED if failed else "missing", cell))
     return table
 
 

@@ -35,7 +35,7 @@ from threetargets.report.parts.verdicts import (
     runs,
     written,
 )
-from threetargets.report.parts.wording import Table, Text, cell, number
+from threetargets.report.parts.wording import Table, Text, cell, listing, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 
@@ -55,6 +55,12 @@ MODELS_ODE = (
 MODELS_IWAE_ON = ", on the first {images} test images"
 MODELS_WITHOUT_IWAE = " A diffusion model has none."
 MODELS_IWAE = " IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+
+
+def also_known_as(results: Results, name: Cell) -> str:
+    """The cells that are one model with this one."""
+    others = [cell(shown) for shown, own in results.also.items() if own == name]
+    return f"is also {listing(others)}" if others else ""
 
 
 def models(results: Results) -> Table:
@@ -79,7 +85,7 @@ def models(results: Results) -> Table:
         kind = "best" if name == ranked[0] and seen.values else ""
         rows.append(
             (
-                Text(cell(name), kind),
+                Text(cell(name), kind, also_known_as(results, name)),
                 measured(results, name, BOUND.metric),
                 *ode,
                 Text(str(len(seen.values))),

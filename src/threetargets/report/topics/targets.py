@@ -8,7 +8,7 @@ from threetargets.report.parts.captions import commands, context, floor_in_words
 from threetargets.report.parts.comparing import BOUND, FID, Measure
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, target
+from threetargets.report.parts.wording import Table, Text, cell, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import TARGETS, WEIGHTINGS
@@ -21,7 +21,7 @@ TARGET_GRID_CAPTION = (
 
 def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
-    cells = set(results.study.cells)
+    cells = results.shown
     columns = [w for w in WEIGHTINGS if any(diffusion.cell_of(t, w) in cells for t in TARGETS)]
     winner = comparing.lowest(results, measure, diffusion.cells(results.study))
     rows = []
@@ -36,6 +36,8 @@ def target_grid(results: Results, measure: Measure) -> Table:
                 if c in cells
                 else Text("·", "weak")
             )
+            if c in results.also:
+                text = Text(text.text, "weak", f"is {cell(results.also[c])}")
             row.append(Text(text.text, "best", text.note) if c == winner else text)
         rows.append(tuple(row))
     measure = comparing.in_unit(results, measure)
@@ -57,7 +59,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
 
 def _one_model(results: Results) -> str:
     """Which ties are no findings."""
-    cells = set(results.study.cells)
+    cells = results.shown
     if not any(
         {diffusion.cell_of(t, w) for t in ("eps", "score")} <= cells
         for w in ("eps-equivalent", "elbo")
