@@ -2,6 +2,7 @@
 measures is broken."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,6 @@ from threetargets.diffusion.target import TARGETS, Prediction, Score
 from threetargets.likelihood import decoders
 from threetargets.likelihood.bound import FITTED, VARIANCES
 from threetargets.likelihood.gradients import ESTIMATORS
-from threetargets.likelihood.two_sided import TwoSided
 
 CHECK = {check.id: check for check in CHECKS}
 Patch = pytest.MonkeyPatch
@@ -58,7 +58,7 @@ def _wide(log_snr_s, log_snr_t):
 
 def _divergences(*arguments, **named):
     found = REAL_TWO_SIDED(*arguments, **named)
-    return TwoSided(found.last, found.divergences, found.divergences)
+    return replace(found, ratios=found.divergences)
 
 
 def _no_end_bins(levels, count):

@@ -177,7 +177,10 @@ def test_perceptron_by_hand():
     forward, both = 2 * linear, 2 * linear + 2 * (first + level) + 4 * rest
     by_hand = settings.steps * settings.batch * both + looks * 12 * forward
     assert work.training(study, DIGITS, run) == by_hand
-    assert work.sampling(small(guidance__cells=[]), DIGITS, run) == 30 * 5 * forward
+    # The noise level is one for all images of a call.
+    shared = 2 * (level + condition**2)
+    drawn = work.sampling(small(guidance__cells=[]), DIGITS, run)
+    assert drawn == 5 * (30 * (forward - shared) + shared)
 
 
 @pytest.mark.parametrize(("sampler", "calls"), [("ddim", 7), ("ancestral", 7), ("heun", 13)])
@@ -197,17 +200,21 @@ def test_twice_the_steps_is_twice_the_training():
     )
 
 
-def test_classifier_free_guidance_costs_twice():
-    run = Run(CELL, 0)
+def test_classifier_free_guidance_costs_twice_but_for_the_noise_level():
+    run, condition = Run(CELL, 0), 32
+    noise_level = 5 * 2 * (32 * condition + condition**2)
     none = work.sampling(small(guidance__cells=[]), DIGITS, run)
     free = work.sampling(
         small(guidance__kinds=["classifier-free"], guidance__gammas=[1, 3]), DIGITS, run
     )
-    assert free == none + 2 * 2 * none
+    assert free == none + 2 * (2 * none - noise_level)
     by_classifier = work.sampling(
         small(guidance__kinds=["classifier"], guidance__gammas=[0]), DIGITS, run
     )
-    assert by_classifier == 2 * none  # at gamma = 0 the classifier is not asked
+    # At gamma = 0 the classifier is not asked; all that knows no image is one row, for the null
+    # label is.
+    modulation = 2 * 2 * condition * 2 * 64
+    assert by_classifier == 2 * none - 5 * 29 * modulation
 
 
 def test_twice_the_seeds_is_twice_the_work():

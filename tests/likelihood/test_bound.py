@@ -298,6 +298,31 @@ def test_the_decoder_term_of_the_estimator_has_its_mean_too():
     )
 
 
+@pytest.mark.parametrize("steps", [2, 3, 7, 20])
+def test_some_of_the_noise_levels_are_the_bound_of_the_shorter_process(steps):
+    """Against the shorter process noised and denoised on its own, whose noise is another: the same
+    means, the same ends, the very terms where it has every noise level."""
+    data = Gaussian(torch.zeros(4, dtype=torch.float64), 0.2 * torch.eye(4, dtype=torch.float64))
+    levels = ((data.draw(3000, torch.Generator().manual_seed(0)) + 1) * 8.5).floor().clamp(0, 16)
+    levels = levels.to(torch.uint8).view(-1, 1, 2, 2)
+    process = table(SCHEDULES["cosine"](4.0, -7.0), 20)
+    predictors = [(slice(0, 3000), data.predict)]
+    whole = denoise(predictors, process, levels, 17, seed=0)
+    part = whole.respaced(steps)
+    assert part.table.steps == steps and part.squared.shape == (3000, steps)
+    ends = part.table.log_snr[[1, -1]] == process.log_snr[[1, -1]]
+    assert bool(ends.all()) and torch.equal(part.first, whole.first)
+    alone = denoise(predictors, part.table, levels, 17, seed=1)
+    for variance in ("fixed-large", "fixed-small"):
+        one, other = part.bound(variance).nats, alone.bound(variance).nats
+        error = float((one - other).std()) / math.sqrt(3000)
+        assert abs(float((one - other).mean())) < 4 * error < 0.1 * float(other.mean())
+    if steps == 20:
+        assert torch.equal(part.squared, whole.squared)
+    few = part.of_first(7)
+    assert torch.equal(few.bound("fixed-large").nats, part.bound("fixed-large").nats[:7])
+
+
 @pytest.mark.parametrize("size", [1, 4, 32])
 def test_the_batch_changes_nothing(size):
     """101 images at once, and in batches that do not divide them."""

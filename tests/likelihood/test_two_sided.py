@@ -102,6 +102,17 @@ def test_every_term_has_its_exact_mean(variance, dims):
     )  # half or twice as much would be seen
 
 
+def test_the_usual_form_comes_from_the_same_network_calls():
+    """squared is that of a draw of x_i for i = 2..T: with an exact denoiser of Gaussian data its
+    mean is the posterior's variance."""
+    found = two_sided_terms(EXACT.predict, PROCESS, draws(), "fixed-large", seed=1)
+    abar = PROCESS.log_snr.sigmoid()[2:]
+    expected = S2 * (1 - abar) / (abar * S2 + 1 - abar)
+    error = found.squared.std(0) / math.sqrt(N)
+    assert found.squared.shape == (N, PROCESS.steps - 1)
+    assert bool(((found.squared.mean(0) - expected).abs() < 4.5 * error).all())
+
+
 def test_the_form_with_divergences_is_another_number():
     x0 = draws()
     found = two_sided_terms(EXACT.predict, PROCESS, x0, "fixed-large", seed=1)

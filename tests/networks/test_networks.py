@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from threetargets.diffusion.schedule import SCHEDULES, table
-from threetargets.networks import mlp, unet
+from threetargets.errors import ConfigError
+from threetargets.networks import mlp, registry, vit
 from threetargets.networks.embedding import Condition, LogSnrFeatures
+from threetargets.networks.parameters import NETWORKS, Vit
 
 SHAPE, CLASSES = (1, 8, 8), 4
 
@@ -45,8 +47,8 @@ def test_the_condition_knows_level_and_label_and_the_null_label_is_one_more():
         condition(levels, torch.tensor([0, 0, CLASSES + 1]))
 
 
-@pytest.fixture(params=[mlp, unet], ids=["mlp", "unet"])
-def module(request):
+@pytest.fixture(params=NETWORKS)
+def name(request):
     return request.param
 
 
@@ -59,22 +61,25 @@ def inputs(count=5):
     )
 
 
-def denoiser(module, shape=SHAPE, depth=1):
+def denoiser(name, shape=SHAPE, depth=1):
+    """A small one: every key that is not width or depth is 2."""
+    keys = dict.fromkeys(NETWORKS[name].model_fields, 2)
+    block = NETWORKS[name](**keys | {"name": name, "width": 16, "depth": depth})
     torch.manual_seed(0)
-    return module.Denoiser(shape, CLASSES, 16, depth).eval()
+    return registry.denoiser(block, shape, CLASSES).eval()
 
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 4), (1, 28, 28)])
-def test_a_denoiser_starts_at_zero(module, shape, depth):
+def test_a_denoiser_starts_at_zero(name, shape, depth):
     x = torch.randn(2, *shape)
-    out = denoiser(module, shape, depth)(x, torch.tensor([1.0, -1.0]), torch.tensor([0, CLASSES]))
+    out = denoiser(name, shape, depth)(x, torch.tensor([1.0, -1.0]), torch.tensor([0, CLASSES]))
     assert torch.equal(out, torch.zeros_like(x))
 
 
 @torch.no_grad()
-def test_a_denoiser_listens_to_image_level_and_label_and_to_no_other_example(module):
-    net = denoiser(module)
+def test_a_denoiser_listens_to_image_level_and_label_and_to_no_other_example(name):
+    net = denoiser(name)
     nn.init.normal_(net.last.weight)
     x, log_snr, labels = inputs()
     out = net(x, log_snr, labels)
@@ -92,21 +97,81 @@ def test_a_denoiser_listens_to_image_level_and_label_and_to_no_other_example(mod
 
 
 @torch.no_grad()
-def test_a_trunk_has_features_of_its_width_with_and_without_noise(module):
+def test_what_all_rows_share_may_come_as_one_row(name):
+    net = denoiser(name)
+    nn.init.normal_(net.last.weight)
+    x, log_snr, labels = inputs()
+    for level, label in ((log_snr[:1], labels), (log_snr, labels[:1]), (log_snr[:1], labels[:1])):
+        whole = net(x, level.expand(len(x)), label.expand(len(x)))
+        torch.testing.assert_close(net(x, level, label), whole, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("body", registry.TRUNKS)
+def test_a_trunk_has_features_of_its_width_with_and_without_noise(body):
     torch.manual_seed(0)
-    trunk = module.Trunk(SHAPE, 16).eval()
+    trunk = registry.trunk(body, SHAPE, 16).eval()
     x, log_snr, _ = inputs()
     clean, noisy = trunk(x, None), trunk(x, log_snr)
     assert clean.shape == noisy.shape == (5, 16) and trunk.width == 16
     assert not torch.allclose(noisy, trunk(x, log_snr + 1)) and not torch.allclose(noisy, clean)
     torch.testing.assert_close(trunk(x[2:3], log_snr[2:3])[0], noisy[2], rtol=1e-4, atol=1e-4)
+    shared = trunk(x, log_snr[1:2]), trunk(x, log_snr[1:2].expand(5))
+    torch.testing.assert_close(*shared, rtol=1e-4, atol=1e-4)
 
 
-def test_every_parameter_of_a_denoiser_is_trained(module):
-    net = denoiser(module, depth=2)
+def test_every_parameter_of_a_denoiser_is_trained(name):
+    net = denoiser(name, depth=2)
     nn.init.normal_(net.last.weight)
     net(*inputs()).square().sum().backward()
     assert all(p.grad is not None and float(p.grad.abs().max()) > 0 for p in net.parameters())
+
+
+@torch.no_grad()
+def test_a_transformer_is_attention_written_out():
+    """One block against softmax(q k^T / sqrt(width of a head)) v, head by head and patch by
+    patch."""
+    torch.manual_seed(1)
+    block = vit.Block(12, 3, 5).double().eval()
+    h, condition = torch.randn(2, 6, 12).double(), torch.randn(2, 5).double()
+    scale_1, shift_1, scale_2, shift_2 = block.modulation(condition).chunk(4, 1)
+    for b in range(2):
+        seen = nn.functional.layer_norm(h[b], (12,)) * (1 + scale_1[b]) + shift_1[b]
+        q, k, v = (seen @ w.T + c for w, c in _thirds(block.query_key_value))
+        heads = []
+        for part in (slice(0, 4), slice(4, 8), slice(8, 12)):
+            rows = [torch.softmax(k[:, part] @ one / 2, 0) @ v[:, part] for one in q[:, part]]
+            heads.append(torch.stack(rows))
+        mid = h[b] + block.mixed(torch.cat(heads, 1))
+        seen = nn.functional.layer_norm(mid, (12,)) * (1 + scale_2[b]) + shift_2[b]
+        expected = mid + block.outer(nn.functional.silu(block.inner(seen)))
+        torch.testing.assert_close(block(h, condition)[b], expected, rtol=1e-10, atol=1e-10)
+
+
+def _thirds(linear):
+    return zip(linear.weight.chunk(3), linear.bias.chunk(3), strict=True)
+
+
+@torch.no_grad()
+def test_a_transformer_puts_every_patch_back_where_it_was():
+    """Without blocks, and with first and last layers that invert each other, the image comes out
+    as it went in."""
+    net = vit.Denoiser((3, 4, 6), CLASSES, patch=2, width=12, depth=0, heads=1).eval()
+    net.norm = nn.Identity()
+    nn.init.zeros_(net.position)
+    net.first.weight.copy_(torch.eye(12))
+    net.last.weight.copy_(torch.eye(12))
+    nn.init.zeros_(net.first.bias)
+    x = torch.randn(2, 3, 4, 6)
+    assert torch.equal(net(x, torch.zeros(2), torch.zeros(2, dtype=torch.int64)), x)
+
+
+def test_what_does_not_fit_is_refused_by_its_key():
+    block = Vit(name="vit", patch=3, width=12, depth=1, heads=2)
+    with pytest.raises(ConfigError, match=r"network\.patch: 3 does not divide the sides 8 and 8"):
+        registry.denoiser(block, SHAPE, CLASSES)
+    with pytest.raises(ValueError, match="width 12 is no multiple of heads 5"):
+        Vit(name="vit", patch=2, width=12, depth=1, heads=5)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])

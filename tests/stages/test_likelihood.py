@@ -17,7 +17,7 @@ from threetargets.families.autoencoder import likelihood as autoencoder
 from threetargets.families.autoencoder.likelihood import gradient_figures
 from threetargets.families.diffusion import likelihood as diffusion
 from threetargets.families.diffusion import process as processes
-from threetargets.families.diffusion.likelihood import _with_decoder
+from threetargets.families.diffusion.likelihood import _between, _with_decoder
 from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.likelihood.ode import dequantised
 from threetargets.oracles import Gaussian
@@ -141,6 +141,11 @@ def test_a_refined_process_keeps_its_ends(chosen):
     torch.testing.assert_close(
         processes.refined(chosen.diffusion, whole.steps).log_snr, whole.log_snr, rtol=1e-12, atol=0
     )
+    mse = torch.linspace(1.0, 3.0, whole.steps, dtype=torch.float64) ** 5
+    torch.testing.assert_close(_between(whole, mse, whole), mse, rtol=1e-12, atol=0)
+    finer = _between(whole, mse, fine)
+    assert bool((finer.diff() > 0).all())
+    torch.testing.assert_close(finer[[0, -1]], mse[[0, -1]], rtol=1e-12, atol=0)
     assert not torch.allclose(
         fine.log_snr[1], table(SimpleNamespace(log_snr=lambda t: 4 - 11 * t), 333).log_snr[1]
     )

@@ -20,7 +20,7 @@ from threetargets.families.classifier.model import Classifier
 from threetargets.families.diffusion import model as diffusion
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.likelihood.decoders import DECODERS
-from threetargets.networks import mlp, unet
+from threetargets.networks import mlp, unet, vit
 from threetargets.streams import generator
 from threetargets.study.blocks import Training
 from threetargets.tracking.journal import read
@@ -82,6 +82,9 @@ MODELS = {
     "x0 elbo": lambda: ddpm("x0", "elbo", "log-snr-decoder"),
     "score elbo": lambda: ddpm("score", "elbo", "log-snr"),
     "v mlp": lambda: ddpm("v", "native", net=mlp.Denoiser),
+    "eps vit": lambda: ddpm(
+        "eps", "native", net=lambda *sizes: vit.Denoiser(*sizes[:2], 2, 8, 1, 2)
+    ),
     "vae": lambda: vae([3]),
     "hvae": lambda: vae([3, 2]),
     "iwae": lambda: vae([3], closed_form=False, samples=3),

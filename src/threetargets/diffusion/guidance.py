@@ -17,7 +17,7 @@ from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.target import Prediction
 
 Conditional = Callable[[Tensor, Tensor, Tensor], Prediction]
-"""(x_t, log_snr (), labels (B,)) -> Prediction."""
+"""(x_t, log_snr (), labels (B,) or (1,)) -> Prediction."""
 
 LogProbability = Callable[[Tensor, Tensor], Tensor]
 """(x_t (B, C, H, W), log_snr ()) -> log p(y | x_t), shape (B, classes)."""
@@ -60,10 +60,10 @@ def by_classifier(
 ) -> Predictor:
     """eps_u - gamma s grad_x log p(y | x_t): the null label's branch guided by a classifier that
     sees x_t and its noise level."""
-    nulls = torch.full_like(labels, null)
+    unlabelled = torch.full_like(labels[:1], null)
 
     def guided(x_t: Tensor, log_snr: Tensor) -> Prediction:
-        eps = model(x_t, log_snr, nulls).eps
+        eps = model(x_t, log_snr, unlabelled).eps
         if gamma != 0:
             s = like(signal_noise(log_snr.to(x_t.device, torch.float64))[1], x_t)
             eps = eps - gamma * s * log_probability_gradient(classifier, labels, x_t, log_snr)

@@ -12,7 +12,9 @@ from threetargets.diffusion.kernel import like, signal_noise
 from threetargets.diffusion.target import Prediction, Target
 
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(x_t (B, C, H, W) float32, log_snr (B,) float32, labels (B,)) -> raw output (B, C, H, W)."""
+"""(x_t (B, C, H, W) float32, log_snr (B,) float32, labels (B,)) -> raw output (B, C, H, W). A
+log_snr or a label that all rows share may come as one row: what depends on them alone is then
+computed once."""
 
 Predictor = Callable[[Tensor, Tensor], Prediction]
 """(x_t (B, ...), log_snr ()) -> Prediction, in the dtype of x_t. A guided predictor is a
@@ -22,9 +24,7 @@ predictor."""
 def raw(network: Network, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
     """The network's output in the dtype of x_t: it runs in float32 (or autocast), whatever the
     state's precision."""
-    out = network(
-        x_t.to(torch.float32), log_snr.to(x_t.device, torch.float32).expand(len(x_t)), labels
-    )
+    out = network(x_t.to(torch.float32), log_snr.to(x_t.device, torch.float32).view(-1), labels)
     return out.to(x_t.dtype)
 
 

@@ -50,7 +50,7 @@ CORE = Rates(
     train=5e10,
     infer=5e10,
     statistics=2e10,
-    start=4.0,
+    start=1.7,
     compile=0.0,
     trust="at the rates of one machine: half of the time or twice as much is possible on another",
 )

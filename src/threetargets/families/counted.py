@@ -12,3 +12,9 @@ def counted(call: Callable[[], object]) -> float:
     with FlopCounterMode(display=False) as counter:
         call()
     return float(counter.get_total_flops())
+
+
+def by_image(call: Callable[[int], object]) -> tuple[float, float]:
+    """FLOP of each image, and of what all images of one call share; call(n) is the work on n."""
+    one, two = counted(lambda: call(1)), counted(lambda: call(2))
+    return two - one, 2 * one - two

@@ -144,6 +144,19 @@ class Denoised:
         """The same of eps^: SNR_i times that of x0^, since x_i = a x0^ + s eps^."""
         return self.x0_mse * torch.exp(self.table.log_snr[1:])
 
+    def of_first(self, n: int) -> Denoised:
+        """Of the first n examples alone."""
+        squared, first = self.squared[:n], self.first[:, :n]
+        return Denoised(self.table, self.levels[:n], self.count, squared, first)
+
+    def respaced(self, steps: int) -> Denoised:
+        """At `steps` of the noise levels, evenly chosen, the first and the last among them: what
+        the shorter process takes from the same network calls (Nichol & Dhariwal 2021,
+        arXiv:2102.09672, section 4, on fewer sampling steps)."""
+        i = torch.linspace(1, self.table.steps, steps, dtype=torch.float64).round().long()
+        table = Table(self.table.log_snr[torch.cat([torch.zeros(1, dtype=torch.long), i])])
+        return Denoised(table, self.levels, self.count, self.squared[:, i - 1], self.first)
+
     def bound(self, variance: str, mse: Tensor | None = None) -> Bound:
         """The bound with this reverse variance; mse (T,) for a fitted one, from examples other than
         these."""

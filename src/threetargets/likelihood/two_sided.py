@@ -30,11 +30,14 @@ from threetargets.streams import generator
 @dataclass(frozen=True)
 class TwoSided:
     """Nats for N examples: the last step's KL (N,), and for i = 1..T-1 the log ratios, averaged
-    over x_i given both its neighbours, and the divergences (N, T-1)."""
+    over x_i given both its neighbours, and the divergences (N, T-1). squared (N, T-1):
+    |x_0 - x0^(x_{i+1})|^2 at the same draws, of which likelihood.bound.denoising_terms makes the
+    usual form, so that both take the same network calls."""
 
     last: Tensor
     ratios: Tensor
     divergences: Tensor
+    squared: Tensor
 
 
 def two_sided_terms(
@@ -44,7 +47,7 @@ def two_sided_terms(
     likelihood.bound."""
     x0 = x0.double()
     dims, steps = x0[0].numel(), table.steps
-    terms: dict[str, list[Tensor]] = {"ratios": [], "divergences": []}
+    terms: dict[str, list[Tensor]] = {"ratios": [], "divergences": [], "squared": []}
     with torch.no_grad():
         for i in range(1, steps):
             source = generator(seed, "two-sided", i)
@@ -52,7 +55,9 @@ def two_sided_terms(
             mean, std = _forward(table, before, i)
             index = torch.tensor(i + 1, device=x0.device)
             q = posterior(table.log_snr[i], table.log_snr[i + 1])
-            guess = q.A * predictor(after, table.log_snr[i + 1]).x0 + q.B * after
+            x0_hat = predictor(after, table.log_snr[i + 1]).x0
+            terms["squared"].append(total((x0_hat - x0) ** 2))
+            guess = q.A * x0_hat + q.B * after
             sigma2 = reverse_variance(table, index, variance)
             here, spread = _between(table, mean, std**2, after, i)
             log_q = -0.5 * (
@@ -68,7 +73,7 @@ def two_sided_terms(
         before = _noisy(table, x0, steps - 1, generator(seed, "two-sided", steps))
         mean, std = _forward(table, before, steps)
         last = 0.5 * (dims * (std**2 - 1 - 2 * std.log()) + total(mean**2))
-    return TwoSided(last, torch.stack(terms["ratios"], 1), torch.stack(terms["divergences"], 1))
+    return TwoSided(last, **{name: torch.stack(terms[name], 1) for name in terms})
 
 
 def _noisy(table: Table, x0: Tensor, i: int, source: torch.Generator) -> Tensor:

@@ -26,7 +26,8 @@ class LogSnrFeatures(nn.Module):
 
 
 class Condition(nn.Module):
-    """(log_snr (B,), labels (B,)) -> (B, width). Label `classes` is the null label."""
+    """(log_snr (B,), labels (B,)) -> (B, width), where either may have one row for all; one row
+    where both have. Label `classes` is the null label."""
 
     def __init__(self, width: int, classes: int):
         super().__init__()

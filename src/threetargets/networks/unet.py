@@ -1,5 +1,4 @@
-"""A small U-Net, and the convolutional body of a classifier, for images whose sides are multiples
-of 4."""
+"""A small U-Net, and the convolutional body of a classifier."""
 
 from __future__ import annotations
 

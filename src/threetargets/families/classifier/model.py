@@ -46,13 +46,13 @@ class Classifier(nn.Module):
         return features
 
     def logits(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
-        """(B, classes). `log_snr` is (B,) for the guide and None for the judge."""
+        """(B, classes). `log_snr` is (B,) or (1,) for the guide and None for the judge."""
         logits: Tensor = self.head(self.features(x, log_snr))
         return logits
 
     def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
         """log p(y | x_t), (B, classes), at one noise level for the whole batch."""
-        noise_level = log_snr.to(x_t.device, torch.float32).expand(len(x_t))
+        noise_level = log_snr.to(x_t.device, torch.float32).view(-1)
         return torch.log_softmax(self.logits(x_t.to(torch.float32), noise_level), 1).to(x_t.dtype)
 
     def forward(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +27,15 @@ from threetargets.families.measured import (
 )
 from threetargets.families.protocol import Curves
 from threetargets.levels import centres
-from threetargets.likelihood.bound import VARIANCES, Bound, Denoised, decoder_term, denoise
+from threetargets.likelihood.bound import (
+    VARIANCES,
+    Bound,
+    Denoised,
+    decoder_term,
+    denoise,
+    denoising_terms,
+    prior_term,
+)
 from threetargets.likelihood.ode import (
     decoded_log_prob,
     exact_trace,
@@ -56,11 +65,15 @@ def measure(
     progress = Progress(
         f"{run.cell} seed {run.seed}: likelihood", _calls(study, model, len(images), len(fit))
     )
-    null = torch.full_like(labels, model.null)
+    null = torch.full_like(labels[:1], model.null)
 
     def seen(levels: Tensor, y: Tensor, table: Table) -> Denoised:
         rows = batches(len(levels), study.likelihood.batch)
-        predictors = [(r, _counted(conditional(model.conditional, y[r]), progress)) for r in rows]
+        named = [y if len(y) == 1 else y[r] for r in rows]
+        predictors = [
+            (r, _counted(conditional(model.conditional, one), progress))
+            for r, one in zip(rows, named, strict=True)
+        ]
         return denoise(
             predictors, table, levels, manifest.levels, seed=run.seed, draws=study.likelihood.draws
         )
@@ -71,8 +84,7 @@ def measure(
         seen(images, null, model.table),
         seen(images, labels, model.table).bound(variance),
     )
-    unlabelled = null[:1].expand(len(fit))
-    mse = seen(fit, unlabelled, model.table).x0_mse
+    mse = seen(fit, null, model.table).x0_mse
     bound = without.bound(variance)
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
@@ -87,22 +99,20 @@ def measure(
     ]
     drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
 
-    chosen = study.likelihood.lengths
+    chosen, finest = study.likelihood.lengths, max(study.likelihood.lengths.steps, default=0)
+    coarse = fine = without.of_first(chosen.images)
+    if finest > model.table.steps:
+        fine = seen(images[: chosen.images], null, refined(chosen_process, finest))
     for steps in chosen.steps:
-        table = refined(chosen_process, steps)
-        part, fitted = (
-            seen(images[: chosen.images], null[: chosen.images], table),
-            seen(fit, unlabelled, table).x0_mse,
-        )
+        part = (coarse if steps <= model.table.steps else fine).respaced(steps)
+        fitted = _between(model.table, mse, part.table)
         fixed, best = (
             _with_decoder(part, v, fitted, model.table, variance) for v in (variance, "optimal")
         )
         figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
         figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
-    predictor = _counted(
-        lambda x, log_snr: model.conditional(x, log_snr, null[:1].expand(len(x))), progress
-    )
+    predictor = _counted(conditional(model.conditional, null), progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model, images)
     figures += form_figures(study, manifest, run, predictor, model, images)
     return figures, {"noise_levels": by_level}
@@ -115,12 +125,19 @@ def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
     def count(n: int) -> int:
         return len(batches(n, chosen.batch))
 
-    each = count(chosen.lengths.images) + count(fit)
-    bounds = chosen.draws * (
-        T * (2 * count(images) + count(fit)) + sum(chosen.lengths.steps) * each
-    )
-    ode = 2 * 4 * chosen.ode.steps * count(chosen.ode.images) + 2 * chosen.ode.steps
-    return bounds + ode + 2 * T - 1
+    finest = max((t for t in chosen.lengths.steps if t > T), default=0)
+    bounds = T * (2 * count(images) + count(fit)) + finest * count(chosen.lengths.images)
+    ode = (2 * 4 * chosen.ode.steps + 1) * count(chosen.ode.images) + 2 * chosen.ode.steps
+    return chosen.draws * bounds + ode + T - 1
+
+
+def _between(table: Table, mse: Tensor, other: Table) -> Tensor:
+    """mse (T,), known at the noise levels of `table`, at those of another within the same ends: its
+    logarithm interpolated in log-SNR, exact where both have a noise level."""
+    known = mse.clamp(min=torch.finfo(mse.dtype).tiny).log()
+    # From the noisy end, as numpy wants it.
+    at, known_at = other.log_snr[1:].flip(0), table.log_snr[1:].flip(0)
+    return torch.from_numpy(np.interp(at, known_at, known.flip(0))).exp().flip(0)
 
 
 def _with_decoder(seen: Denoised, variance: str, mse: Tensor, whole: Table, decoder: str) -> Tensor:
@@ -213,20 +230,19 @@ def ode_figures(
 def form_figures(
     study: Study, manifest: Manifest, run: Run, predictor: Predictor, model: Ddpm, images: Tensor
 ) -> list[Figure]:
-    """The bound through x_i given x_0, and through x_{i-1}, x_i, x_{i+1}: their difference, and
-    their variances over draws at fixed images. L_0, which both share, is left out of both."""
+    """The bound through x_i given x_0, and through x_{i-1}, x_i, x_{i+1}, from the same network
+    calls: their difference, and their variances over draws at fixed images. L_0, which both share,
+    is left out of both."""
     chosen, table, variance = study.likelihood.forms, model.table, model.variance
     levels = images[: chosen.images].repeat_interleave(chosen.draws, 0)
 
     def per_image(nats: Tensor) -> Tensor:
         return nats.double().cpu().view(-1, chosen.draws)
 
-    usual = denoise(
-        [(slice(0, len(levels)), predictor)], table, levels, manifest.levels, seed=run.seed
-    ).bound(variance)
-    x0 = centres(levels, manifest.levels)
+    x0 = centres(levels, manifest.levels).double()
     other = two_sided_terms(predictor, table, x0, variance, seed=run.seed)
-    one = per_image(usual.prior + usual.denoising.sum(1))
+    usual = denoising_terms(other.squared, table, variance, manifest.dims)
+    one = per_image(prior_term(x0, table) + usual.sum(1))
     two = per_image(other.last + other.ratios.sum(1))
     printed = per_image(other.last + other.divergences.sum(1))
     return [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +15,11 @@ from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.sampler import sample
 from threetargets.diffusion.target import Prediction
 from threetargets.families.build import build
-from threetargets.families.counted import counted
+from threetargets.families.counted import by_image, counted
 from threetargets.families.diffusion.likelihood import STEP_CHECK
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.sampling import grid_of, guided, step_of
+from threetargets.families.measured import batches
 from threetargets.likelihood.ode import hutchinson
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.jobs import gammas, guidances, guide_of
@@ -44,8 +47,7 @@ def evaluations(study: Study, run: Run) -> int:
 
 def sampling(study: Study, manifest: Manifest, run: Run) -> float:
     """Of all sample sets of one run."""
-    model, images = _model(study, manifest, run), study.sampling.images
-    label = torch.zeros(1, dtype=torch.int64)
+    model, chosen = _model(study, manifest, run), study.sampling
     total, known, calls = 0.0, dict[tuple[str, bool], float](), evaluations(study, run)
     for guidance in guidances(study, run):
         by = guide_of(run, guidance)
@@ -54,37 +56,64 @@ def sampling(study: Study, manifest: Manifest, run: Run) -> float:
             # A classifier is not asked at gamma = 0; else gamma changes no cost.
             kind = (guidance, gamma == 0)
             if kind not in known:
-                predictor = guided(model, guide, label, guidance, gamma)
-                known[kind] = _one_call(manifest, model, predictor)
-            total += images * calls * known[kind]
+
+                def predictor(
+                    n: int, guidance: str = guidance, gamma: float = gamma, guide: Any = guide
+                ) -> Predictor:
+                    labels = torch.zeros(n, dtype=torch.int64)
+                    return guided(model, guide, labels, guidance, gamma)
+
+                each, shared = _one_call(manifest, model, predictor)
+                rows = len(batches(chosen.images, chosen.batch))
+                known[kind] = calls * (chosen.images * each + rows * shared)
+            total += known[kind]
     return total
 
 
-def _one_call(manifest: Manifest, model: Ddpm, predictor: Predictor) -> float:
-    """Of a predictor for one image."""
-    x = torch.zeros(1, *manifest.shape, dtype=torch.float64)
+def _one_call(
+    manifest: Manifest, model: Ddpm, predictor: Callable[[int], Predictor]
+) -> tuple[float, float]:
+    """Of a predictor: for each image, and for what all images of one call share."""
+
+    def call(n: int) -> None:
+        predictor(n)(torch.zeros(n, *manifest.shape, dtype=torch.float64), model.table.log_snr[1])
+
     with torch.no_grad():
-        return counted(lambda: predictor(x, model.table.log_snr[1]))
+        return by_image(call)
 
 
 def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
-    """Bounds with and without labels and at other lengths; two forms; two densities by the ODE, and
+    """Bounds with and without labels and in more steps; both forms; two densities by the ODE, and
     one of them again with half the steps. A slope of the ODE is a forward pass and one backward
     pass for each probe or dimension."""
-    model = _model(study, manifest, run)
-    chosen, noise_levels, ode = study.likelihood, model.table.steps, study.likelihood.ode
+    model, chosen = _model(study, manifest, run), study.likelihood
+    noise_levels, ode, forms = model.table.steps, chosen.ode, chosen.forms
     images = chosen.images or study.data.split.test
-    predictor = conditional(model.conditional, torch.zeros(1, dtype=torch.int64))
-    forward = _one_call(manifest, model, predictor)
 
-    def function(x: Tensor) -> Tensor:
-        return predictor(x, model.table.log_snr[1]).eps
+    def given(n: int) -> Predictor:
+        return conditional(model.conditional, torch.zeros(n, dtype=torch.int64))
 
+    def null(n: int) -> Predictor:
+        return given(1)
+
+    def slope(x: Tensor) -> Tensor:
+        return null(1)(x, model.table.log_snr[1]).eps
+
+    def rows(n: int) -> int:
+        return len(batches(n, chosen.batch))
+
+    each, shared = _one_call(manifest, model, null)
+    labelled, common = _one_call(manifest, model, given)
     x = torch.zeros(1, *manifest.shape, dtype=torch.float64)
-    back = counted(lambda: hutchinson(x[None])(function, x)) - forward
-    slope = forward + (ode.probes or math.prod(manifest.shape)) * back
-    lengths = sum(chosen.lengths.steps) * (chosen.lengths.images + chosen.fit_images)
-    calls = chosen.draws * (noise_levels * (2 * images + chosen.fit_images) + lengths)
-    calls += chosen.forms.images * chosen.forms.draws * (2 * noise_levels - 1) + ode.images
+    back = counted(lambda: hutchinson(x[None])(slope, x)) - each - shared
+    finest = max((t for t in chosen.lengths.steps if t > noise_levels), default=0)
+    bounds = [(noise_levels, n) for n in (images, chosen.fit_images)]
+    bounds.append((finest, chosen.lengths.images))
     slopes = 4 * (2 * ode.images * ode.steps + min(STEP_CHECK, ode.images) * (ode.steps // 2))
-    return calls * forward + slopes * slope
+    seen = sum(chosen.draws * steps * n for steps, n in bounds) + ode.images + slopes
+    seen += forms.images * forms.draws * (noise_levels - 1)
+    calls = sum(chosen.draws * steps * rows(n) for steps, n in bounds) + rows(ode.images)
+    calls += noise_levels - 1 + 4 * (2 * rows(ode.images) * ode.steps + ode.steps // 2)
+    total = seen * each + calls * shared
+    total += chosen.draws * noise_levels * (images * labelled + rows(images) * common)
+    return total + slopes * (ode.probes or math.prod(manifest.shape)) * back
