@@ -169,8 +169,8 @@ MUTATIONS = [
     ("likelihood/gradients.py", "(len(values) - 1)", "len(values)"),
     (
         "families/autoencoder/model.py",
-        "levels.append((mean + torch.exp(log_std) * eps,",
-        "levels.append((mean + torch.exp(2 * log_std) * eps,",
+        "layers.append((mean + torch.exp(log_std) * eps,",
+        "layers.append((mean + torch.exp(2 * log_std) * eps,",
     ),
     (
         "families/autoencoder/model.py",
@@ -195,7 +195,7 @@ MUTATIONS = [
     ),
     (
         "families/autoencoder/model.py",
-        "above = None if top else levels[index + 1][0]",
+        "above = None if top else layers[index + 1][0]",
         "above = None",
     ),
     (

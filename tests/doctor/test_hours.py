@@ -273,8 +273,8 @@ def test_rates_of_a_core_are_those_of_the_network_that_was_timed():
 
 
 def test_hours_of_studies_that_were_run():
-    """The default study took 26 minutes on two cores, of which few were idle."""
-    took = 2 * 26 / 60
+    """The default study took 12 min 38 s on two cores, of which few were idle."""
+    took = 2 * 12.6 / 60
     found = hours.hours(work.whole(studies.load(ROOT / "params.yaml"), DIGITS), hours.CORE)
     assert took / 1.5 < sum(found.values()) < 1.5 * took
 
