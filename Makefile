@@ -7,7 +7,7 @@ PARAMS ?= params.yaml
 BIN    := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test environment lock
+.PHONY: study test benchmark environment lock
 .DEFAULT_GOAL := study
 
 study: environment
@@ -18,6 +18,10 @@ study: environment
 
 test: environment
 	@pytest
+
+# A few minutes on which nothing else runs; on one core, or on the GPU where there is one.
+benchmark: environment
+	@python -m benchmarks --out benchmarks/results.csv
 
 environment: $(VENV)/.ready
 

@@ -1,0 +1,76 @@
+"""Processes that are timed in turn: all ready before the first is, then one after the other, again
+and again, so that what else happens on the machine hits all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+import traceback
+from multiprocessing.connection import Connection
+
+import torch
+
+from benchmarks.rows import Make, Options, Row, settle
+
+ROUNDS = 5
+
+
+def timed(row: Row, options: Options) -> float:
+    """GFLOP/s over `seconds` or more, at least one call."""
+    settle(options)
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < options.seconds:
+        row.work()
+        calls += 1
+        if calls % 16 == 0:
+            settle(options)  # so that a GPU's queue does not outrun the clock
+    settle(options)
+    return calls * row.images * row.operations / (time.perf_counter() - start) / 1e9
+
+
+def process(make: Make, options: Options, pipe: Connection) -> None:
+    """Makes a row ready, says so, and times it as often as it is told to."""
+    try:
+        torch.set_num_threads(options.threads)
+        row = make(options)
+        for _ in range(6 if options.gpu else 2):  # compiles, warms up, records
+            row.work()
+        settle(options)
+        pipe.send(0.0)
+        while pipe.recv():
+            pipe.send(timed(row, options))
+    except Exception as error:
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            pipe.send(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+
+def rates(makes: dict[str, Make], options: Options, ready: float) -> dict[str, list[float] | str]:
+    """Of each, in turn: its rates, or why it has none."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes: dict[str, Connection] = {}
+    workers = []
+    for name, make in makes.items():
+        pipes[name], other = spawn.Pipe()
+        workers.append(spawn.Process(target=process, args=(make, options, other), daemon=True))
+        workers[-1].start()
+    deadline = time.perf_counter() + ready
+    found: dict[str, list[float] | str] = {}
+    for name, pipe in pipes.items():
+        late = not pipe.poll(max(0.0, deadline - time.perf_counter()))
+        answer = f"not ready in {ready:.0f} s" if late else pipe.recv()
+        found[name] = answer if isinstance(answer, str) else []
+    for _ in range(ROUNDS):
+        for name, pipe in pipes.items():
+            seen = found[name]
+            if isinstance(seen, list):
+                pipe.send(True)
+                answer = pipe.recv() if pipe.poll(120) else "no answer in 120 s"
+                if isinstance(answer, str):
+                    found[name] = answer
+                else:
+                    seen.append(answer)
+    for worker in workers:
+        worker.terminate()
+    return found
