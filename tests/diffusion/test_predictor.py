@@ -14,12 +14,13 @@ def state():
     return torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_the_network_sees_float32_and_one_log_snr_an_example():
+def test_the_network_sees_float32_and_one_log_snr_where_all_examples_share_it():
     def network(x, log_snr, labels):
         assert (x.dtype, log_snr.dtype) == (torch.float32, torch.float32)
-        assert log_snr.tolist() == [2.5, 2.5, 2.5] and labels is LABELS
+        assert log_snr.tolist() in ([2.5], [2.5, 0.0, 1.0]) and labels is LABELS
         return x
 
+    raw(network, state(), torch.tensor([2.5, 0.0, 1.0], dtype=torch.float64), LABELS)
     out = raw(network, state(), torch.tensor(2.5, dtype=torch.float64), LABELS)
     assert out.dtype == torch.float64
     torch.testing.assert_close(out, state(), rtol=1e-6, atol=0)
