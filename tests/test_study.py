@@ -42,7 +42,11 @@ def test_shipped_files_are_valid(path):
 @pytest.mark.parametrize(
     ("changes", "key", "said"),
     [
-        ({"diffusion__stepz": 10}, "diffusion.stepz", "unknown key; expected one of label_dropout"),
+        (
+            {"diffusion__stepz": 10},
+            "diffusion.stepz",
+            "unknown key; expected one of bound_variance",
+        ),
         ({"seed": [0]}, "seed", "unknown key"),
         ({"diffusion__steps": "many"}, "diffusion.steps", "'many'"),
         ({"diffusion__steps": 250.5}, "diffusion.steps", "250.5"),

@@ -15,7 +15,13 @@ from threetargets.calibration.checks import CHECKS, Check
 from threetargets.diffusion.kernel import Posterior
 from threetargets.diffusion.sampler import SAMPLERS, ddim
 from threetargets.diffusion.schedule import SCHEDULES
-from threetargets.diffusion.target import TARGETS, Prediction, Score
+from threetargets.diffusion.target import (
+    TARGETS,
+    Prediction,
+    Target,
+    inverse_noise,
+    score_space,
+)
 from threetargets.likelihood import decoders
 from threetargets.likelihood.bound import FITTED, VARIANCES
 from threetargets.likelihood.gradients import ESTIMATORS
@@ -35,11 +41,14 @@ def test_every_row_agrees(name: str) -> None:
         assert any(row.quantity.startswith(telling) for row in rows), telling
 
 
-class NoTweedie(Score):
+class NoTweedie(Target):
     """Without the division by a, as one of the notes prints it."""
 
     def decode(self, out, x_t, a, s):
         return Prediction(x_t + s**2 * out, -s * out)
+
+
+NO_TWEEDIE = NoTweedie(score_space, inverse_noise)
 
 
 def _mean_of_logs(weights, k):
@@ -117,10 +126,10 @@ BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
     ),
     "A and B swapped": ("posterior-constants", lambda p: p.setattr(forward, "posterior", _swapped)),
     "C too wide": ("posterior-constants", lambda p: p.setattr(forward, "posterior", _wide)),
-    "Tweedie without 1/a": ("tweedie", lambda p: p.setitem(TARGETS, "score", NoTweedie())),
+    "Tweedie without 1/a": ("tweedie", lambda p: p.setitem(TARGETS, "score", NO_TWEEDIE)),
     "a target that decodes wrongly": (
         "targets-equivalent",
-        lambda p: p.setitem(TARGETS, "score", NoTweedie()),
+        lambda p: p.setitem(TARGETS, "score", NO_TWEEDIE),
     ),
     "the weight of eps for x0": (
         "targets-equivalent",

@@ -2,6 +2,7 @@
 them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -61,15 +62,55 @@ def test_eps_scale_is_the_derivative_by_eps_at_fixed_x_t(target, schedule):
     torch.testing.assert_close(TARGETS[target].eps_scale(a, s), slope.abs(), rtol=1e-10, atol=0)
 
 
+@pytest.mark.parametrize("schedule", PROCESSES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_errors_of_the_output_are_derivatives_of_the_decoded_pair(target, schedule):
+    a, s = levels(PROCESSES[schedule])
+    out, x_t = noise(len(a), 1, seed=3).requires_grad_(True), noise(len(a), 1, seed=4)
+    guess, chosen = TARGETS[target].decode(out, x_t, a, s), TARGETS[target]
+    of_x0, of_eps = (torch.autograd.grad(part.sum(), out)[0] for part in guess)
+    torch.testing.assert_close(chosen.x0_error(a, s), of_x0.abs(), rtol=1e-10, atol=0)
+    torch.testing.assert_close(chosen.eps_error(a, s), of_eps.abs(), rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("data_std", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("i", [1, 25, 50])
+def test_edm_is_the_preconditioner_of_its_paper(data_std, i):
+    """D(y, sigma) = c_skip y + c_out F of Karras et al. 2022, table 1, at y = x_t / a, sigma = s /
+    a; and its F is of variance 1 and says nothing that a line through x_t says."""
+    process, target = PROCESSES["cosine"], replace(TARGETS["edm"], data_std=data_std)
+    a, s = process.a[i], process.s[i]
+    sigma, out, y = s / a, noise(7, seed=1), noise(7, seed=2)
+    paper = data_std**2 / (sigma**2 + data_std**2) * y
+    paper += sigma * data_std / torch.sqrt(sigma**2 + data_std**2) * out
+    torch.testing.assert_close(target.decode(out, a * y, a, s).x0, paper, rtol=1e-12, atol=1e-14)
+    x0, eps = data_std * noise(40000, seed=5), noise(40000, seed=6)
+    wanted = target.encode(x0, eps, a, s)
+    assert float(wanted.var()) == pytest.approx(1.0, abs=0.03)
+    correlation = torch.corrcoef(torch.stack([wanted, a * x0 + s * eps]))[0, 1]
+    assert float(correlation) == pytest.approx(0.0, abs=0.02)
+
+
+def test_flow_is_the_velocity_of_the_straight_path():
+    """d/dt of (1 - t) x0 + t eps, whatever the noise level at which it is asked."""
+    t = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    (velocity,) = torch.autograd.grad((1 - t) * 0.7 + t * -1.1, t)
+    for i in (1, 25, 50):
+        a, s = PROCESSES["linear"].a[i], PROCESSES["linear"].s[i]
+        x0, eps = (torch.tensor(v, dtype=torch.float64) for v in (0.7, -1.1))
+        assert float(TARGETS["flow"].encode(x0, eps, a, s)) == pytest.approx(float(velocity))
+
+
 @pytest.mark.parametrize("target", [t for t in TARGETS if t not in UNSCALED])
 @pytest.mark.parametrize("i", [1, 2, 25, 49, 50])
 def test_a_network_regresses_numbers_of_variance_one(target, i):
+    """For data of variance 1; flow's is that of the data more."""
     process = PROCESSES["cosine"]
     a, s = process.a[i], process.s[i]
     wanted = TARGETS[target].encode(noise(20000, seed=5), noise(20000, seed=6), a, s) / TARGETS[
         target
     ].scale(a, s)
-    assert float(wanted.var()) == pytest.approx(1.0, abs=0.04)
+    assert float(wanted.var()) == pytest.approx(2.0 if target == "flow" else 1.0, abs=0.04)
 
 
 def test_raw_score_regresses_numbers_as_large_as_the_noise_is_small():

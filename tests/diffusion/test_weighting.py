@@ -1,13 +1,20 @@
 """Weights against abar in many digits, published values, and the KL that the elbo weight stands
 for."""
 
+import math
+from dataclasses import replace
+
 import mpmath
+import numpy as np
 import pytest
 import torch
+from scipy.integrate import quad
+from scipy.special import expit
+from scipy.stats import norm
 from torch.distributions import Independent, Normal, kl_divergence
 
 from threetargets.diffusion.kernel import posterior
-from threetargets.diffusion.schedule import SCHEDULES, table, table_of_betas
+from threetargets.diffusion.schedule import SCHEDULES, LogLinear, table, table_of_betas
 from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.weighting import WEIGHTINGS
 
@@ -55,6 +62,50 @@ def test_elbo_weights_of_the_linear_schedule(i, value, digit):
 @pytest.mark.parametrize("i", [1, 500, 1000])
 def test_eps_equivalent_is_one(target, i):
     assert weight("eps-equivalent", target, i) == 1.0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("i", [1, 100, 400, 1000])
+def test_min_snr_is_the_snr_cut_at_five_in_x0_units(target, i):
+    """|x0 - x0^|^2 = |eps - eps^|^2 / SNR, and SNR of this schedule from the product of alphas."""
+    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    abar = math.prod(1 - b for b in betas[:i].tolist())
+    snr = abar / (1 - abar)
+    assert weight("min-snr-5", target, i) * snr == pytest.approx(min(snr, 5), rel=1e-9)
+
+
+def over_log_snr(name, error, data_std):
+    """Mean over a fine process of lambda(i) error(l_i)."""
+    process, target = table(LogLinear(20.0, -20.0), 8000), TARGETS["eps"]
+    weights = WEIGHTINGS[name](
+        replace(target, data_std=data_std), process, torch.arange(1, process.steps + 1)
+    )
+    return float((weights * error(process.log_snr[1:])).mean())
+
+
+def test_sigmoid_is_its_weighted_bound():
+    """1/2 times the integral of sigmoid(2 - l) e(l) over log-SNR, by quadrature, for an error of
+    eps that depends on the noise level."""
+    exact, _ = quad(lambda x: 0.5 * expit(2 - x) * np.exp(-((x - 1) ** 2) / 8), -20, 20)
+    found = over_log_snr("sigmoid", lambda x: torch.exp(-((x - 1) ** 2) / 8), 1.0)
+    assert found == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("data_std", [0.5, 1.0])
+def test_edm_is_the_loss_of_its_paper(data_std):
+    """The mean over log sigma ~ N(-1.2, 1.2^2) of (sigma^2 + d^2) / (sigma d)^2 |D - x0|^2 (Karras
+    et al. 2022, table 1), by quadrature."""
+
+    def error(log_snr):  # of eps; sigma^2 times it is that of x0
+        return 1.0 / (1.0 + log_snr**2)
+
+    def of_sigma(u):
+        sigma = np.exp(u)
+        weight = (sigma**2 + data_std**2) / (sigma * data_std) ** 2
+        return norm.pdf(u, -1.2, 1.2) * weight * sigma**2 * error(-2 * u)
+
+    exact, _ = quad(of_sigma, -10, 10, limit=200)
+    assert over_log_snr("edm", error, data_std) == pytest.approx(exact, rel=2e-3)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

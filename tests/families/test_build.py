@@ -1,6 +1,7 @@
 """Building by the name of a cell, and loading what a training left."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from threetargets import study as studies
 from threetargets.data.read import Manifest
+from threetargets.diffusion.target import TARGETS
 from threetargets.errors import DataError, Diverged, MissingInput
 from threetargets.families import FAMILIES
 from threetargets.families.build import build, load, parameters
@@ -16,7 +18,7 @@ from threetargets.pipeline import cells, paths
 from threetargets.weights import write_weights
 
 SMOKE = studies.load(Path(__file__).parents[2] / "config" / "smoke.yaml")
-DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {})
+DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {}, std=0.7)
 CELLS = [
     "vae",
     "hvae",
@@ -65,7 +67,7 @@ def test_every_model_has_a_finite_loss(cell):
 
 def test_a_diffusion_model_is_what_its_cell_says():
     model = build(SMOKE, DIGITS, cells.Run("ddpm_score_elbo", 0))
-    assert (type(model.target).__name__, model.weighting) == ("Score", "elbo")
+    assert model.target == replace(TARGETS["score"], data_std=0.7) and model.weighting == "elbo"
     assert (
         model.proposal
         == SMOKE.diffusion.time_sampling["elbo"]

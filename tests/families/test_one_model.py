@@ -4,6 +4,7 @@ side, and shown without a training of their own."""
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from threetargets.streams import generator
 from threetargets.study.yaml import read_mapping
 
 ROOT = Path(__file__).parents[2]
-DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {})
+DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {}, std=0.7)
 GRID = [spec.cell_of(target, weighting) for target in TARGETS for weighting in WEIGHTINGS]
 
 
@@ -45,7 +46,7 @@ def _read(cell: spec.DiffusionCell, sign: float) -> torch.Tensor:
     """What the losses of a network's raw outputs are: the read x0, and the weight, at each noise
     level."""
     table = process.forward(made([str(cell)]).diffusion)
-    target = TARGETS[cell.target]
+    target = replace(TARGETS[cell.target], data_std=DIGITS.std)
     out, x_t = torch.randn(2, 50, 1, generator=generator(0, "test"), dtype=torch.float64)
     i = torch.arange(2, table.steps + 1)
     a, s = signal_noise(table.log_snr[i])

@@ -20,7 +20,7 @@ from threetargets.pipeline.identity import identity
 from threetargets.study.yaml import read_mapping
 
 ROOT = Path(__file__).parents[2]
-DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {})
+DIGITS = Manifest("digits", 17, (1, 8, 8), 10, tuple("0123456789"), "", {}, {}, std=0.7)
 CELL = "ddpm_eps_native"
 VARIANTS: dict[str, dict[str, Any]] = {
     "long": {"steps": 40},

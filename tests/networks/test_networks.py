@@ -47,7 +47,7 @@ def test_the_condition_knows_level_and_label_and_the_null_label_is_one_more():
         condition(levels, torch.tensor([0, 0, CLASSES + 1]))
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=[*NETWORKS, *(f"{name} with input skip" for name in NETWORKS)])
 def name(request):
     return request.param
 
@@ -63,8 +63,9 @@ def inputs(count=5):
 
 def denoiser(name, shape=SHAPE, depth=1):
     """A small one: every key that is not width or depth is 2."""
-    keys = dict.fromkeys(NETWORKS[name].model_fields, 2)
-    block = NETWORKS[name](**keys | {"name": name, "width": 16, "depth": depth})
+    name, *skip = name.split(" ", 1)
+    own = {"name": name, "width": 16, "depth": depth, "input_skip": bool(skip)}
+    block = NETWORKS[name](**dict.fromkeys(NETWORKS[name].model_fields, 2) | own)
     torch.manual_seed(0)
     return registry.denoiser(block, shape, CLASSES).eval()
 
@@ -122,7 +123,8 @@ def test_a_trunk_has_features_of_its_width_with_and_without_noise(body):
 
 def test_every_parameter_of_a_denoiser_is_trained(name):
     net = denoiser(name, depth=2)
-    nn.init.normal_(net.last.weight)
+    for layer in [net.last, *(m for m in net.modules() if isinstance(m, nn.Linear))]:
+        nn.init.normal_(layer.weight, std=0.1)
     net(*inputs()).square().sum().backward()
     assert all(p.grad is not None and float(p.grad.abs().max()) > 0 for p in net.parameters())
 
@@ -183,3 +185,36 @@ def test_a_perceptron_has_its_hidden_layers(depth):
     )
     assert sum(isinstance(m, nn.SiLU) for m in net.modules()) == depth
     assert net(torch.zeros(2, 4)).shape == (2, 3)
+
+
+@torch.no_grad()
+def test_an_input_skip_adds_the_image_times_one_number_for_each_noise_level():
+    """Whatever is in the image: the difference from the network without it is a multiple of the
+    image, the same for every image of a noise level, another at another."""
+    net = denoiser("mlp with input skip")
+    nn.init.normal_(net.gate[3].weight)
+    x, _, labels = inputs()
+    gates = []
+    for level in (-3.0, 2.0):
+        log_snr = torch.full((5,), level)
+        difference = net(x, log_snr, labels) - net.net(x, log_snr, labels)
+        gates.append(float((difference * x).sum() / (x * x).sum()))
+        torch.testing.assert_close(difference, gates[-1] * x, rtol=1e-4, atol=1e-5)
+    assert abs(gates[0] - gates[1]) > 1e-2
+
+
+def test_a_network_with_an_input_skip_learns_to_return_its_input():
+    """To a precision at which the perceptron alone, twice as narrow as the image, fails."""
+    errors = {}
+    for name in ("mlp", "mlp with input skip"):
+        net = denoiser(name, (1, 6, 6)).train()
+        optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+        g = torch.Generator().manual_seed(1)
+        for _ in range(300):
+            x = torch.randn(64, 1, 6, 6, generator=g)
+            loss = ((net(x, torch.zeros(1), torch.zeros(1, dtype=torch.long)) - x) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        errors[name] = loss.item()
+    assert errors["mlp with input skip"] < 1e-3 < 0.1 < errors["mlp"]

@@ -62,28 +62,16 @@ def changed(package: Path, before: dict[str, str]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-TARGET = '''
-class Twice:
-    """out = 2 eps."""
-
-    def encode(self, x0, eps, a, s):
-        return 2 * helped(eps)
-
-    def decode(self, out, x_t, a, s):
-        return Prediction((x_t - s * out / 2) / a, out / 2)
-
-    def eps_scale(self, a, s):
-        return torch.ones_like(a) / 2
-
-    def scale(self, a, s):
-        return torch.ones_like(a)
+TARGET = """
+def residual_space(a, s, data_std):
+    return Pair(helped(a), -torch.ones_like(a))
 
 
-def helped(eps):
-    return eps
+def helped(a):
+    return torch.ones_like(a)
 
 
-'''
+"""
 NOTHING = {
     "a comment": ("training/loop.py", "from __future__", "# Said again.\nfrom __future__"),
     "a docstring": ("diffusion/target.py", '"""', '"""Another way to say it. '),
@@ -121,8 +109,13 @@ def test_what_changes_no_number_makes_nothing_stale(
 ) -> None:
     edit(package, *NOTHING[what])
     if what == "a new target":
-        entry = '    "x0": X0(),'
-        edit(package, "diffusion/target.py", entry, f'    "twice": Twice(),\n{entry}')
+        entry = '    "x0": Target(x0_space),'
+        edit(
+            package,
+            "diffusion/target.py",
+            entry,
+            f'    "residual": Target(residual_space),\n{entry}',
+        )
     # The calibration measures every entry of the registries: a new one, too.
     assert changed(package, before) <= ({"calibrate/"} if "a new" in what else set())
 
@@ -151,8 +144,8 @@ def test_an_edit_of_a_target_leaves_other_targets_and_families(
     edit(
         package,
         "diffusion/target.py",
-        "Prediction((x_t - s * out) / a, out)",
-        "Prediction(((x_t - s * out) / a), 1 * out)",
+        "return Pair(1.0 / a, -s / a)",
+        "return Pair(1.0 / a, -1.0 * s / a)",
     )
     stale = changed(package, before)
     assert {name for name in stale if "ddpm_eps" in name} == {n for n in before if "ddpm_eps" in n}

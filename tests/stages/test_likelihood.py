@@ -17,16 +17,16 @@ from threetargets.families.autoencoder import likelihood as autoencoder
 from threetargets.families.autoencoder.likelihood import gradient_figures
 from threetargets.families.diffusion import likelihood as diffusion
 from threetargets.families.diffusion import process as processes
-from threetargets.families.diffusion.likelihood import _between, _with_decoder
-from threetargets.likelihood.bound import VARIANCES, denoise
+from threetargets.families.diffusion.likelihood import _between, _cut_anew
+from threetargets.likelihood.bound import FITTED, VARIANCES, denoise
 from threetargets.likelihood.ode import dequantised
 from threetargets.oracles import Gaussian
 from threetargets.pipeline.cells import Run
 from threetargets.streams import generator
 
 ROOT = Path(__file__).parents[2]
-MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
-SMALL = SimpleNamespace(shape=(1, 2, 2), levels=17, classes=10, dims=4)
+MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64, std=0.7)
+SMALL = SimpleNamespace(shape=(1, 2, 2), levels=17, classes=10, dims=4, std=0.7)
 RUN = Run("ddpm_eps_eps-equivalent", 0)
 
 
@@ -97,13 +97,13 @@ def test_the_ode_with_a_decoder_is_near_the_ode_and_below_the_bound(exact):
 
 
 def test_every_reverse_variance_is_reported_and_the_study_s_own_is_the_bound(chosen, exact):
-    found = {
-        v: exact.figures[f"bound_{v}_bpd"].value for v in (*VARIANCES, "learned-interpolation")
-    }
-    assert found[chosen.diffusion.variance] == exact.figures["bound_bpd"].value
+    found = {v: exact.figures[f"bound_{v}_bpd"].value for v in (*VARIANCES, *FITTED)}
+    assert chosen.diffusion.bound_variance == "optimal"
+    assert found["optimal"] == exact.figures["bound_bpd"].value
     # On a Gaussian with an exact denoiser the fitted one beats the others, but for what it was
     # fitted on.
-    assert found["learned-interpolation"] < min(found[v] for v in VARIANCES) + 0.01
+    for fitted in FITTED:
+        assert found[fitted] < min(found[v] for v in VARIANCES) + 0.01
 
 
 def test_more_steps_lower_the_bound_under_a_fixed_variance_and_change_little_under_the_fitted_one(
@@ -117,7 +117,7 @@ def test_more_steps_lower_the_bound_under_a_fixed_variance_and_change_little_und
     assert fitted[0] < fixed[0] - 0.05 and abs(fitted[0] - fitted[1]) < 0.3 * (fixed[0] - fixed[1])
 
 
-@pytest.mark.parametrize("variance", VARIANCES)
+@pytest.mark.parametrize("variance", [*VARIANCES, *FITTED])
 def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
     """A denoiser that always says the same: the decoder's term at T steps is that of the study's
     own process."""
@@ -128,9 +128,11 @@ def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
 
     whole, fine = processes.forward(chosen.diffusion), processes.refined(chosen.diffusion, 90)
     seen = [denoise([(slice(0, 4), stubborn)], t, levels, 17, seed=0) for t in (whole, fine)]
-    mse = torch.full((90,), 0.1, dtype=torch.float64)
-    found = _with_decoder(seen[1], variance, mse, whole, variance)
-    own, other = (s.bound(variance) for s in seen)
+    mse = torch.full((whole.steps,), 0.1, dtype=torch.float64)
+    found = _cut_anew(seen[1], variance, whole, mse)
+    own, other = (
+        s.bound(variance, torch.full((s.table.steps,), 0.1, dtype=torch.float64)) for s in seen
+    )
     torch.testing.assert_close(found - other.prior - other.denoising.sum(1), own.decoder)
 
 

@@ -15,7 +15,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.stages import sample
 
 ROOT = Path(__file__).parents[2]
-MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
+MANIFEST = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64, std=0.7)
 RUN = Run("ddpm_eps_eps-equivalent", 0)
 CPU = torch.device("cpu")
 

@@ -117,7 +117,7 @@ def test_the_mean_of_the_shares_losses_is_the_batch_s_loss(cell):
     from threetargets.pipeline.cells import Run
 
     chosen = study.load(ROOT / "config/smoke.yaml")
-    manifest = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64)
+    manifest = SimpleNamespace(shape=(1, 8, 8), levels=17, classes=10, dims=64, std=0.7)
     model = build(chosen, manifest, Run(cell, 0))
     for parameter in model.parameters():
         torch.nn.init.normal_(

@@ -45,6 +45,7 @@ class Manifest:
     digest: str
     splits: dict[str, Stored]
     source: dict[str, Any]
+    std: float = 1.0  # of all pixels of the training split, between -1 and 1 as models see them
     resampled: bool = False  # the training split holds grey levels 0..255: see binarise.py
 
     @property

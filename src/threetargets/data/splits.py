@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -55,12 +56,27 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
     return indices
 
 
+def pixel_std(levels: np.ndarray, count: int) -> float:
+    """Standard deviation of all pixels at their bin centres, from integer sums, which every machine
+    computes alike."""
+    counts = [int(n) for n in np.bincount(levels.ravel(), minlength=count)]
+    n, first = sum(counts), sum(k * c for k, c in enumerate(counts))
+    second = sum(k * k * c for k, c in enumerate(counts))
+    return 2.0 / count * math.sqrt(n * second - first**2) / n
+
+
+def _resampled_std(grey: np.ndarray) -> float:
+    """The same of the binary images that are drawn from grey ones, over all draws."""
+    white = int(grey.sum(dtype=np.int64)) / (255 * grey.size)
+    return math.sqrt(white * (1.0 - white))
+
+
 def write(
     study: Study, source: Source, images: np.ndarray, labels: np.ndarray, provenance: dict[str, Any]
 ) -> Manifest:
     """Write the splits and, last, the manifest that names them. The same input gives the same
     bytes. Raises ConfigError, CannotWrite."""
-    stored = {}
+    stored, std = {}, 1.0
     for split, index in split_indices(source, study.data.split).items():
         levels = images[index]
         if (
@@ -68,6 +84,8 @@ def write(
         ):  # training images stay grey: they are drawn anew in the loop
             levels = binarised(torch.from_numpy(levels), split).numpy()
         files.write_arrays(split_path(study, split), images=levels, labels=labels[index])
+        if split == "train":
+            std = _resampled_std(levels) if source.resampled else pixel_std(levels, source.levels)
         stored[split] = Stored(len(index), arrays_digest(levels, labels[index]))
     manifest = Manifest(
         name=source.name,
@@ -75,6 +93,7 @@ def write(
         shape=source.shape,
         classes=source.classes,
         class_names=source.class_names,
+        std=std,
         resampled=source.resampled,
         digest="",
         splits={split: stored[split] for split in cells.SPLITS},

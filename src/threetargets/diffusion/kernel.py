@@ -54,11 +54,13 @@ def posterior(log_snr_s: Tensor, log_snr_t: Tensor) -> Posterior:
     )
 
 
-def like(values: Tensor, x: Tensor) -> Tensor:
+def aligned(values: Tensor, x: Tensor) -> Tensor:
     """Per-example values (B,) or one value () shaped so that they broadcast over x of shape (B,
-    ...), in x's dtype."""
-    return (
-        values.to(x).reshape(values.shape + (1,) * (x.ndim - values.ndim))
-        if values.ndim
-        else values.to(x)
-    )
+    ...), in their own dtype, on x's device."""
+    values = values.to(x.device)
+    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim)) if values.ndim else values
+
+
+def like(values: Tensor, x: Tensor) -> Tensor:
+    """`aligned`, in x's dtype."""
+    return aligned(values, x).to(x)

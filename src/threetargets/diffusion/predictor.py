@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from threetargets.diffusion.kernel import like, signal_noise
+from threetargets.diffusion.kernel import aligned, like, signal_noise
 from threetargets.diffusion.target import Prediction, Target
 
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -32,8 +32,9 @@ def predict(
     network: Network, target: Target, x_t: Tensor, log_snr: Tensor, labels: Tensor
 ) -> Prediction:
     """Decode the network's output at x_t. `log_snr` has shape () or (B,)."""
-    a, s = (like(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))
-    return target.decode(target.scale(a, s) * raw(network, x_t, log_snr, labels), x_t, a, s)
+    a, s = (aligned(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))
+    out = target.scale(a, s).to(x_t) * raw(network, x_t, log_snr, labels)
+    return target.decode(out, x_t, a, s)
 
 
 def clipped(predictor: Predictor, low: float = -1.0, high: float = 1.0) -> Predictor:

@@ -10,9 +10,11 @@ from threetargets.study.values import Positive, Section
 
 
 class NetworkBlock(Section):
-    """What every network says of itself; the keys besides `name` are its constructor's."""
+    """What every network says of itself; the keys besides these two are its constructor's."""
 
     name: str
+    input_skip: bool = False
+    """Whether the noisy image also reaches the output by a gate: networks/skip.py."""
 
     def unfit(self, height: int, width: int) -> str:
         """Why it cannot take images of these sides: key, what was found and what was expected;

@@ -7,6 +7,7 @@ from torch import nn
 from threetargets.errors import ConfigError
 from threetargets.networks import mlp, unet, vit
 from threetargets.networks.parameters import NetworkBlock
+from threetargets.networks.skip import InputSkip
 
 DENOISERS: dict[str, type[nn.Module]] = {
     "mlp": mlp.Denoiser,
@@ -22,7 +23,9 @@ def denoiser(block: NetworkBlock, shape: tuple[int, ...], classes: int) -> nn.Mo
     where the network cannot take images of that shape."""
     if wrong := block.unfit(*shape[1:]):
         raise ConfigError(f"network.{wrong}")
-    return DENOISERS[block.name](shape, classes, **block.model_dump(exclude={"name"}))
+    own = block.model_dump(exclude=set(NetworkBlock.model_fields))
+    net = DENOISERS[block.name](shape, classes, **own)
+    return InputSkip(net) if block.input_skip else net
 
 
 def trunk(body: str, shape: tuple[int, ...], width: int) -> nn.Module:

@@ -61,10 +61,15 @@ def facts(module: str, variable: str, keyword: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A check that a string is an entry of that registry; for editors, the list of its entries."""
+    """A check that a string is an entry of one of these registries of a module; for editors, the
+    list of their entries."""
 
     module: str
-    variable: str
+    variables: tuple[str, ...]
+
+    @property
+    def legal(self) -> list[str]:
+        return [name for variable in self.variables for name in names(self.module, variable)]
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -74,14 +79,13 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "enum": list(names(self.module, self.variable))}
+        return {**handler(schema), "enum": self.legal}
 
     def check(self, value: str) -> str:
-        legal = names(self.module, self.variable)
-        if value not in legal:
-            raise ValueError(f"unknown name {value!r}; expected one of {', '.join(legal)}")
+        if value not in self.legal:
+            raise ValueError(f"unknown name {value!r}; expected one of {', '.join(self.legal)}")
         return value
 
 
-def one_of(module: str, variable: str) -> OneOf:
-    return OneOf(module, variable)
+def one_of(module: str, *variables: str) -> OneOf:
+    return OneOf(module, variables)

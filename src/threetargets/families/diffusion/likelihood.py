@@ -28,6 +28,7 @@ from threetargets.families.measured import (
 from threetargets.families.protocol import Curves
 from threetargets.levels import centres
 from threetargets.likelihood.bound import (
+    FITTED,
     VARIANCES,
     Bound,
     Denoised,
@@ -58,8 +59,9 @@ STEP_CHECK = 50
 def measure(
     study: Study, manifest: Manifest, run: Run, model: nn.Module, test: Images, train: Tensor
 ) -> tuple[list[Figure], Curves]:
-    """The bound without labels (comparable with models that know none), its parts and its kin; and
-    the bound given the label. Reverse variances are fitted to the first images of `train`."""
+    """The bound without labels (comparable with models that know none) under the reverse variance
+    `bound_variance`, its parts and its kin; and the bound given the label. Reverse variances are
+    fitted to the first images of `train`, without labels."""
     model = cast(Ddpm, model)
     images, labels, fit = test.images, test.labels, train[: study.likelihood.fit_images]
     progress = Progress(
@@ -79,23 +81,20 @@ def measure(
         )
 
     chosen_process = spec.process(study, run.cell)
-    variance = chosen_process.variance
-    without, given = (
-        seen(images, null, model.table),
-        seen(images, labels, model.table).bound(variance),
-    )
+    variance = chosen_process.bound_variance
     mse = seen(fit, null, model.table).x0_mse
-    bound = without.bound(variance)
+    without, given = seen(images, null, model.table), seen(images, labels, model.table)
+    bound = without.bound(variance, mse)
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
         likelihood_figure(manifest, "prior", bound.prior),
         likelihood_figure(manifest, "denoising", bound.denoising.sum(1)),
         likelihood_figure(manifest, "decoder", bound.decoder),
-        likelihood_figure(manifest, "bound_given_label", given.nats),
+        likelihood_figure(manifest, "bound_given_label", given.bound(variance, mse).nats),
     ]
-    variances = (*VARIANCES, "learned-interpolation")
     figures += [
-        likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats) for v in variances
+        likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats)
+        for v in (*VARIANCES, *FITTED)
     ]
     drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
 
@@ -105,15 +104,14 @@ def measure(
         fine = seen(images[: chosen.images], null, refined(chosen_process, finest))
     for steps in chosen.steps:
         part = (coarse if steps <= model.table.steps else fine).respaced(steps)
-        fitted = _between(model.table, mse, part.table)
         fixed, best = (
-            _with_decoder(part, v, fitted, model.table, variance) for v in (variance, "optimal")
+            _cut_anew(part, v, model.table, mse) for v in (chosen_process.variance, "optimal")
         )
         figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
         figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
     predictor = _counted(conditional(model.conditional, null), progress)
-    figures += drawn + ode_figures(study, manifest, run, predictor, model, images)
+    figures += drawn + ode_figures(study, manifest, run, predictor, model, images, mse)
     figures += form_figures(study, manifest, run, predictor, model, images)
     return figures, {"noise_levels": by_level}
 
@@ -140,12 +138,15 @@ def _between(table: Table, mse: Tensor, other: Table) -> Tensor:
     return torch.from_numpy(np.interp(at, known_at, known.flip(0))).exp().flip(0)
 
 
-def _with_decoder(seen: Denoised, variance: str, mse: Tensor, whole: Table, decoder: str) -> Tensor:
-    """The bound (N,), its denoising terms with `variance`, its decoder as in the process `whole`
-    with the variance `decoder`: of other tables sigma_1 would be another."""
-    terms = seen.bound(variance, mse)
-    widths = [decoder_term(seen.levels, x0, whole, decoder, seen.count) for x0 in seen.first]
-    return terms.prior + terms.denoising.sum(1) + torch.stack(widths).mean(0)
+def _cut_anew(seen: Denoised, variance: str, whole: Table, mse: Tensor) -> Tensor:
+    """The bound (N,) over the noise levels of `seen`, its decoder as in the process `whole`, whose
+    first noise level it shares: of the other table fixed-large and fixed-small would make another.
+    mse (T,): of the process `whole`."""
+    terms = seen.bound(variance, _between(whole, mse, seen.table))
+    decoders = [
+        decoder_term(seen.levels, x0, whole, variance, seen.count, mse) for x0 in seen.first
+    ]
+    return terms.prior + terms.denoising.sum(1) + torch.stack(decoders).mean(0)
 
 
 def _counted(predictor: Predictor, progress: Progress) -> Predictor:
@@ -184,11 +185,17 @@ def _by_noise_level(
 
 
 def ode_figures(
-    study: Study, manifest: Manifest, run: Run, predictor: Predictor, model: Ddpm, images: Tensor
+    study: Study,
+    manifest: Manifest,
+    run: Run,
+    predictor: Predictor,
+    model: Ddpm,
+    images: Tensor,
+    mse: Tensor,
 ) -> list[Figure]:
     """-log P by the probability-flow ODE: of the uniformly dequantised image (ode), and of a draw
-    of x_1 with the bound's own decoder behind it (ode_decoder); and what halving the solver's steps
-    changes.
+    of x_1 with the reported bound's own decoder behind it (ode_decoder); and what halving the
+    solver's steps changes. mse (T,): to which that decoder is fitted.
 
     The same noise and probes for every model of a seed, so that they are compared in pairs.
     """
@@ -208,9 +215,9 @@ def ode_figures(
 
     def decoded(rows: slice) -> Tensor:
         trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
-        variance, count = model.variance, manifest.levels
+        variance, count = spec.process(study, run.cell).bound_variance, manifest.levels
         return -decoded_log_prob(
-            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace
+            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace, mse
         )
 
     rows = batches(len(levels), study.likelihood.batch)
@@ -231,8 +238,8 @@ def form_figures(
     study: Study, manifest: Manifest, run: Run, predictor: Predictor, model: Ddpm, images: Tensor
 ) -> list[Figure]:
     """The bound through x_i given x_0, and through x_{i-1}, x_i, x_{i+1}, from the same network
-    calls: their difference, and their variances over draws at fixed images. L_0, which both share,
-    is left out of both."""
+    calls: their difference, and their variances over draws at fixed images, both under the fixed
+    `variance`. L_0, which both share, is left out of both."""
     chosen, table, variance = study.likelihood.forms, model.table, model.variance
     levels = images[: chosen.images].repeat_interleave(chosen.draws, 0)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from threetargets.diffusion.kernel import add_noise, like, signal_noise
+from threetargets.diffusion.kernel import add_noise, aligned, signal_noise
 from threetargets.diffusion.predictor import predict
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS, Prediction, Target
@@ -95,7 +96,6 @@ class Ddpm(nn.Module):
         log_snr = self.table.log_snr.to(i.device)[i]
         x_t = add_noise(x0, eps, log_snr)
         a, s = signal_noise(log_snr)
-        scale = self.target.scale(a, s)
         with (
             torch.autocast(x0.device.type, self.autocast)
             if self.autocast and self.training
@@ -105,12 +105,14 @@ class Ddpm(nn.Module):
         out = out.to(torch.float32)
         # In float64, where scaling by 1/s and back by s rounds away: `score` then regresses exactly
         # -eps.
-        x0_, eps_ = x0.double(), eps.double()
-        wanted = self.target.encode(x0_, eps_, like(a, x0_), like(s, x0_)) / like(scale, x0_)
+        a_, s_ = aligned(a, x0), aligned(s, x0)
+        scale = self.target.scale(a_, s_)
+        wanted = self.target.encode(x0.double(), eps.double(), a_, s_) / scale
         squared = total((out - wanted.to(out)) ** 2) / dims
         index = i.clamp(min=2) if self.weighting == "elbo" else i
         weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), index)
-        loss = (weight * scale**2 / self.target.eps_scale(a, s) ** 2).to(squared) * squared
+        eps_error = self.target.scale(a, s) * self.target.eps_error(a, s)
+        loss = (weight * eps_error**2).to(squared) * squared
         if self.weighting != "elbo":
             return loss
         first = i == 1
@@ -118,23 +120,15 @@ class Ddpm(nn.Module):
             decoded = self._decoder(images, out, x_t) / dims
             loss = torch.where(first, decoded.to(loss), loss)
         elif bool(first.any()):
-            guess = self.target.decode(
-                like(scale, x0)[first] * out[first],
-                x_t[first],
-                like(a, x0)[first],
-                like(s, x0)[first],
-            )
-            decoded = (
-                decoder_term(images[first], guess.x0, self.table, self.variance, self.count) / dims
-            )
+            decoded = self._decoder(images[first], out[first], x_t[first]) / dims
             loss = loss.masked_scatter(first, decoded.to(loss))
         return self.table.steps * loss
 
     def _decoder(self, images: Tensor, out: Tensor, x_t: Tensor) -> Tensor:
         """-log p(x_0 | x_1) of every example as though it were at i = 1, nats, shape (B,):
         finite, and so its gradient, whatever i is."""
-        a, s = (like(v, x_t) for v in signal_noise(self.table.log_snr[1:2]))
-        guess = self.target.decode(self.target.scale(a, s) * out, x_t, a, s)
+        a, s = (aligned(v, x_t) for v in signal_noise(self.table.log_snr[1:2]))
+        guess = self.target.decode(self.target.scale(a, s).to(out) * out, x_t, a, s)
         return decoder_term(images, guess.x0, self.table, self.variance, self.count)
 
     def _table_on(self, device: torch.device) -> Table:
@@ -150,7 +144,7 @@ def build(study: Study, data: Manifest, run: Run) -> Ddpm:
     cell, chosen = spec.of(run.cell), spec.process(study, run.cell)
     return Ddpm(
         denoiser(spec.network(study, cell), data.shape, data.classes),
-        TARGETS[cell.target],
+        replace(TARGETS[cell.target], data_std=data.std),
         cell.weighting,
         forward(chosen),
         count=data.levels,

@@ -12,9 +12,11 @@ from threetargets.families.cell import Cell
 from threetargets.families.protocol import Choices, Look
 from threetargets.families.variants import TRAINING, Variants
 from threetargets.networks.parameters import Network, NetworkBlock
+from threetargets.study.names import names
 from threetargets.study.values import (
     TARGETS,
     WEIGHTINGS,
+    BoundVariance,
     Proposal,
     ScheduleName,
     Section,
@@ -32,6 +34,7 @@ KINDS = (KIND,)
 GRAMMAR = ("ddpm_<target>_<weighting>", "ddpm_<target>_<weighting>_<variant>")
 GENERATIVE, LABELLED = True, True
 COMPILED = True
+FITTED = names("likelihood/bound.py", "FITTED")
 SYMBOLS = {"x0": "x₀", "eps": "ε", "raw-score": "raw score"}
 """How targets are written; any other is written as it is called."""
 DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
@@ -58,11 +61,14 @@ class Schedule(Section):
 
 
 class Process(Section):
-    """The forward process, how it is trained, and the variance of the reverse steps."""
+    """The forward process, how it is trained, and the variance of the reverse steps: `variance`
+    of samples and of the decoder in the elbo loss, `bound_variance` of the bound that is
+    reported."""
 
     steps: Annotated[int, Field(ge=2)]
     schedule: Schedule
     variance: Variance
+    bound_variance: BoundVariance = "optimal"
     label_dropout: Annotated[float, Field(ge=0, lt=1)]
     time_sampling: dict[Weighting, Proposal]
 
@@ -182,6 +188,8 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     of_process: dict[str, Any] = {}
     if _reads_variance(study, cell, stage):
         of_process["variance"] = chosen.variance
+    if stage == "likelihood":
+        of_process["bound_variance"] = chosen.bound_variance
     if stage == "train":
         of_process |= {
             "steps": chosen.steps,
@@ -290,6 +298,12 @@ def null_branch(study: Study) -> str:
     return f"without labels: the null branch, seen by {dropped:.0%} of the training images"
 
 
+def variance_in_words(study: Study) -> str:
+    """The one of the reported bound."""
+    name, images = block(study).bound_variance, study.likelihood.fit_images
+    return f"{name}, fitted to {images} images of the train split" if name in FITTED else name
+
+
 def set_up(study: Study, names: tuple[Cell, ...]) -> str:
     if not names:
         return ""
@@ -298,7 +312,7 @@ def set_up(study: Study, names: tuple[Cell, ...]) -> str:
     ends = f"{schedule.log_snr_max:g} to {schedule.log_snr_min:g}".replace("-", "−")
     return (
         f"Diffusion models: T = {chosen.steps}, {schedule.name} schedule, log-SNR {ends}, reverse "
-        f"variance {chosen.variance}; {null_branch(study)}."
+        f"variance of the bound {variance_in_words(study)}; {null_branch(study)}."
     )
 
 

@@ -23,6 +23,8 @@ PALETTE = {
     "eps": ("#c8500a", "#f08a4b"),
     "score": ("#0b8a67", "#4cc9a0"),
     "v": ("#8a4fa3", "#c58fe0"),
+    "flow": ("#56750b", "#a9c95a"),
+    "edm": ("#b8256f", "#f07fb4"),
     "raw-score": ("#a8841a", "#dcbf55"),
     "vae": ("#5b6570", "#a7b1bb"),
     "hvae": ("#9a3b4f", "#e58a9c"),

@@ -27,7 +27,7 @@ from threetargets.report.reading.tracked import Mirror
 from threetargets.study.names import names
 from threetargets.study.values import WEIGHTINGS
 
-REPORTED = (*names("likelihood/bound.py", "VARIANCES"), "learned-interpolation")
+REPORTED = tuple(n for v in ("VARIANCES", "FITTED") for n in names("likelihood/bound.py", v))
 ODE, DEQUANTISED, HALVED = "ode_decoder", "ode", "ode_half_steps_difference"
 DIFFERENCE, ONE, TWO = "two_sided_difference", "one_sided_draw_variance", "two_sided_draw_variance"
 FORMS = (DIFFERENCE, ONE, TWO, "two_sided_printed_difference")
@@ -42,10 +42,10 @@ GRADIENTS = {
 
 VARIANCES_TRACE = "trace by {probes} for each image, fixed for a solve"
 VARIANCES_CAPTION = (
-    "In {unit}, on the test split, lower is better. The study's own variance is "
-    "{variance}; one variance holds for all cells of a comparison, because it moves the "
-    "bound more than the target does. Learned-interpolation: one number a noise level, fitted to "
-    "{fit} images of the train split after the training, the network being what it is. "
+    "In {unit}, on the test split, lower is better. The bound of all comparisons is that of "
+    "{variance}. Optimal, learned-interpolation: one number a noise level, fitted to "
+    "{fit} images of the train split after the training; the second stays between fixed-small and "
+    "fixed-large. "
     "ODE: the probability-flow ODE from x₁ to x_T in place of the denoising terms, with "
     "the bound's own decoder; dequantised: the density of the uniformly dequantised image "
     "at the cleanest noise level, which pays for its noise; {images} images, {steps} "
@@ -69,7 +69,7 @@ def variances(results: Results) -> Table:
     probed = VARIANCES_TRACE.format(probes=of(chosen.probes, "probe"))
     caption = VARIANCES_CAPTION.format(
         unit=results.unit.name,
-        variance=diffusion.block(study).variance,
+        variance=diffusion.block(study).bound_variance,
         fit=fit,
         images=chosen.images,
         steps=chosen.steps,
