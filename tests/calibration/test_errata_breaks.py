@@ -1,4 +1,4 @@
-"""Every erratum fails once what it measures is broken."""
+"""Every erratum fails once what it measures is broken; and slips say two things."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from threetargets.calibration.errata import ERRATA, diffusion, kernels, langevin, latent
+from threetargets.calibration.errata import ERRATA, SLIPS, diffusion, kernels, langevin, latent
 from threetargets.calibration.errata import objectives as goals
 from threetargets.diffusion.sampler import ancestral
 from threetargets.diffusion.schedule import table_of_betas
@@ -119,3 +119,11 @@ def test_what_is_broken_is_seen(name: str, monkeypatch: Patch) -> None:
 
 def test_every_erratum_has_been_seen_to_fail() -> None:
     assert set(BREAKS) == set(ERRATUM) and len(ERRATUM) == len(ERRATA)
+
+
+def test_slips_say_what_is_printed_and_what_is_meant() -> None:
+    assert len({(slip.source, slip.where) for slip in SLIPS}) == len(SLIPS)
+    sources = {part for entry in ERRATA for part in entry.source.split("; ")}
+    for slip in SLIPS:
+        assert slip.printed and slip.meant and slip.printed != slip.meant
+        assert slip.source in sources

@@ -3,12 +3,13 @@ formula makes.
 
 000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003
 G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022. Adding one: a
-function that shows it, and an entry here.
+function that shows it, and an entry here. SLIPS, in slips.py, have no number.
 """
 
 from __future__ import annotations
 
 from threetargets.calibration.errata import diffusion, kernels, langevin, latent, objectives
+from threetargets.calibration.errata.slips import SLIPS
 from threetargets.calibration.misprint import (
     CHAPTER,
     DAI,
@@ -17,9 +18,10 @@ from threetargets.calibration.misprint import (
     POLYAKOV,
     Erratum,
     Shown,
+    Slip,
 )
 
-__all__ = ["ERRATA", "Erratum", "Shown"]
+__all__ = ["ERRATA", "SLIPS", "Erratum", "Shown", "Slip"]
 
 ERRATA = (
     Erratum(
