@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from threetargets.calibration.errata import ERRATA, Shown, diffusion
+from threetargets.calibration.errata import ERRATA, Shown
 from threetargets.calibration.misprint import known
 
 ERRATUM = {entry.id: entry for entry in ERRATA}
@@ -145,12 +145,8 @@ def test_the_consistency_term_is_another_number(shown: dict[str, list[Shown]]) -
     assert one.error > 50 * one.printed.uncertainty
 
 
-def test_an_erratum_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erratum_can_fail() -> None:
     assert not known(
         "x", 1.0, 1.0, 1.0, 1e-9, "rounding"
     ).agrees  # the printed form is right after all
     assert not known("x", 1.0, 1.1, 2.0, 1e-9, "rounding").agrees  # the corrected one is wrong
-    q = diffusion.posterior
-    monkeypatch.setattr(diffusion, "posterior", lambda s, t: q(s, t)._replace(B=1.01 * q(s, t).B))
-    for name in ("posterior-mean", "eps-mean", "bayes-rule"):
-        assert not all(one.agrees for one in ERRATUM[name].shown())

@@ -12,6 +12,7 @@ from report.test_page import checked
 
 from threetargets.calibration.check_rows import Row, drawn, exact, verdict
 from threetargets.calibration.checks import CHECKS
+from threetargets.calibration.errata import SLIPS
 from threetargets.cli import main
 from threetargets.errors import DataError
 from threetargets.report.reading import calibrated
@@ -46,6 +47,7 @@ def test_it_writes_a_page_and_a_file_and_says_so(
     folder = tmp_path / "reports" / "calibration"
     values = json.loads((folder / "calibration.json").read_text())
     assert values["checks"][0]["rows"][0]["agrees"] is True
+    assert [slip["meant"] for slip in values["slips"]] == [slip.meant for slip in SLIPS]
     assert {"code_digest", "packages", "commit"} <= set(values["provenance"])
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     assert run(monkeypatch, "--out", "reports/calibration") == 0
@@ -75,6 +77,7 @@ def test_what_the_file_holds_is_escaped() -> None:
         check |= {"what": attack, "source": attack, "id": attack}
         check["rows"][0] |= {"quantity": attack, "basis": attack, "origin": attack, "unit": attack}
     values["errata"][0] |= {"printed": attack, "corrected": attack, "where": attack}
+    values["slips"][0] |= {"printed": attack, "meant": attack, "where": attack}
     values |= {
         "rule": attack,
         "command": attack,

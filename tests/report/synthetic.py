@@ -410,8 +410,8 @@ CALIBRATED += (
 
 
 def calibration(measured: float = 1.01, relation: str = "=") -> dict[str, Any]:
-    """calibration.json with one row a claim: 1 was expected, with a standard error of 0.01; and one
-    erratum."""
+    """calibration.json with one row a claim: 1 was expected, with a standard error of 0.01; one
+    erratum and one slip."""
     row = drawn(
         "a quantity", 1.0, measured, 0.01, "draws", n=100, unit="nats", relation=relation
     ).json()
@@ -436,7 +436,8 @@ def calibration(measured: float = 1.01, relation: str = "=") -> dict[str, Any]:
         "shown": [shown],
     }
     made = {"command": "threetargets calibrate", "provenance": {"code_digest": "c0de"}}
-    return {"rule": "A rule.", "checks": checks, "errata": [entry], **made}
+    slip = {"source": "Notes", "where": "a page", "printed": "p(y x)", "meant": "p(y | x)"}
+    return {"rule": "A rule.", "checks": checks, "errata": [entry], "slips": [slip], **made}
 
 
 def results(study: Study, failed: Run | None = None, missing: Run | None = None) -> Results:

@@ -339,6 +339,7 @@ def test_the_report_links_the_calibration_and_shows_the_errata(full: Full) -> No
         "1 of 1 agree"
     ] * 11
     assert [r["as printed"] for r in read(folder / "figures" / "table-errata.csv")] == ["σ²"]
+    assert [r["meant"] for r in read(folder / "figures" / "table-slips.csv")] == ["p(y | x)"]
     markdown = (folder / "report.md").read_text(encoding="utf-8")
     assert "(calibration.html)" in markdown
     assert "in the place of 0.50000" in markdown

@@ -55,6 +55,17 @@ class Erratum:
     shown: Callable[[], list[Shown]]
 
 
+@dataclass(frozen=True)
+class Slip:
+    """A slip of the pen or of the transcription that has no number: what is printed, what is meant,
+    and where."""
+
+    source: str
+    where: str
+    printed: str
+    meant: str
+
+
 def known(
     quantity: str,
     right: float,

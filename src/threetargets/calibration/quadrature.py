@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.stats import norm
 
 Array = NDArray[np.float64]
@@ -21,6 +22,19 @@ def normal_mean(
     nodes."""
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     return float((weights * f(mean + std * points)).sum() / weights.sum())
+
+
+def best_normal(
+    loss: Callable[[float, float], float], mean: float, std: float
+) -> tuple[float, float]:
+    """Mean and standard deviation at which `loss` of the two is least, by Nelder and Mead from a
+    first guess."""
+
+    def at(v: Array) -> float:
+        return loss(float(v[0]), math.exp(v[1]))
+
+    least = minimize(at, [mean, math.log(std)], method="Nelder-Mead", tol=1e-12).x
+    return float(least[0]), math.exp(least[1])
 
 
 class Moments(NamedTuple):

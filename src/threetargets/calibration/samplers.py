@@ -14,6 +14,7 @@ from threetargets.calibration.densities import CORRELATED, HUMPS, cosine, tensor
 from threetargets.calibration.quadrature import slope
 from threetargets.diffusion.sampler import SAMPLERS, Step, ddim, heun, sample
 from threetargets.diffusion.schedule import Table
+from threetargets.oracles import Gaussian
 
 ORDERS = {"ancestral": 1, "ddim": 1, "heun": 2}
 """Of the covariance, for each sampler as it is made by default. One without an entry is not
@@ -27,12 +28,12 @@ def fine(steps: int) -> Table:
     return cosine(steps, 24.0, -9.0)
 
 
-def covariance(step: Step, process: Table) -> Tensor:
-    """Of x_0, exactly: the predictor of a Gaussian is affine, so each unit of noise is sent through
-    on its own."""
-    dims = len(CORRELATED.mean)
+def covariance(step: Step, process: Table, data: Gaussian = CORRELATED) -> Tensor:
+    """Of x_0, exactly, (D, D): the predictor of a Gaussian is affine, so each unit of noise is sent
+    through on its own."""
+    dims = len(data.mean)
     spread = torch.linalg.cholesky(
-        process.a[-1] ** 2 * CORRELATED.covariance
+        process.a[-1] ** 2 * data.covariance
         + process.s[-1] ** 2 * torch.eye(dims, dtype=torch.float64)
     )
     units = dims * (process.steps + 1)
@@ -48,7 +49,7 @@ def covariance(step: Step, process: Table) -> Tensor:
         z[1 + dims * drawn : 1 + dims * (drawn + 1)] = torch.eye(dims, dtype=torch.float64)
         return z
 
-    out = sample(CORRELATED.predict, step, process, x, noise)
+    out = sample(data.predict, step, process, x, noise)
     response = out[1:] - out[0]
     return response.T @ response
 

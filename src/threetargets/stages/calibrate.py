@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from threetargets.calibration.check_rows import RULE
 from threetargets.calibration.checks import CHECKS
-from threetargets.calibration.errata import ERRATA
+from threetargets.calibration.errata import ERRATA, SLIPS
 from threetargets.errors import Disagreement
 from threetargets.files import write_json, write_text
 from threetargets.pipeline.records import provenance
@@ -23,7 +24,7 @@ def _told(name: str, number: int, of: int, seconds: float) -> None:
 
 
 def measure() -> dict[str, Any]:
-    """Every check and every erratum, as they go into calibration.json. The same code gives the same
+    """Every check, erratum and slip, as they go into calibration.json. The same code gives the same
     numbers."""
     total, done = len(CHECKS) + len(ERRATA), 0
     checks, errata = [], []
@@ -50,7 +51,8 @@ def measure() -> dict[str, Any]:
         )
         done += 1
         _told(f"erratum {entry.id}", done, total, time.monotonic() - start)
-    return {"rule": RULE, "checks": checks, "errata": errata}
+    slips = [asdict(slip) for slip in SLIPS]
+    return {"rule": RULE, "checks": checks, "errata": errata, "slips": slips}
 
 
 def run(out: Path, threads: int = 1, keep_failed: bool = False) -> None:

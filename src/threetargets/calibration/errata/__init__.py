@@ -3,12 +3,13 @@ formula makes.
 
 000 M. Kasy, Oxford reading group, 2024; 001 B. Dai, lecture 12; 002 lecture-notes chapter 11; 003
 G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022. Adding one: a
-function that shows it, and an entry here.
+function that shows it, and an entry here. SLIPS, in slips.py, have no number.
 """
 
 from __future__ import annotations
 
-from threetargets.calibration.errata import diffusion, langevin, latent
+from threetargets.calibration.errata import diffusion, kernels, langevin, latent, objectives
+from threetargets.calibration.errata.slips import SLIPS
 from threetargets.calibration.misprint import (
     CHAPTER,
     DAI,
@@ -17,9 +18,10 @@ from threetargets.calibration.misprint import (
     POLYAKOV,
     Erratum,
     Shown,
+    Slip,
 )
 
-__all__ = ["ERRATA", "Erratum", "Shown"]
+__all__ = ["ERRATA", "SLIPS", "Erratum", "Shown", "Slip"]
 
 ERRATA = (
     Erratum(
@@ -125,5 +127,88 @@ ERRATA = (
         "enc*, dec* of layer ℓ + 1 minimise E[−ln P_dec(z_{ℓ−1} | z_ℓ)]",
         "enc*, dec* of layer ℓ + 1 minimise E[−ln P_dec(z_ℓ | z_{ℓ+1})]",
         latent.phase_one,
+    ),
+    Erratum(
+        "reverse-deviation",
+        CHAPTER,
+        "11.2.3 Denoising parametrization; Algorithm 2",
+        "N(xₜ₋₁; μₜ, σₜ I), σₜ = (1 − ᾱₜ₋₁) βₜ / (1 − ᾱₜ), and xₜ₋₁ = … + σₜ z",
+        "N(xₜ₋₁; μₜ, σₜ² I), σₜ² = (1 − ᾱₜ₋₁) βₜ / (1 − ᾱₜ), and xₜ₋₁ = … + σₜ z",
+        kernels.reverse_deviation,
+    ),
+    Erratum(
+        "forward-kl",
+        CHAPTER,
+        "11.2.2 Backward Process",
+        "the minimised KL(p(x₀, …, x_T) ‖ q(x₀, …, x_T)) is called the inverse KL divergence",
+        "it is the forward one, hence maximum likelihood; the inverse one is KL(q ‖ p)",
+        kernels.forward_kl,
+    ),
+    Erratum(
+        "hierarchical-bound",
+        POLYAKOV,
+        "Hierarchical VAE",
+        "log p(x) ≥ E over q of p(x, z₁, …, z_T) / q(z₁, …, z_T | x)",
+        "log p(x) ≥ E over q of log [p(x, z₁, …, z_T) / q(z₁, …, z_T | x)]",
+        objectives.hierarchical_bound,
+    ),
+    Erratum(
+        "monte-carlo-mean",
+        POLYAKOV,
+        "VAE, Monte Carlo estimate",
+        "Σ over l = 1 … L of log p(x | z⁽ˡ⁾) − KL(q(z|x) ‖ p(z))",
+        "1/L Σ over l = 1 … L of log p(x | z⁽ˡ⁾) − KL(q(z|x) ‖ p(z))",
+        objectives.monte_carlo_mean,
+    ),
+    Erratum(
+        "forward-noise",
+        POLYAKOV,
+        "Denoising term distributions",
+        "xₜ = √αₜ xₜ₋₁ + √(1 − αₜ)",
+        "xₜ = √αₜ xₜ₋₁ + √(1 − αₜ) ε",
+        kernels.forward_noise,
+    ),
+    Erratum(
+        "posterior-variance",
+        POLYAKOV,
+        "Denoising term distributions",
+        "Σ_q(t) = √ᾱₜ₋₁ (1 − αₜ) x₀ / (1 − ᾱₜ), (1 − αₜ)(1 − ᾱₜ₋₁) / (1 − ᾱₜ)",
+        "Σ_q(t) = (1 − αₜ)(1 − ᾱₜ₋₁) / (1 − ᾱₜ) I; the first part belongs to the mean",
+        kernels.posterior_variance,
+    ),
+    Erratum(
+        "conditional-score",
+        POLYAKOV,
+        "Equivalent interpretations of diffusion, Our case",
+        "μ_q(xₜ, x₀) = xₜ / √αₜ + (1 − αₜ) / √αₜ ∇ log p(xₜ)",
+        "μ_q(xₜ, x₀) = xₜ / √αₜ + (1 − αₜ) / √αₜ ∇ log q(xₜ | x₀); "
+        "with ∇ log p(xₜ) it is the mean over x₀ given xₜ",
+        kernels.conditional_score,
+    ),
+    Erratum(
+        "first-factor",
+        DAI,
+        "12.2.6 Denoising Diffusion Process with VAE",
+        "q(z₁, …, z_m | x) = Π over i = 1 … n of q(zᵢ₊₁ | zᵢ)",
+        "q(z₁, …, z_m | x) = q(z₁ | x) Π over i = 1 … m − 1 of q(zᵢ₊₁ | zᵢ)",
+        objectives.first_factor,
+    ),
+    Erratum(
+        "objective-gradient",
+        DAI,
+        "12.2.2 Ineffective ways of learning; 12.2.4 Adding λ Parameter; "
+        "12.2.5 Reparametrization Trick",
+        "E over ε of log p(x, T) − log p₀(T) = E over ε of ∇_λ log p(x, T) − ∇_λ log p₀(T); "
+        "L(θ, φ) = 1/n Σ ∫ ∇_θ p(xᵢ|zᵢ) p(zᵢ) dzᵢ / ∫ p(xᵢ|zᵢ) p(zᵢ) dzᵢ",
+        "the right-hand sides are the gradients: ∇_λ E over ε, and ∇_θ L(θ, φ)",
+        objectives.objective_gradient,
+    ),
+    Erratum(
+        "diffusion-flow",
+        MCALLESTER,
+        "Langevin Dynamics; The Stationary Density",
+        "y(t + Δt) = y(t) + 2g Δt + ε √Δt has the diffusion flow −2 ∇p(y)",
+        "it has −½ ∇p(y); −2 ∇p(y), which balances 2 p g, is that of y + 2g Δt + 2ε √Δt",
+        langevin.diffusion_flow,
     ),
 )

@@ -1,13 +1,17 @@
-"""The misprint of Langevin dynamics: a drift of 2 g with a noise of sqrt(dt) has exp(4 score) as
-its density."""
+"""Misprints of Langevin dynamics: a drift of 2 g with a noise of sqrt(dt) has exp(4 score) as its
+density, and its diffusion flow is -1/2 grad p."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from scipy.integrate import quad
+from scipy.stats import norm
 
-from threetargets.calibration.misprint import Shown, simulated
+from threetargets.calibration.check_rows import written
+from threetargets.calibration.densities import tensor
+from threetargets.calibration.misprint import Shown, known, simulated
 from threetargets.oracles import Gaussian
 from threetargets.streams import generator
 
@@ -41,3 +45,32 @@ def langevin() -> list[Shown]:
             origin="exp(score)",
         )
     ]
+
+
+def _carried(y: float, width: float) -> float:
+    """The flow through y that noise of variance `width` makes in that time, from N(0, 1): the
+    probability that it carries to the right, less that to the left, over the time."""
+    root = math.sqrt(width)
+    over = [
+        quad(lambda u, s=sign: norm.pdf(y - s * u) * norm.sf(u / root), 0, 12 * root, epsabs=1e-15)[
+            0
+        ]
+        for sign in (1, -1)
+    ]
+    return (over[0] - over[1]) / width
+
+
+def diffusion_flow() -> list[Shown]:
+    """Noise of variance dt in a time dt is a flow of -1/2 grad p, as Fick has it. With -2 grad p it
+    would have variance 4 dt."""
+    shown, width = [], 1e-4
+    for y in (1.0, -0.5):
+        at = tensor([[y]])
+        gradient = float(TARGET.log_density(at).exp() * TARGET.score(at))
+        what = f"diffusion flow of the printed step through y = {written(y)}, density N(0, 1)"
+        right = _carried(y, width)
+        origin = f"what ε √Δt carries over y, Δt = {width:g}, quadrature"
+        shown.append(
+            known(what, right, -gradient / 2, -2 * gradient, 1e-4, "Δt is not 0", origin=origin)
+        )
+    return shown

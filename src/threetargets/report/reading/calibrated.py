@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from threetargets.calibration.check_rows import Row, verdict
-from threetargets.calibration.misprint import Shown
+from threetargets.calibration.misprint import Shown, Slip
 from threetargets.errors import DataError
 from threetargets.files import read_json
 
@@ -63,6 +63,7 @@ class Calibration:
     rule: str
     checks: tuple[Checked, ...]
     errata: tuple[Corrected, ...]
+    slips: tuple[Slip, ...]
     command: str
     provenance: dict[str, Any]
 
@@ -107,8 +108,9 @@ def of(values: dict[str, Any]) -> Calibration:
         )
         for e in values["errata"]
     )
+    slips = tuple(Slip(**s) for s in values["slips"])
     return Calibration(
-        values["rule"], checks, errata, values["command"], dict(values["provenance"])
+        values["rule"], checks, errata, slips, values["command"], dict(values["provenance"])
     )
 
 

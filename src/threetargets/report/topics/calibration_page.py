@@ -33,6 +33,7 @@ def render(calibration: Calibration) -> str:
             headline=headline(calibration),
             tables=[calibrations.table_of(check) for check in calibration.checks],
             errata=calibrations.errata(calibration),
+            slips=calibrations.slips(calibration),
             style=style(),
         )
     )

@@ -133,6 +133,22 @@ def errata(calibration: Calibration) -> Table:
     )
 
 
+SLIPS_CAPTION = (
+    "Slips of the pen or of the transcription that change no number, because nobody can mean them."
+)
+
+
+def slips(calibration: Calibration) -> Table:
+    """What is printed, and what is meant."""
+    rows = tuple(
+        (Text(s.where, "", s.source), Text(s.printed), Text(s.meant)) for s in calibration.slips
+    )
+    head = ("where", "as printed", "meant")
+    return Table(
+        "slips", "Slips without a number", head, rows, SLIPS_CAPTION, (calibration.command,)
+    )
+
+
 def missing(name: str, title: str, command: str) -> Table:
     """In the place of a table that has no calibration.json to read."""
     row = (
@@ -158,5 +174,5 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     links = ((PAGE, "Every row, expected and measured"),)
     return [
         Section("calibration", "Calibration", LEAD, (overview(whole),), links=links),
-        Section("errata", "Errata of the lecture notes", "", (errata(whole),)),
+        Section("errata", "Errata of the lecture notes", "", (errata(whole), slips(whole))),
     ]
