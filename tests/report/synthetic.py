@@ -98,9 +98,7 @@ def twin(run: Run) -> Run:
 def _effect(run: Run) -> float:
     """Bits/dim by which a cell is worse: x0 loses at native weighting, targets tie elsewhere, score
     is eps."""
-    by_weighting = {"native": 0.06, "eps-equivalent": 0.04, "elbo": 0.0, "": 0.0}[
-        part(run, "weighting")
-    ]
+    by_weighting = {"native": 0.06, "eps-equivalent": 0.04}.get(part(run, "weighting"), 0.0)
     base = {"vae": 2.45, "hvae": 2.4, "ddpm": 2.1}.get(run.cell.kind, 0.0)
     worse = {("x0", "native"): 0.35, ("score", "native"): 0.15, ("raw-score", "native"): 0.6}.get(
         (part(run, "target"), part(run, "weighting")), 0.0

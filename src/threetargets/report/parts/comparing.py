@@ -34,6 +34,8 @@ TARGET_PAIRS = (
     ("score", "eps"),
     ("x0", "score"),
     ("v", "eps"),
+    ("flow", "eps"),
+    ("edm", "eps"),
     ("raw-score", "score"),
 )
 

@@ -13,6 +13,7 @@ from threetargets.report.topics import claims
 READING = (
     "models",
     "targets",
+    "decomposition",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",
@@ -24,7 +25,7 @@ READING = (
 )
 """From top to bottom; the claims of all topics follow, then what the report rests on."""
 GROUNDS = ("calibrated_claims", "provenance")
-FIRST = ("comparisons", "targets", "guidance", "autoencoders", "costs")
+FIRST = ("decomposition", "comparisons", "targets", "guidance", "autoencoders", "costs")
 """Whose sentences stand first on the first screen; those of others follow."""
 
 

@@ -107,7 +107,7 @@ def terms(results: Results) -> Plot:
 TABLE_CAPTION = (
     "In {unit}. First columns: standard deviation of the bound's estimate from one test "
     "image and one noise level drawn as named, exact over noise levels and empirical over images; "
-    "the mean is the same for all. The elbo weighting trains with {used}. Last columns: the "
+    "the mean is the same for all. {used}Last columns: the "
     "bound without and with the image's label given to the network. {spread}."
 )
 
@@ -128,7 +128,8 @@ def table(results: Results) -> Table:
         )
         for c in cells
     ]
-    used = diffusion.block(results.study).time_sampling["elbo"]
+    used = diffusion.block(results.study).time_sampling.get("elbo", "")
+    used = f"The elbo weighting trains with {used}. " if used else ""
     caption = TABLE_CAPTION.format(unit=results.unit.name, used=used, spread=spread(results))
     head = ("model", *proposals.values(), *(label(m) for m in ("bound", "bound_given_label")))
     made = commands(results, "likelihood")

@@ -1,0 +1,104 @@
+"""The diffusion cells of a study by their factors: output space, weighting, and two of the network;
+and the largest crossed grids among them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.factors import Array
+from threetargets.report.reading.collect import Results
+from threetargets.study.values import TARGETS, WEIGHTINGS
+
+ONE_LOSS = tuple(w for w in WEIGHTINGS if w != "native")
+"""Weightings that are one loss for all targets; the native one is another for each."""
+FACTORS = ("output space", "weighting", "input skip", "width")
+
+
+class Levels(NamedTuple):
+    """What a cell is in each factor."""
+
+    target: str
+    weighting: str
+    input_skip: bool
+    width: int
+
+
+def levels(results: Results, cell: Cell) -> Levels | None:
+    """Of a diffusion cell that differs from the study's own process in its network alone; else
+    None."""
+    if cell.kind != diffusion.KIND:
+        return None
+    study, one = results.study, diffusion.of(cell)
+    plain = diffusion.cell_of(one.target, one.weighting)
+    network = diffusion.network(study, cell)
+    same = diffusion.process(study, cell) == diffusion.process(study, plain)
+    same &= diffusion.training(study, cell) == diffusion.training(study, plain)
+    same &= network.name == diffusion.network(study, plain).name
+    width = getattr(network, "width", 0)
+    return Levels(one.target, one.weighting, network.input_skip, width) if same else None
+
+
+def cells(results: Results) -> dict[Levels, Cell]:
+    """Those that the study shows, each in its place."""
+    known = ((levels(results, cell), cell) for cell in sorted(results.shown))
+    return {place: cell for place, cell in known if place is not None}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A balanced crossed grid: the levels of each factor of which it has two or more, and its
+    cells, an axis for each of these."""
+
+    factors: tuple[str, ...]
+    levels: tuple[tuple[str | bool | int, ...], ...]
+    cells: np.ndarray
+
+    def values(self, results: Results, metric: str, guidance: str, gamma: str) -> Array | None:
+        """Of a metric, an axis for each factor and then seeds; None where a cell lacks a seed."""
+        seen = [results.observe(c, metric, guidance, gamma).values for c in self.cells.flat]
+        if any(set(one) != set(results.study.seeds) for one in seen):
+            return None
+        values = np.array([[one[s] for s in results.study.seeds] for one in seen])
+        return values.reshape(*self.cells.shape, -1)
+
+
+def _grid(known: dict[Levels, Cell], widths: Sequence[int], skips: Sequence[bool]) -> Grid | None:
+    """Of all targets, and the weightings that have every one of them in all these networks."""
+    targets = [t for t in TARGETS if any(place.target == t for place in known)]
+    weightings = [
+        w
+        for w in ONE_LOSS
+        if all((t, w, s, n) in known for t, s, n in itertools.product(targets, skips, widths))
+    ]
+    every = (targets, weightings, skips, widths)
+    if not weightings or len(targets) < 2:
+        return None
+    whole = np.array([known[Levels(*place)] for place in itertools.product(*every)], dtype=object)
+    kept = [axis for axis, some in enumerate(every) if len(some) > 1]
+    shape = tuple(len(every[axis]) for axis in kept)
+    return Grid(
+        tuple(FACTORS[axis] for axis in kept),
+        tuple(tuple(every[axis]) for axis in kept),
+        whole.reshape(shape),
+    )
+
+
+def grids(results: Results) -> list[Grid]:
+    """At the width of the study's own network, and, where there are several, over the widths."""
+    known = {p: c for p, c in cells(results).items() if p.weighting in ONE_LOSS}
+    known = {p: c for p, c in known.items() if p.target != "score"}  # the same as eps
+    if not known:
+        return []
+    widths = sorted({place.width for place in known}, reverse=True)
+    skips = sorted({place.input_skip for place in known})
+    own = getattr(results.study, diffusion.NETWORK)
+    some = [_grid(known, [getattr(own, "width", 0)], skips)]
+    some += [_grid(known, widths, skips)] if len(widths) > 1 else []
+    return [grid for grid in some if grid is not None and len(grid.factors) > 1]

@@ -1,0 +1,235 @@
+"""What the target is worth: the spread between cells, by output space, weighting and network."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.factors import Array, Effect, decompose
+from threetargets.report.parts import comparing
+from threetargets.report.parts.captions import commands, context, floor
+from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, NO_DATA, Measure
+from threetargets.report.parts.topic import Claim, Section, Topic
+from threetargets.report.parts.verdicts import (
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOTHING,
+    REPRODUCED,
+    Finding,
+    incomplete,
+    runs,
+)
+from threetargets.report.parts.wording import Table, Text, listing, number, of, target
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.crossed import Grid, cells, grids
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics import output_spaces
+
+TITLES = ("What explains the spread between cells", "The same over the width of the network")
+
+
+def response(results: Results, grid: Grid, measure: Measure) -> Array | None:
+    """The bound, or the logarithm of FID's excess over the floor; None where a cell has none."""
+    values = grid.values(results, measure.metric, measure.guidance, measure.gamma)
+    if values is None or measure.metric == BOUND.metric:
+        return values
+    real = floor(results, FID.metric).mean
+    if real is None or float(values.min()) <= real:
+        return None
+    return np.asarray(np.log(values - real))
+
+
+def effects(results: Results, grid: Grid, measure: Measure) -> dict[tuple[str, ...], Effect]:
+    values = response(results, grid, measure)
+    if values is None:
+        return {}
+    return {effect.factors: effect for effect in decompose(values, grid.factors)}
+
+
+def _share(effect: Effect | None) -> tuple[Text, Text]:
+    if effect is None:
+        return Text("–"), Text("–")
+    between = (
+        f" [{effect.low:.1%}, {effect.high:.1%}]"
+        if effect.low is not None and effect.high is not None
+        else ""
+    )
+    chance = "–" if effect.by_chance is None else f"{effect.by_chance:.1%}"
+    return Text(f"{effect.share:.1%}{between}"), Text(chance)
+
+
+CAPTION = (
+    "Share of the sum of squares between the means of {cells} cells, {levels}; 95% percentile "
+    "interval over resampled seeds ({seeds}), and the share that differences between seeds alone "
+    "would have. FID: logarithm of its excess over the floor. {context}"
+)
+
+
+def table(results: Results, grid: Grid, name: str, title: str) -> Table:
+    measures = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    found = [effects(results, grid, measure) for measure in measures]
+    every = [s for n in range(1, 5) for s in itertools.combinations(grid.factors, n)]
+    rows = [
+        (Text(" × ".join(some)), *(text for f in found for text in _share(f.get(some))))
+        for some in every
+        if any(found)
+    ]
+    head = ["factor"]
+    for measure in measures:
+        head += [f"{measure.label}, share", f"{measure.label}, by chance"]
+    counts = [of(len(some), name) for some, name in zip(grid.levels, grid.factors, strict=True)]
+    caption = CAPTION.format(
+        cells=grid.cells.size,
+        levels=" × ".join(counts),
+        seeds=of(len(results.study.seeds), "seed"),
+        context=f"FID: {context(results, 'fid')}." if len(measures) > 1 else "",
+    )
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    numeric = frozenset(range(1, len(head)))
+    return Table(name, title, tuple(head), tuple(rows), caption, made, numeric)
+
+
+def tables(results: Results) -> list[Table]:
+    names = ("decomposition", "decomposition-width")
+    some = zip(grids(results), names, TITLES, strict=False)
+    return [table(results, grid, name, title) for grid, name, title in some]
+
+
+def spread(results: Results, weighting: str, skip: bool) -> tuple[float, list[Cell]] | None:
+    """The largest less the smallest mean bound over the targets at one weighting, at the study's
+    own width; None without two."""
+    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
+    here = [
+        cell
+        for place, cell in cells(results).items()
+        if (place.weighting, place.input_skip, place.width) == (weighting, skip, own)
+        and place.target != "score"
+    ]
+    means = [v for c in here if (v := comparing.summary(results, c, BOUND).mean) is not None]
+    return (max(means) - min(means), here) if len(means) > 1 else None
+
+
+def _pairs(results: Results, grid: Grid) -> list[comparing.Comparison]:
+    """Every pair of targets at each weighting, with an input skip."""
+    axis = grid.factors.index("input skip")
+    skipped = np.take(grid.cells, grid.levels[axis].index(True), axis)
+    columns = skipped.reshape(skipped.shape[0], -1).T
+    pairs = [
+        comparing.pair(results, BOUND, a, b, diffusion.of(a).weighting)
+        for column in columns
+        for a, b in itertools.combinations(column, 2)
+    ]
+    return comparing.family(results, pairs)
+
+
+def output_space(results: Results) -> Finding:
+    known = grids(results)
+    if not known or "input skip" not in known[0].factors:
+        return NOTHING
+    pairs = _pairs(results, known[0])
+    verdicts = [c.verdict for c in pairs]
+    if not pairs or set(verdicts) == {NO_DATA}:
+        return NOTHING
+    beyond = [c for c in pairs if c.verdict == DIFFERENT and _beyond(c)]
+    verdict = INCONCLUSIVE
+    if beyond:
+        verdict = NOT_REPRODUCED
+    elif set(verdicts) == {EQUAL}:
+        verdict = REPRODUCED
+    seeds = len(results.study.seeds)
+    complete = all(c.pairs == seeds for c in pairs)
+    counts = [
+        f"{verdicts.count(kind)} {kind}"
+        for kind in (EQUAL, DIFFERENT, comparing.INCONCLUSIVE, NO_DATA)
+        if kind in verdicts
+    ]
+    figure = f"of {len(pairs)} pairs with an input skip {listing(counts)}"
+    if beyond:
+        figure += f", {len(beyond)} by more than the margin"
+    return Finding(
+        incomplete(verdict, complete),
+        f"{figure}; {_spreads(results)}",
+        runs(results, list(dict.fromkeys(x for c in pairs for x in (c.a, c.b)))),
+    )
+
+
+def _beyond(c: comparing.Comparison) -> bool:
+    """The interval lies outside the margin."""
+    low, high = c.difference.interval.low, c.difference.interval.high
+    if c.margin is None or low is None or high is None:
+        return False
+    return low > c.margin or high < -c.margin
+
+
+def _spreads(results: Results) -> str:
+    """Largest less smallest bound over the targets, without and with an input skip."""
+    parts = []
+    for weighting in dict.fromkeys(place.weighting for place in cells(results)):
+        both = [spread(results, weighting, skip) for skip in (False, True)]
+        if both[0] is not None and both[1] is not None:
+            parts.append(f"{number(both[0][0])} to {number(both[1][0])} at {weighting}")
+    unit = results.unit.name
+    return f"an input skip changes the spread over targets, {unit}, from {listing(parts)}"
+
+
+CLAIMS = (
+    Claim(
+        "output-space",
+        "At one weighting targets differ by their output space (c_skip, c_out) alone, and with a "
+        "path from the noisy image to the output they no longer differ.",
+        "Beyond the notes; after Karras et al. 2022 and Li & He 2025 (arXiv:2511.13720)",
+        "Bound of every pair of targets at each weighting that is one loss for all, networks with "
+        "an input skip; equivalence tests with Holm.",
+        "Reproduced: every pair is equal. Not reproduced: a pair is different, with an interval "
+        "beyond the margin. Else inconclusive.",
+        output_space,
+    ),
+)
+
+
+def _said(found: dict[tuple[str, ...], Effect], factors: Sequence[str]) -> str:
+    names = {"output space": "the output space", "weighting": "the weighting"}
+    names |= {"input skip": "the input skip", "width": "the width"}
+    mains = [found[name,] for name in factors]
+    rest = 1.0 - sum(effect.share for effect in mains)
+    parts = [f"{names[effect.factors[0]]} {effect.share:.0%}" for effect in mains]
+    return f"{listing([*parts, f'their interactions {rest:.0%}'])}"
+
+
+def sentences(results: Results) -> list[str]:
+    """What each factor explains of the bound and of FID."""
+    some = grids(results)
+    if not some:
+        return []
+    said = []
+    measures = [(BOUND, "the bound")]
+    measures += [(FID, "log FID above its floor")] if results.study.evaluation.extractors else []
+    for measure, name in measures:
+        found = effects(results, some[0], measure)
+        if found:
+            said.append(f"of {name} {_said(found, some[0].factors)}")
+    targets = some[0].levels[0] if some[0].factors[0] == "output space" else ()
+    over = listing([target(str(t)) for t in targets])
+    return [f"Of the spread between cells (targets {over}) explain: {'; '.join(said)}."] * bool(
+        said
+    )
+
+
+LEAD = (
+    "What is called the target is the output space of the network. At one weighting it is all "
+    "that differs between targets; the network may or may not pass its input on."
+)
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    if len({c.target for c in diffusion.cells(results.study)}) < 2:
+        return []
+    plots = output_spaces.plots(results)
+    return [Section("decomposition", "Why targets differ", LEAD, tuple(tables(results)), plots)]
+
+
+TOPIC = Topic("decomposition", sections, CLAIMS, sentences)

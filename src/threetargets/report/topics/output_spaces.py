@@ -1,0 +1,192 @@
+"""Pictures of the output spaces: what they do to an error of the network, and where the cells lie
+by target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.pipeline.cells import Run
+from threetargets.report.parts import comparing
+from threetargets.report.parts.captions import commands, context, spread
+from threetargets.report.parts.comparing import BOUND, FID, Measure
+from threetargets.report.parts.drawing import (
+    INK,
+    Plot,
+    canvas,
+    floats,
+    legend,
+    over_seeds,
+    plain_log,
+    svg,
+)
+from threetargets.report.parts.palette import light
+from threetargets.report.parts.wording import target
+from threetargets.report.reading.collect import Place, Results
+from threetargets.report.reading.crossed import Levels, cells
+from threetargets.study.values import TARGETS, WEIGHTINGS
+
+MATCHED = ("eps-equivalent", "elbo")
+"""The weightings at which the measured errors are drawn: the first that a study has."""
+
+
+def _targets(results: Results) -> list[str]:
+    known = {c.target for c in diffusion.cells(results.study)} - {"score", "raw-score"}
+    return [t for t in TARGETS if t in known]
+
+
+def amplification(results: Results) -> dict[str, dict[str, np.ndarray]]:
+    """|d x0^ / d F| and |d eps^ / d F| of each target at the study's noise levels."""
+    from dataclasses import replace
+
+    from threetargets.diffusion import target as spaces
+    from threetargets.diffusion.kernel import signal_noise
+    from threetargets.families.diffusion.process import forward
+
+    log_snr = forward(diffusion.block(results.study).of("")).log_snr[1:]
+    a, s = signal_noise(log_snr)
+    made = {}
+    for name in _targets(results):
+        one = replace(spaces.TARGETS[name], data_std=float(results.manifest.get("std", 1.0)))
+        errors = {"x0": one.x0_error(a, s), "eps": one.eps_error(a, s)}
+        made[name] = {key: np.asarray(value) for key, value in errors.items()}
+        made[name]["log_snr"] = np.asarray(log_snr)
+    return made
+
+
+def _measured(results: Results, cell: str) -> list[list[float]]:
+    """Mean squared error of eps^ at each noise level, seed by seed."""
+    found = []
+    for seed in results.study.seeds:
+        record = results.records.get(Place("likelihood", Run(diffusion.parse(cell), seed)))
+        if record is not None and record.status == "ok":
+            curve = record.curves.get("noise_levels", {})
+            if curve.get("eps_mse"):
+                found.append(floats(curve["eps_mse"]))
+    return found
+
+
+ERRORS_CAPTION = (
+    "Left and middle: what an error of 1 in the network's output F is in x₀ and in ε, by the pair "
+    "(c_skip, c_out). Right: the error that the trained networks make in F, at {weighting} "
+    "weighting: solid without, dotted with an input skip; {spread}."
+)
+
+
+def errors(results: Results) -> Plot:
+    """The amplification of the network's error over log-SNR, and the measured error."""
+    theory, known = amplification(results), cells(results)
+    weighting = next((w for w in MATCHED if any(p.weighting == w for p in known)), "")
+    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
+    rows: list[dict[str, Any]] = []
+    with canvas("output-spaces", 1, 3, 9.4, 3.0) as (figure, axes):
+        titles = ("error of x₀ for an error of 1 in F", "error of ε for an error of 1 in F")
+        for panel, key, title in zip(axes[0], ("x0", "eps"), titles, strict=False):
+            panel.set_title(title)
+            for name, one in theory.items():
+                panel.plot(one["log_snr"], one[key], color=light(name), label=target(name))
+        axes[0, 2].set_title(f"error in F as trained, {weighting}")
+        for (name, one), skip in ((item, skip) for item in theory.items() for skip in (0, 1)):
+            cell = known.get(Levels(name, weighting, bool(skip), own))
+            curves = _measured(results, results.also.get(cell, cell)) if cell else []
+            if not curves:
+                continue
+            mean, low, high = over_seeds(curves)
+            scale = one["eps"]
+            line: Any = (0, (1, 1.6)) if skip else "-"
+            values = np.sqrt(mean) / scale
+            axes[0, 2].plot(one["log_snr"], values, color=light(name), linestyle=line)
+            rows += [
+                {
+                    "cell": cell,
+                    "log_snr": x,
+                    "x0_per_F": e,
+                    "eps_per_F": f,
+                    "eps_mse": m,
+                    "low": lo,
+                    "high": hi,
+                    "seeds": len(curves),
+                }
+                for x, e, f, m, lo, hi in zip(
+                    one["log_snr"], one["x0"], scale, mean, low, high, strict=True
+                )
+            ]
+        for panel in axes[0]:
+            panel.set_xlabel("log-SNR (noisier to the left)")
+            panel.set_yscale("log")
+        legend(figure, axes)
+        drawn = svg(figure)
+    caption = ERRORS_CAPTION.format(weighting=weighting, spread=spread(results))
+    title = "What an output space does to the network's error"
+    made = commands(results, "likelihood")
+    return Plot("output-spaces", title, drawn, rows, caption, made)
+
+
+BY_TARGET_CAPTION = (
+    "A column for each target; filled without, open with an input skip. {spread}.{context}"
+)
+
+
+def by_target(results: Results) -> Plot:
+    """Bound, and FID where it is measured, by target, a panel for each weighting."""
+    known, names = cells(results), _targets(results)
+    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
+    panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
+    measures = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    rows: list[dict[str, Any]] = []
+    size = (max(1, len(measures)), max(1, len(panels)))
+    with canvas("by-target", *size, 9.4, 2.3 * size[0] + 0.3, sharey="row") as (figure, axes):
+        for row, measure in zip(axes, measures, strict=True):
+            for panel, weighting in zip(row, panels, strict=False):
+                for place, cell in known.items():
+                    here = (place.weighting, place.width) == (weighting, own)
+                    if here and place.target in names:
+                        rows += _mark(results, panel, place, cell, measure, names)
+                panel.set_xticks(range(len(names)), [target(t) for t in names])
+                panel.set_xlim(-0.6, len(names) - 0.4)
+                panel.grid(axis="x", visible=False)
+            plain_log(row[0])
+        for panel, weighting in zip(axes[0], panels, strict=False):
+            panel.set_title(weighting)
+        for row, measure in zip(axes, measures, strict=True):
+            unit = comparing.in_unit(results, measure).unit
+            row[0].set_ylabel(f"{measure.label}, {unit}" if unit else measure.label)
+        drawn = svg(figure)
+    seen = f" FID: {context(results, 'fid')}." if len(measures) > 1 else ""
+    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=seen)
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Plot("by-target", "By target, at each weighting", drawn, rows, caption, made)
+
+
+def _mark(
+    results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, names: list[str]
+) -> list[dict[str, Any]]:
+    """A cell's mean and interval."""
+    interval = comparing.summary(results, cell, measure)
+    if interval.mean is None:
+        return []
+    x = names.index(place.target) + (0.16 if place.input_skip else -0.16)
+    colour = light(place.target)
+    if interval.low is not None and interval.high is not None:
+        panel.plot([x, x], [interval.low, interval.high], color=colour, linewidth=1.2)
+    values = results.observe(cell, measure.metric, measure.guidance, measure.gamma).values
+    panel.plot([x] * len(values), [*values.values()], ".", color=INK, markersize=2, alpha=0.6)
+    face = "none" if place.input_skip else colour
+    panel.plot([x], [interval.mean], "o", color=colour, markerfacecolor=face, markersize=5)
+    return [
+        {
+            "measure": measure.label,
+            "cell": cell,
+            **place._asdict(),
+            "mean": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+            "seeds": interval.n,
+        }
+    ]
+
+
+def plots(results: Results) -> tuple[Plot, ...]:
+    return (by_target(results), errors(results))

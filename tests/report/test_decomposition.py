@@ -1,0 +1,139 @@
+"""Effects that were put in are found in the decomposition, and its claim follows its rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report import synthetic
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import t_interval
+from threetargets.pipeline.cells import Run
+from threetargets.report.parts.comparing import BOUND, FID
+from threetargets.report.reading import crossed
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics import decomposition, output_spaces
+
+STUDY = Path(__file__).parents[2] / "config" / "decomposition.yaml"
+
+
+def put_in(run: Run) -> float:
+    """x0 is worse by .4 without an input skip and .0 with one; elbo better by .2 than the rest; a
+    narrow network worse by .1."""
+    if run.cell.kind != "ddpm":
+        return 2.5
+    skip = "skip" in run.cell.variant
+    alone = 0.4 if diffusion.of(run.cell).target == "x0" and not skip else 0.0
+    better = -0.2 if diffusion.of(run.cell).weighting == "elbo" else 0.0
+    return 2.1 + alone + better + (0.1 if "narrow" in run.cell.variant else 0.0)
+
+
+@pytest.fixture
+def results(monkeypatch: pytest.MonkeyPatch) -> Results:
+    monkeypatch.setattr(synthetic, "_effect", put_in)
+    return synthetic.results(synthetic.study_of(STUDY))
+
+
+def test_the_grids_are_balanced_and_have_every_factor(results: Results) -> None:
+    plain, wide = crossed.grids(results)
+    assert plain.factors == ("output space", "weighting", "input skip")
+    assert plain.cells.shape == (5, 5, 2)
+    assert wide.factors == crossed.FACTORS and wide.cells.shape == (5, 2, 2, 2)
+    for grid in (plain, wide):
+        assert len({*grid.cells.flat}) == grid.cells.size
+        for place, cell in zip(_product(grid), grid.cells.flat, strict=True):
+            seen = crossed.levels(results, cell)
+            assert seen is not None
+            named = dict(zip(crossed.FACTORS, seen, strict=True))
+            assert tuple(named[factor] for factor in grid.factors) == place
+
+
+def _product(grid: crossed.Grid) -> list[tuple[Any, ...]]:
+    import itertools
+
+    return list(itertools.product(*grid.levels))
+
+
+def test_what_was_put_in_explains_the_spread(results: Results) -> None:
+    """By hand, over 5 x 5 x 2 cells: the x0 column of one half is worse by .4, the elbo column
+    better by .2."""
+    found = decomposition.effects(results, crossed.grids(results)[0], BOUND)
+    targets = 5 * 2 * (4 * 0.04**2 + 0.16**2)
+    skips = 25 * 2 * 0.04**2
+    both = targets
+    weightings = 5 * 2 * (4 * 0.04**2 + 0.16**2)
+    total = targets + skips + both + weightings
+    expected = {
+        ("output space",): targets / total,
+        ("weighting",): weightings / total,
+        ("input skip",): skips / total,
+        ("output space", "input skip"): both / total,
+    }
+    for factors, share in expected.items():
+        assert found[factors].share == pytest.approx(share, abs=0.03)
+    assert sum(e.share for e in found.values()) == pytest.approx(1.0)
+    assert decomposition.effects(results, crossed.grids(results)[0], FID)
+
+
+def test_the_spread_over_targets_goes_with_the_skip(results: Results) -> None:
+    without, with_skip = (decomposition.spread(results, "sigmoid", s) for s in (False, True))
+    assert without is not None and with_skip is not None
+    assert without[0] == pytest.approx(0.4, abs=0.02) and with_skip[0] < 0.02
+    finding = decomposition.output_space(results)
+    assert finding.verdict == "reproduced" and "50 equal" in finding.figure
+
+
+def test_a_difference_that_a_skip_leaves_is_not_reproduced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def still(run: Run) -> float:
+        x0 = run.cell.kind == "ddpm" and diffusion.of(run.cell).target == "x0"
+        return put_in(run) + (0.3 if x0 else 0.0)
+
+    monkeypatch.setattr(synthetic, "_effect", still)
+    finding = decomposition.output_space(synthetic.results(synthetic.study_of(STUDY)))
+    assert finding.verdict == "not reproduced" and "by more than the margin" in finding.figure
+
+
+def test_a_missing_run_leaves_no_grid_and_no_verdict(results: Results) -> None:
+    gone = Run(diffusion.parse("ddpm_v_edm_skip"), 1)
+    some = synthetic.results(results.study, missing=gone)
+    plain, wide = crossed.grids(some)
+    assert decomposition.effects(some, plain, BOUND) == {}
+    assert decomposition.effects(some, wide, BOUND)
+    assert decomposition.output_space(some).verdict != "reproduced"
+
+
+def test_studies_without_a_crossed_grid_have_none() -> None:
+    default = synthetic.results(synthetic.study_of(STUDY.parents[1] / "params.yaml"))
+    assert decomposition.output_space(default).verdict == "no data"
+    alone = synthetic.study_of(STUDY, cells=["ddpm_x0_elbo"])
+    assert crossed.grids(synthetic.results(alone)) == []
+
+
+def test_the_amplification_is_that_of_the_table_of_output_spaces(results: Results) -> None:
+    """At log-SNR 0, where a = s: x0 1 and 1; eps 1 and 1; v s and a; flow a half and a half."""
+    made = output_spaces.amplification(results)
+    for name, (x0, eps) in {
+        "x0": (1.0, 1.0),
+        "eps": (1.0, 1.0),
+        "v": (0.5**0.5, 0.5**0.5),
+        "flow": (0.5, 0.5),
+        "edm": (0.7 / (0.5 * 2 * 1.49) ** 0.5 / 2**0.5, 0.7 / (0.5 * 2 * 1.49) ** 0.5 / 2**0.5),
+    }.items():
+        middle = abs(made[name]["log_snr"]).argmin()
+        assert made[name]["x0"][middle] == pytest.approx(x0, rel=0.02)
+        assert made[name]["eps"][middle] == pytest.approx(eps, rel=0.02)
+
+
+def test_pictures_hold_the_figures_of_their_cells(results: Results) -> None:
+    by_target, errors = output_spaces.plots(results)
+    rows = {(r["measure"], r["cell"]): r for r in by_target.rows}
+    for cell in ("ddpm_flow_min-snr-5_skip", "ddpm_x0_native"):
+        interval = t_interval([synthetic.bound(Run(diffusion.parse(cell), s)) for s in (0, 1, 2)])
+        assert rows["bound", cell]["mean"] == pytest.approx(interval.mean)
+        assert rows["bound", cell]["low"] == pytest.approx(interval.low)
+    assert len({r["cell"] for r in errors.rows}) == 10
+    assert errors.svg.count("<path") > 20
