@@ -232,6 +232,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
         "log_snr": log_snr.tolist(),
         "term": terms,
         "stderr": [t / 20 for t in terms],
+        "eps_mse": [0.1 + t for t in terms],
     }
     parts = {
         "prior_bpd": 0.0001,

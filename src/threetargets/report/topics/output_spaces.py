@@ -91,27 +91,19 @@ def errors(results: Results) -> Plot:
         for (name, one), skip in ((item, skip) for item in theory.items() for skip in (0, 1)):
             cell = known.get(Levels(name, weighting, bool(skip), own))
             curves = _measured(results, results.also.get(cell, cell)) if cell else []
-            if not curves:
-                continue
-            mean, low, high = over_seeds(curves)
-            scale = one["eps"]
+            blank = np.full(len(one["log_snr"]), np.nan)
+            mean, low, high = over_seeds(curves) if curves else (blank, blank, blank)
             line: Any = (0, (1, 1.6)) if skip else "-"
-            values = np.sqrt(mean) / scale
-            axes[0, 2].plot(one["log_snr"], values, color=light(name), linestyle=line)
+            panel, values = axes[0, 2], np.sqrt(mean) / one["eps"]
+            panel.plot(one["log_snr"], values, color=light(name), linestyle=line)
+            columns = (one["log_snr"], one["x0"], one["eps"], mean, low, high)
+            heads = ("log_snr", "x0_per_F", "eps_per_F", "eps_mse", "low", "high")
+            about = {"target": name, "cell": cell or "", "seeds": len(curves)}
             rows += [
-                {
-                    "cell": cell,
-                    "log_snr": x,
-                    "x0_per_F": e,
-                    "eps_per_F": f,
-                    "eps_mse": m,
-                    "low": lo,
-                    "high": hi,
-                    "seeds": len(curves),
-                }
-                for x, e, f, m, lo, hi in zip(
-                    one["log_snr"], one["x0"], scale, mean, low, high, strict=True
-                )
+                about
+                | {h: None if np.isnan(v) else float(v) for h, v in zip(heads, row, strict=True)}
+                for row in zip(*columns, strict=True)
+                if curves or not skip
             ]
         for panel in axes[0]:
             panel.set_xlabel("log-SNR (noisier to the left)")
