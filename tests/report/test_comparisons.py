@@ -1,14 +1,19 @@
 """Verdicts on effects that were put in: ties are found, differences are found, and holes are never
 filled."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from report import synthetic
 from scipy import stats
 
-from threetargets.pipeline.cells import Run
+from threetargets.families.cell import Cell
+from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.report.parts import comparing as comparisons
 from threetargets.report.parts.comparing import BOUND, FID, Comparison, Measure
 from threetargets.report.reading.collect import Results
@@ -25,12 +30,14 @@ def test_the_numbers_of_a_pair_are_scipys(have: Make) -> None:
     c = found_of(comparisons.targets(results, BOUND), "ddpm_x0_native", "ddpm_eps_native")
     a, b = ([synthetic.bound(Run(cell, s)) for s in results.study.seeds] for cell in (c.a, c.b))
     expected = stats.ttest_rel(a, b)
-    interval = expected.confidence_interval(0.95)
+    family = sum(one.evidence for one in comparisons.targets(results, BOUND))
+    interval = expected.confidence_interval(1 - 0.05 / family)
     assert c.difference.p == pytest.approx(expected.pvalue)
     assert (c.difference.interval.low, c.difference.interval.high) == pytest.approx(
         (interval.low, interval.high)
     )
     assert c.margin == 0.05
+    assert c.differences == pytest.approx(tuple(x - y for x, y in zip(a, b, strict=True)))
 
 
 def test_known_effects_get_their_verdicts(have: Make) -> None:
@@ -108,12 +115,110 @@ def test_holm_never_lowers_a_p_value_and_counts_the_whole_family(have: Make) -> 
     assert smallest.p_holm == pytest.approx(min(1.0, len(counted) * smallest.difference.p))
 
 
-def test_the_margin_of_fid_is_a_fraction_of_the_smaller_mean(have: Make) -> None:
+def test_fid_is_compared_by_its_excess_over_the_floor(have: Make) -> None:
+    """By hand: the mean of log((a - floor) / (b - floor)) over seeds, the margin a ratio."""
     results = have()
     c: Any = comparisons.targets(results, FID)[0]
-    means = [float(comparisons.summary(results, x, FID).mean or 0) for x in (c.a, c.b)]
-    assert c.margin == pytest.approx(0.2 * min(means))
+    real = results.observe(FLOOR, "fid").values
+    floor = sum(real.values()) / len(real)
+    ratios = [math.log((a - floor) / (b - floor)) for _, a, b in c.values]
+    assert c.difference.interval.mean == pytest.approx(sum(ratios) / len(ratios))
+    assert c.differences == pytest.approx(tuple(ratios))
+    assert c.margin == pytest.approx(math.log(1.2))
+    assert c.measure.label == "log FID excess"
     assert comparisons.targets(results, BOUND)[0].margin == 0.05
+
+
+def test_an_fid_below_its_floor_is_not_compared(have: Make) -> None:
+    results = have()
+    place = next(
+        p for p in results.records if p.run == Run("ddpm_eps_native", 0) and p.stage == "evaluate"
+    )
+    old: Any = results.records[place]
+    figures = [replace(f, value=1e-3) if f.metric == "fid" else f for f in old.figures]
+    changed = replace(results, records=results.records | {place: replace(old, figures=figures)})
+    c = found_of(comparisons.targets(changed, FID), "ddpm_x0_native", "ddpm_eps_native")
+    assert (c.verdict, c.pairs) == ("no data", 0)
+
+
+@pytest.mark.parametrize(
+    ("p", "p_equal", "verdict"),
+    [
+        (0.01, 0.01, "different but within the margin"),
+        (0.01, 0.30, "different"),
+        (0.30, 0.01, "equal"),
+        (0.30, 0.30, "inconclusive"),
+        (None, None, "inconclusive"),
+    ],
+)
+def test_the_four_verdicts_exclude_each_other(
+    p: float | None, p_equal: float | None, verdict: str
+) -> None:
+    assert comparisons.decided(p, p_equal, 0.05) == verdict
+
+
+def decide(means: list[float], noise: float, seeds: int, rng: np.random.Generator) -> list[Any]:
+    """One family of drawn pairs: cell i has the i-th mean, its rival 0, over the same seeds."""
+    cells = [Cell(f"a{i}") for i in range(len(means))]
+    drawn = {c: m + noise * rng.normal(size=seeds) for c, m in zip(cells, means, strict=True)}
+    drawn[Cell("b")] = noise * rng.normal(size=seeds)
+    comparison = SimpleNamespace(alpha=0.05, bound_margin=1.0, fid_margin=0.2)
+    results: Any = SimpleNamespace(
+        study=SimpleNamespace(seeds=[*range(seeds)], comparison=comparison),
+        unit=SimpleNamespace(name="bits/dim"),
+        observe=lambda cell, *rest: SimpleNamespace(values=dict(enumerate(drawn[cell].tolist()))),
+    )
+    pairs = [comparisons.pair(results, BOUND, c, Cell("b"), "here") for c in cells]
+    return comparisons.family(results, pairs)
+
+
+TIED = ("equal", "different but within the margin")
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_a_difference_that_is_not_there_is_rarely_found(seeds: int) -> None:
+    """In at most 5% of families is any of three pairs of equal means called different; 3 standard
+    errors of 1500 families are allowed."""
+    rng = np.random.default_rng(0)
+    families = [decide([0.0, 0.0, 0.0], 0.5, seeds, rng) for _ in range(1500)]
+    wrong = [any(c.verdict.startswith("different") for c in family) for family in families]
+    assert np.mean(wrong) < 0.05 + 3 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_a_difference_of_the_margin_is_rarely_called_a_tie(seeds: int) -> None:
+    rng = np.random.default_rng(1)
+    families = [decide([1.0, -1.0, 1.0], 0.3, seeds, rng) for _ in range(1500)]
+    wrong = [any(c.verdict in TIED for c in family) for family in families]
+    assert np.mean(wrong) < 0.05 + 3 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+def test_each_verdict_is_reached_where_it_is_due() -> None:
+    """8 seeds: far apart; apart, but well within the margin; nowhere apart; too noisy to tell."""
+    rng = np.random.default_rng(2)
+    for means, noise, due in (
+        ([3.0] * 3, 0.1, "different"),
+        ([0.5] * 3, 0.05, "different but within the margin"),
+        ([0.0] * 3, 0.2, "equal"),
+        ([0.5] * 3, 2.0, "inconclusive"),
+    ):
+        verdicts = [c.verdict for _ in range(50) for c in decide(means, noise, 8, rng)]
+        assert verdicts.count(due) > 0.9 * len(verdicts), due
+
+
+def test_intervals_are_simultaneous_and_none_excludes_0_beside_an_open_verdict() -> None:
+    """All intervals of a family cover their differences in 95% of families; and what an interval
+    excludes is decided."""
+    rng, means = np.random.default_rng(3), [0.0, 0.4, 0.9]
+    covered = []
+    for _ in range(1500):
+        family = decide(means, 0.5, 4, rng)
+        edges = [(c.difference.interval.low, c.difference.interval.high) for c in family]
+        covered.append(all(lo < m < hi for (lo, hi), m in zip(edges, means, strict=True)))
+        for c, (low, high) in zip(family, edges, strict=True):
+            if low > 0 or high < 0:
+                assert c.verdict.startswith("different")
+    assert np.mean(covered) > 0.95 - 3 * (0.05 * 0.95 / 1500) ** 0.5
 
 
 def test_pairs_are_the_seeds_that_both_have(have: Make) -> None:

@@ -11,7 +11,16 @@ from threetargets.pipeline.cells import Run
 from threetargets.report import topics
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import floor_in_words
-from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, INCONCLUSIVE, Measure
+from threetargets.report.parts.comparing import (
+    BOUND,
+    DIFFERENT,
+    EQUAL,
+    FID,
+    INCONCLUSIVE,
+    TIED,
+    WITHIN,
+    Measure,
+)
 from threetargets.report.parts.wording import cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.study.values import WEIGHTINGS
@@ -45,6 +54,7 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
     parts = [f"is the same as {listing(twins)}"] if twins else []
     for verdict, words in (
         (EQUAL, "ties with"),
+        (WITHIN, "is better, within the margin, than"),
         (DIFFERENT, "is better than"),
         (INCONCLUSIVE, "is undecided against"),
     ):
@@ -90,7 +100,7 @@ def _headline(results: Results) -> str:
         if verdicts:
             words = (
                 "tie at"
-                if verdicts == {EQUAL}
+                if verdicts <= {*TIED}
                 else "differ at"
                 if DIFFERENT in verdicts
                 else "are undecided at"

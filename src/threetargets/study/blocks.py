@@ -140,8 +140,8 @@ class Tracking(Section):
 
 class Comparison(Section):
     """Margins of the equivalence tests and the family-wise error rate, fixed before the runs. The
-    bound's is in the unit in which likelihoods of the data are told: bits/dim, or nats for binary
-    images."""
+    bound's is in the unit in which likelihoods of the data are told, bits/dim, or nats for binary
+    images; FID's is a fraction of its excess over the floor."""
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     bound_margin: PositiveReal

@@ -2,15 +2,17 @@
 a family.
 
 A family is all comparisons of one measure that answer one question: targets at each weighting,
-weightings for each target, or the best cell against every other. The verdict is decided at the
-corrected p values and the margins of `comparison`: equal (the equivalence test rejects a difference
-of the margin), else different, else inconclusive. Two cells that are one model by construction are
-no evidence: a pair with the same values in every seed is identical and stands outside the family,
-and a pair that repeats another one's values counts once.
+weightings for each target, or the best cell against every other. The verdict (`decided`) is taken
+at the corrected p values and the margins of `comparison`, and the interval beside it is
+simultaneous over the family, so that none excludes 0 beside an open verdict. FID is compared as the
+logarithm of its excess over the floor, whose differences are ratios. Two cells that are one model
+by construction are no evidence: a pair with the same values in every seed is identical and stands
+outside the family, and a pair that repeats another one's values counts once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +26,7 @@ from threetargets.metrics.statistics import (
     t_interval,
     tost_paired,
 )
+from threetargets.pipeline.cells import FLOOR
 from threetargets.report.reading.collect import Results
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -44,6 +47,9 @@ WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("n
 
 
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
+WITHIN = "different but within the margin"
+TIED = (EQUAL, WITHIN)
+"""The verdicts that a difference of the margin is rejected with."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ BOUND = Measure("bound", "bound", "")
 
 
 FID = Measure("fid", "FID", "", "none", "1")
+EXCESS = "log FID excess"
+"""What is compared of FID: its logarithm above the floor."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,8 @@ class Comparison:
     p_holm: float | None = None
     p_equal_holm: float | None = None
     verdict: str = NO_DATA
-    values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b)
+    values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b), as measured
+    differences: tuple[float, ...] = ()  # a - b of each seed, as compared
     repeats: tuple[Cell, Cell, str] | None = None  # (a, b, where) of the comparison that it repeats
 
     @property
@@ -120,6 +129,12 @@ def in_unit(results: Results, measure: Measure) -> Measure:
     return replace(measure, unit=results.unit.name) if measure.metric == BOUND.metric else measure
 
 
+def as_compared(results: Results, measure: Measure) -> Measure:
+    """The measure under the name and unit of its differences."""
+    named = in_unit(results, measure)
+    return named if measure.metric == BOUND.metric else replace(named, label=EXCESS)
+
+
 def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
     """The 95% t interval over seeds of a cell."""
     return t_interval(
@@ -127,34 +142,47 @@ def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
     )
 
 
-def _margin(results: Results, measure: Measure, first: list[float], second: list[float]) -> float:
-    """In the measure's unit: fixed for the bound, a fraction of the smaller mean for FID."""
+def _compared(results: Results, measure: Measure, values: list[float]) -> list[float] | None:
+    """What a comparison is made of: the bound as it is, FID as log(FID - floor), the floor being
+    the mean over its draws; None where an FID is not above its floor."""
+    if measure.metric == BOUND.metric:
+        return values
+    real = [*results.observe(FLOOR, measure.metric).values.values()]
+    floor = sum(real) / len(real) if real else 0.0
+    return [math.log(v - floor) for v in values] if min(values) > floor else None
+
+
+def _margin(results: Results, measure: Measure) -> float:
+    """Of the bound in its unit; of FID the logarithm of the ratio that the fraction is."""
     comparison = results.study.comparison
     if measure.metric == BOUND.metric:
         return comparison.bound_margin
-    return max(
-        comparison.fid_margin * min(sum(first) / len(first), sum(second) / len(second)), 1e-12
-    )
+    return math.log1p(comparison.fid_margin)
 
 
 def pair(results: Results, measure: Measure, a: Cell, b: Cell, where: str) -> Comparison:
     """One comparison over the seeds that both cells have, not yet corrected."""
-    measure = in_unit(results, measure)
+    measure = as_compared(results, measure)
     one = results.observe(a, measure.metric, measure.guidance, measure.gamma).values
     two = results.observe(b, measure.metric, measure.guidance, measure.gamma).values
     seeds = [seed for seed in results.study.seeds if seed in one and seed in two]
-    first, second = [one[s] for s in seeds], [two[s] for s in seeds]
-    difference = paired_t(first, second)
-    if not seeds:
-        return Comparison(measure, a, b, where, 0, difference, None, None)
-    margin = _margin(results, measure, first, second)
+    values = tuple((s, one[s], two[s]) for s in seeds)
+    first, second = (
+        _compared(results, measure, [v[side] for v in values]) if values else None
+        for side in (1, 2)
+    )
+    if first is None or second is None:
+        return Comparison(measure, a, b, where, 0, paired_t([], []), None, None)
+    difference, margin = paired_t(first, second), _margin(results, measure)
     equal = tost_paired(first, second, margin, results.study.comparison.alpha)
-    values = tuple(zip(seeds, first, second, strict=True))
-    return Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p, values=values)
+    by_seed = tuple(x - y for x, y in zip(first, second, strict=True))
+    made = Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p)
+    return replace(made, values=values, differences=by_seed)
 
 
 def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons with their verdicts, Holm's correction over the different ones.
+    """The comparisons with their verdicts, Holm's correction over the different ones, and intervals
+    of simultaneous confidence 1 - alpha over these (Bonferroni's: what they exclude, Holm rejects).
 
     Identical pairs have no p value and are equal (with one seed nothing is); a repeated one has the
     first one's.
@@ -169,21 +197,31 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
     ]
     differ = holm([c.difference.p if n else None for c, n in zip(comparisons, counts, strict=True)])
     equal = holm([c.p_equal if n else None for c, n in zip(comparisons, counts, strict=True)])
-    decided = []
+    confidence = 1.0 - alpha / max(1, sum(counts))
+    found = []
     for i, (j, c) in enumerate(zip(first, comparisons, strict=True)):
         p, q = differ[j], equal[j]
         if c.pairs == 0:
             verdict = NO_DATA
         elif c.identical:
             verdict = EQUAL if c.pairs > 1 else INCONCLUSIVE
-        elif q is not None and q < alpha:
-            verdict = EQUAL
         else:
-            verdict = DIFFERENT if p is not None and p < alpha else INCONCLUSIVE
+            verdict = decided(p, q, alpha)
         one = comparisons[j]
         repeats = (one.a, one.b, one.where) if i != j else None
-        decided.append(replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats))
-    return decided
+        made = replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats)
+        found.append(replace(made, difference=c.difference.at(confidence)))
+    return found
+
+
+def decided(p: float | None, p_equal: float | None, alpha: float) -> str:
+    """The verdict of corrected p values, one of four: different (no difference is rejected), equal
+    (a difference of the margin is rejected), different but within the margin (both are),
+    inconclusive (neither is)."""
+    differs, within = p is not None and p < alpha, p_equal is not None and p_equal < alpha
+    if differs:
+        return WITHIN if within else DIFFERENT
+    return EQUAL if within else INCONCLUSIVE
 
 
 def counted(comparisons: Sequence[Comparison]) -> str:

@@ -18,7 +18,8 @@ CHAPTER, POLYAKOV = "Lecture notes, chapter 11 (002)", "Polyakov 2022 (003)"
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, by whom, how it is tested, and what would count as reproduced."""
+    """What is claimed, by whom, how it is tested, and what would count as reproduced. `post_hoc`:
+    what was changed after a run had measured what the rule decides, empty for nothing."""
 
     id: str
     statement: str
@@ -26,6 +27,7 @@ class Claim:
     test: str
     rule: str
     decide: Callable[[Results], Finding]
+    post_hoc: str = ""
 
 
 @dataclass(frozen=True)

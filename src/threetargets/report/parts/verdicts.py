@@ -14,6 +14,8 @@ from threetargets.report.parts.wording import between, signed
 from threetargets.report.reading.collect import Results
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
+NOT_OBTAINED = "not obtained at this size"
+"""Of a claim about what larger models reach, which a small study cannot refute."""
 
 
 @dataclass(frozen=True)

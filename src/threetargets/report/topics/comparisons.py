@@ -13,19 +13,12 @@ from threetargets.report.parts.comparing import (
     EQUAL,
     FID,
     NO_DATA,
+    TIED,
+    WITHIN,
     Comparison,
-    Measure,
 )
-from threetargets.report.parts.topic import CHAPTER, KASY, POLYAKOV, Claim, Section, Topic
-from threetargets.report.parts.verdicts import (
-    INCONCLUSIVE,
-    NOT_REPRODUCED,
-    NOTHING,
-    REPRODUCED,
-    Finding,
-    runs,
-    written,
-)
+from threetargets.report.parts.topic import Section, Topic
+from threetargets.report.parts.verdicts import INCONCLUSIVE
 from threetargets.report.parts.wording import (
     Table,
     Text,
@@ -39,10 +32,11 @@ from threetargets.report.parts.wording import (
 )
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.comparison_claims import CLAIMS
 from threetargets.study.values import WEIGHTINGS
 
 
-def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
+def _compared(c: Comparison) -> tuple[Text, ...]:
     where = c.where if c.where in WEIGHTINGS else target(c.where)
     if c.where in WEIGHTINGS:
         names = [target(diffusion.of(x).target) for x in (c.a, c.b)]
@@ -58,28 +52,37 @@ def _compared(c: Comparison, measure: Measure) -> tuple[Text, ...]:
         ("identical", "identical") if c.identical else (p_value(c.p_holm), p_value(c.p_equal_holm))
     )
     return (
-        Text(measure.label),
+        Text(c.measure.label),
         Text(where),
         Text(f"{names[0]} − {names[1]}"),
         Text(c.verdict, c.verdict.replace(" ", "-"), same),
         Text(signed(c.difference.interval)),
         Text(between(c.difference.interval)),
-        Text(str(c.pairs)),
+        Text(_by_seed(c)),
         Text(p),
         Text(f"±{number(c.margin, 2)}" if c.margin is not None else "–"),
         Text(q),
     )
 
 
+def _by_seed(c: Comparison) -> str:
+    """Every seed's difference, largest last: with few seeds a t interval alone hides a tail."""
+    if not c.values or c.difference.interval.mean is None:
+        return "–"
+    differences = sorted(c.differences)
+    shown = differences if len(differences) <= SHOWN else [*differences[:2], *differences[-2:]]
+    texts = [number(d, 2) for d in shown]
+    return " ".join([*texts[:2], "…", *texts[2:]] if len(differences) > SHOWN else texts)
+
+
+SHOWN = 5
+"""As many seeds are shown one by one, of more the two at each end."""
 PAIRED_CAPTION = (
-    "Differences paired by seed, with their t intervals (not corrected); negative favours "
-    "the first. p: two-sided t test; p equal: two one-sided tests against the margin "
-    "({number} {unit}, or {fid_margin:.0%} of the smaller mean FID). Both are "
-    "Holm-corrected over the different comparisons of one measure, decided at {alpha:g}: "
-    "{counted} for the bound{of_fid}. Identical: every seed within 1e-6 of its size, no "
-    "evidence; the same as another comparison: counted once. (Changed after a first run: "
-    "every row was counted.) Equal: a difference as large as the margin is rejected. "
-    "Inconclusive: neither."
+    "a − b, paired by seed; negative favours a. FID: logarithm of its excess over the floor, so "
+    "that −0.1 is 10% less. Intervals: {alpha:.0%} over all comparisons of a measure together "
+    "({counted} for the bound{of_fid}); p, p equal (two one-sided tests against the margin, "
+    "{number} {unit} or {fid_margin:.0%} of the excess): Holm. Identical, the same as another: no "
+    "evidence, not counted."
 )
 
 
@@ -87,7 +90,7 @@ def paired(
     results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]
 ) -> Table:
     """The comparisons of one family, bound first."""
-    rows = [*(_compared(c, BOUND) for c in bound), *(_compared(c, FID) for c in fid)]
+    rows = [_compared(c) for c in (*bound, *fid)]
     by_target = name == "targets"
     comparison = results.study.comparison
     of_fid = f", {comparing.counted(fid)} for FID" if fid else ""
@@ -97,8 +100,8 @@ def paired(
         "a − b",
         "verdict",
         "difference",
-        "95% interval",
-        "pairs",
+        "interval",
+        "by seed",
         "p, Holm",
         "margin",
         "p equal, Holm",
@@ -117,7 +120,7 @@ def paired(
     return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))
 
 
-def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> str:
+def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
     """One sentence on the pairs among x0, eps and score at one weighting; one finding is told
     once."""
     trio = ("x0", "eps", "score")
@@ -136,8 +139,8 @@ def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> s
         return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
 
     unit = f" {here[0].measure.unit}" if here[0].measure.unit else ""
-    name = f"{measure.label[0].upper()}{measure.label[1:]}"
-    if all(c.verdict == EQUAL for c in here):
+    name = f"{here[0].measure.label[0].upper()}{here[0].measure.label[1:]}"
+    if all(c.verdict in TIED for c in here):
         widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
         names = [
             named(t)
@@ -150,7 +153,7 @@ def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> s
             f"{between(widest)}{unit})."
         )
     groups = []
-    for verdict in (DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA):
+    for verdict in (DIFFERENT, WITHIN, EQUAL, INCONCLUSIVE, NO_DATA):
         phrases = []
         for c in (c for c in here if c.verdict == verdict):
             a, b = named(diffusion.of(c.a).target), named(diffusion.of(c.b).target)
@@ -159,10 +162,11 @@ def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> s
                 if c.difference.interval.low is not None
                 else "one seed"
             )
-            if verdict == DIFFERENT:
+            if verdict in (DIFFERENT, WITHIN):
                 first, second = (a, b) if c.better == c.a else (b, a)
                 lead = abs(c.difference.interval.mean or 0.0)
-                phrases.append(f"{first} beats {second} by {number(lead)}{unit}")
+                less = ", less than the margin" if verdict == WITHIN else ""
+                phrases.append(f"{first} beats {second} by {number(lead)}{unit}{less}")
             elif verdict == EQUAL:
                 phrases.append(f"{a} and {b} tie ({size})")
             else:
@@ -174,140 +178,6 @@ def _targets(pairs: Sequence[Comparison], measure: Measure, weighting: str) -> s
         if phrases:
             groups.append(", ".join(phrases))
     return f"{name} at {weighting} weighting: {'; '.join(groups)}."
-
-
-def targets_trained(results: Results) -> Finding:
-    trio = {"x0", "eps", "score"}
-    pairs = [
-        c
-        for c in comparing.targets(results, BOUND)
-        if {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
-    ]
-    have = [c for c in pairs if c.verdict != NO_DATA]
-    matched = [c for c in pairs if c.where != "native" and not c.identical]
-    native = [c for c in pairs if c.where == "native" and not c.identical]
-    if not any(c in have for c in matched) or not any(c in have for c in native):
-        return NOTHING
-    refuted = any(c.verdict == DIFFERENT for c in matched) or all(
-        c.verdict == EQUAL for c in native
-    )
-    held = all(c.verdict == EQUAL for c in matched) and any(c.verdict == DIFFERENT for c in native)
-    sentences = []
-    for w in WEIGHTINGS:
-        here = [c for c in pairs if c.where == w]
-        counted = [c for c in here if not c.identical and c.repeats is None]
-        counts = [
-            f"{n} {v}"
-            for v in (EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA)
-            if (n := sum(c.verdict == v for c in counted))
-        ]
-        counts += [f"{n} identical" for n in [sum(c.identical for c in here)] if n]
-        counts += [
-            f"{n} the same as another" for n in [sum(c.repeats is not None for c in here)] if n
-        ]
-        sizes = [
-            abs(c.difference.interval.mean) for c in here if c.difference.interval.mean is not None
-        ]
-        if here:
-            sentences.append(
-                f"{w}: {', '.join(counts)}, largest difference {max(sizes, default=0.0):.4f} "
-                f"{results.unit.name}"
-            )
-    verdict = NOT_REPRODUCED if refuted else REPRODUCED if held else INCONCLUSIVE
-    return Finding(
-        verdict, "; ".join(sentences), runs(results, [x for c in pairs for x in (c.a, c.b)])
-    )
-
-
-def _one(c: Comparison, wanted: str) -> str:
-    if c.verdict == EQUAL or (c.verdict == DIFFERENT and c.better != wanted):
-        return NOT_REPRODUCED
-    return REPRODUCED if c.verdict == DIFFERENT else INCONCLUSIVE
-
-
-def _words(c: Comparison) -> str:
-    unit = f" {c.measure.unit}" if c.measure.unit else ""
-    return (
-        f"{c.measure.label}, {cell(c.a)} − {cell(c.b)}: "
-        f"{written(c.difference.interval)}{unit}, {c.verdict}"
-    )
-
-
-def eps_over_x0(results: Results, weighting: str) -> Finding:
-    names = [diffusion.cell_of(t, weighting) for t in ("eps", "x0")]
-    fid = comparing.find(comparing.targets(results, FID), *names)
-    if fid is None or fid.verdict == NO_DATA:
-        return NOTHING
-    bound = comparing.find(comparing.targets(results, BOUND), *names)
-    beside = (
-        f". Beside it, {_words(bound)}" if bound is not None and bound.verdict != NO_DATA else ""
-    )
-    return Finding(_one(fid, names[0]), _words(fid) + beside, runs(results, names))
-
-
-def simple_over_elbo(results: Results) -> Finding:
-    simple, elbo = (diffusion.cell_of("eps", w) for w in ("eps-equivalent", "elbo"))
-    fid = comparing.find(comparing.weightings(results, FID), simple, elbo)
-    bound = comparing.find(comparing.weightings(results, BOUND), simple, elbo)
-    if fid is None or bound is None or NO_DATA in (fid.verdict, bound.verdict):
-        return NOTHING
-    halves = [_one(fid, simple), _one(bound, elbo)]
-    verdict = (
-        NOT_REPRODUCED
-        if NOT_REPRODUCED in halves
-        else INCONCLUSIVE
-        if INCONCLUSIVE in halves
-        else REPRODUCED
-    )
-    return Finding(verdict, f"{_words(fid)}; {_words(bound)}", runs(results, [simple, elbo]))
-
-
-CLAIMS = (
-    Claim(
-        "targets-trained",
-        "Trained under matched weighting x₀, ε and score tie; under native weighting they do "
-        "not. (With outputs of unit variance, ε and score under one weighting are one model by "
-        "construction: the pairs with x₀ carry it.)",
-        f"{KASY}; {CHAPTER}; {POLYAKOV}",
-        "Bound of the pairs among x₀, ε and score at each weighting; equivalence tests with "
-        "Holm (table of targets).",
-        "Reproduced: every matched pair (eps-equivalent, elbo) is equal and some native pair "
-        "is different. Not reproduced: a matched pair is different, or all native pairs are "
-        "equal. Else inconclusive. (Changed after a first run: identical pairs counted as "
-        "equal and repeated ones twice; now identical pairs do not count, and repeated ones "
-        "count once.)",
-        targets_trained,
-    ),
-    Claim(
-        "eps-over-x0 (native)",
-        "Predicting the noise works better than predicting the image: each with its own "
-        "squared error.",
-        CHAPTER,
-        "FID of ε against x₀ at native weighting, paired by seed (table of targets).",
-        "Reproduced: ε is different and lower. Not reproduced: x₀ is different and lower, or "
-        "the two are equal. Else inconclusive.",
-        lambda results: eps_over_x0(results, "native"),
-    ),
-    Claim(
-        "eps-over-x0 (matched)",
-        "The same with the weighting matched, so that only the target differs.",
-        CHAPTER,
-        "FID of ε against x₀ at eps-equivalent weighting, paired by seed (table of targets).",
-        "As above.",
-        lambda results: eps_over_x0(results, "eps-equivalent"),
-    ),
-    Claim(
-        "simple-over-elbo",
-        "The simple loss gives better FID and a slightly worse bound than training on the "
-        "bound itself.",
-        CHAPTER,
-        "ε at eps-equivalent against elbo weighting: FID and bound, paired by seed (table of "
-        "weightings).",
-        "Reproduced: FID is different and lower, the bound different and higher. Not "
-        "reproduced: either is equal or the other way. Else inconclusive.",
-        simple_over_elbo,
-    ),
-)
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
@@ -323,8 +193,8 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
 def sentences(results: Results) -> list[str]:
     """How the targets stand to each other at each weighting, by the bound and by FID."""
     measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
-    every = [(comparing.targets(results, measure), measure) for measure in measures]
-    return [_targets(pairs, measure, w) for pairs, measure in every for w in WEIGHTINGS]
+    every = [comparing.targets(results, measure) for measure in measures]
+    return [_targets(pairs, w) for pairs in every for w in WEIGHTINGS]
 
 
 TOPIC = Topic("comparisons", sections, CLAIMS, sentences)

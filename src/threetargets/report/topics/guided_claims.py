@@ -197,20 +197,21 @@ CLAIMS = (
         "Page's trend test over γ with seeds as blocks, for each guided model and kind of "
         "guidance.",
         "Reproduced: all three trends of every curve hold (Holm over all). Not reproduced: one "
-        "runs the other way. Else inconclusive. (Changed after a first run: identical curves "
-        "were each counted; now once.)",
+        "runs the other way. Else inconclusive.",
         guidance_clear,
+        "identical curves were each counted; now once",
     ),
     Claim(
         "guidance-u",
         "FID over γ has its minimum in [1, 2] and rises after.",
-        f"{KASY}; {POLYAKOV}",
+        "Literature, not the notes: Dhariwal & Nichol 2021 (arXiv:2105.05233); Ho & Salimans 2022 "
+        "(arXiv:2207.12598)",
         "Best FID in [1, 2] against the best outside, and against the largest γ, paired by "
         "seed, for each curve.",
         "Reproduced: both are higher in every curve (one-sided paired t, Holm over all). Not "
-        "reproduced: in some curve one is lower. Else inconclusive. (Changed after a first "
-        "run: identical curves were each counted; now once.)",
+        "reproduced: in some curve one is lower. Else inconclusive.",
         guidance_u,
+        "identical curves were each counted; now once",
     ),
     Claim(
         "ignore-label",
@@ -221,10 +222,10 @@ CLAIMS = (
         "Reproduced: at γ = 1 below real images (Welch's t with the seeds' variance and the "
         "squared standard error of the ceiling), raised by the next γ (one-sided paired t), in "
         "every curve; Holm over all. Not reproduced: at γ = 1 equal to real images within 0.02 "
-        "in every curve, or lowered by guidance. Else inconclusive. (Changed after a first "
-        "run: the ceiling was training images, which the judge had learned; now it is the "
-        "judge's accuracy on the test split, with its standard error; identical curves were "
-        "each counted, now once.)",
+        "in every curve, or lowered by guidance. Else inconclusive.",
         ignore_label,
+        "the ceiling was training images, which the judge had learned; now it is the judge's "
+        "accuracy on the test split, with its standard error; identical curves were each counted, "
+        "now once",
     ),
 )

@@ -22,13 +22,13 @@ from threetargets.report.parts.captions import (
     set_up,
     spread,
 )
-from threetargets.report.parts.comparing import BOUND, DIFFERENT, EQUAL, FID, NO_DATA, Measure
+from threetargets.report.parts.comparing import BOUND, DIFFERENT, FID, NO_DATA, TIED, Measure
 from threetargets.report.parts.drawing import MUTED, Plot, canvas, colour, svg
 from threetargets.report.parts.entries import _mean, measured, parameters
 from threetargets.report.parts.topic import KASY, POLYAKOV, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
-    NOT_REPRODUCED,
+    NOT_OBTAINED,
     NOTHING,
     REPRODUCED,
     Finding,
@@ -282,11 +282,11 @@ def ladder(results: Results) -> Finding:
     if any(s.verdict == NO_DATA for s in steps):
         return NOTHING
     worse = any(s.verdict == DIFFERENT and s.better != s.a for s in steps)
-    good = all(s.verdict == EQUAL or (s.verdict == DIFFERENT and s.better == s.a) for s in steps)
+    good = all(s.verdict in TIED or (s.verdict == DIFFERENT and s.better == s.a) for s in steps)
     sizes = [next(iter(results.observe(c, "parameters").values.values()), None) for c in rungs]
     known = [s for s in sizes if s is not None]
     alike = len(known) == 3 and max(known) <= (1 + PARAMETERS_WITHIN) * min(known)
-    verdict = NOT_REPRODUCED if worse else REPRODUCED if good else INCONCLUSIVE
+    verdict = NOT_OBTAINED if worse else REPRODUCED if good else INCONCLUSIVE
     figure = "; ".join(
         f"{cell(s.a)} − {cell(s.b)}: {written(s.difference.interval)} {results.unit.name}, "
         f"{s.verdict}"
@@ -308,8 +308,9 @@ CLAIMS = (
         "Bits/dim paired by seed; the diffusion model is the noise predictor trained on the "
         "bound (else on the eps-equivalent loss).",
         "Reproduced: at both steps the later model is better or equal within the margin, "
-        "parameters within 20%. Not reproduced: a step is worse. Else inconclusive.",
+        "parameters within 20%. Not obtained at this size: a step is worse. Else inconclusive.",
         ladder,
+        "a worse step was called not reproduced; the bound was that of a fixed reverse variance",
     ),
 )
 
