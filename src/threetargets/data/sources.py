@@ -258,7 +258,7 @@ def read(source: Source, mirror: str | None = None, patience: Patience = PATIENC
     digest = arrays_digest(images, labels)
     if digest != source.digest:
         raise DataError(
-            f"data set {source.name}: SHA-256 of its arrays is {digest[:16]}..., expected "
+            f"data set {source.name}: SHA-256 of its arrays is {digest}, expected "
             f"{source.digest[:16]}...; the files are not those that this study names: fetch or "
             "install them again"
         )

@@ -86,8 +86,8 @@ def decompose(
                 drawn[some].append(share)
     chance = _by_chance(values) if seeds > 1 else {}
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
-    found = []
+    made = []
     for some, share in shares.items():
         low, high = np.percentile(drawn[some], tails) if drawn[some] else (None, None)
-        found.append(Effect(tuple(names[a] for a in some), share, low, high, chance.get(some)))
-    return found
+        made.append(Effect(tuple(names[a] for a in some), share, low, high, chance.get(some)))
+    return made

@@ -198,7 +198,7 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
     differ = holm([c.difference.p if n else None for c, n in zip(comparisons, counts, strict=True)])
     equal = holm([c.p_equal if n else None for c, n in zip(comparisons, counts, strict=True)])
     confidence = 1.0 - alpha / max(1, sum(counts))
-    found = []
+    judged = []
     for i, (j, c) in enumerate(zip(first, comparisons, strict=True)):
         p, q = differ[j], equal[j]
         if c.pairs == 0:
@@ -210,8 +210,8 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
         one = comparisons[j]
         repeats = (one.a, one.b, one.where) if i != j else None
         made = replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats)
-        found.append(replace(made, difference=c.difference.at(confidence)))
-    return found
+        judged.append(replace(made, difference=c.difference.at(confidence)))
+    return judged
 
 
 def decided(p: float | None, p_equal: float | None, alpha: float) -> str:

@@ -96,10 +96,10 @@ def _words(c: Comparison) -> str:
 
 def eps_over_x0(results: Results, measure: Measure, weighting: str) -> Finding:
     names = [diffusion.cell_of(t, weighting) for t in ("eps", "x0")]
-    found = comparing.find(comparing.targets(results, measure), *names)
-    if found is None or found.verdict == NO_DATA:
+    pair = comparing.find(comparing.targets(results, measure), *names)
+    if pair is None or pair.verdict == NO_DATA:
         return NOTHING
-    return Finding(_better(found, names[0]), _words(found), runs(results, names))
+    return Finding(_better(pair, names[0]), _words(pair), runs(results, names))
 
 
 def simple_over_elbo(results: Results) -> Finding:

@@ -80,12 +80,12 @@ CAPTION = (
 
 def table(results: Results, grid: Grid, name: str, title: str) -> Table:
     measures = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
-    found = [effects(results, grid, measure) for measure in measures]
+    known = [effects(results, grid, measure) for measure in measures]
     every = [s for n in range(1, 5) for s in itertools.combinations(grid.factors, n)]
     rows = [
-        (Text(" × ".join(some)), *(text for f in found for text in _share(f.get(some))))
+        (Text(" × ".join(some)), *(text for f in known for text in _share(f.get(some))))
         for some in every
-        if any(found)
+        if any(known)
     ]
     head = ["factor"]
     for measure in measures:
@@ -200,10 +200,10 @@ CLAIMS = (
 )
 
 
-def _said(found: dict[tuple[str, ...], Effect], factors: Sequence[str]) -> str:
+def _said(known: dict[tuple[str, ...], Effect], factors: Sequence[str]) -> str:
     names = {"output space": "the output space", "weighting": "the weighting"}
     names |= {"input skip": "the input skip", "width": "the width"}
-    mains = [found[name,] for name in factors]
+    mains = [known[name,] for name in factors]
     rest = 1.0 - sum(effect.share for effect in mains)
     parts = [f"{names[effect.factors[0]]} {effect.share:.0%}" for effect in mains]
     return f"{listing([*parts, f'their interactions {rest:.0%}'])}"
@@ -214,17 +214,17 @@ def sentences(results: Results) -> list[str]:
     some = grids(results)
     if not some:
         return []
-    said = []
+    parts = []
     measures = [(BOUND, "the bound")]
     measures += [(FID, "log FID above its floor")] if results.study.evaluation.extractors else []
     for measure, name in measures:
-        found = effects(results, some[0], measure)
-        if found:
-            said.append(f"of {name} {_said(found, some[0].factors)}")
+        known = effects(results, some[0], measure)
+        if known:
+            parts.append(f"of {name} {_said(known, some[0].factors)}")
     targets = some[0].levels[0] if some[0].factors[0] == "output space" else ()
     over = listing([target(str(t)) for t in targets])
-    return [f"Of the spread between cells (targets {over}) explain: {'; '.join(said)}."] * bool(
-        said
+    return [f"Of the spread between cells (targets {over}) explain: {'; '.join(parts)}."] * bool(
+        parts
     )
 
 

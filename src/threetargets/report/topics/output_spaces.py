@@ -58,14 +58,14 @@ def amplification(results: Results) -> dict[str, dict[str, np.ndarray]]:
 
 def _measured(results: Results, cell: str) -> list[list[float]]:
     """Mean squared error of eps^ at each noise level, seed by seed."""
-    found = []
+    curves = []
     for seed in results.study.seeds:
         record = results.records.get(Place("likelihood", Run(diffusion.parse(cell), seed)))
         if record is not None and record.status == "ok":
             curve = record.curves.get("noise_levels", {})
             if curve.get("eps_mse"):
-                found.append(floats(curve["eps_mse"]))
-    return found
+                curves.append(floats(curve["eps_mse"]))
+    return curves
 
 
 ERRORS_CAPTION = (
