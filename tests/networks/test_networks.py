@@ -61,13 +61,13 @@ def inputs(count=5):
     )
 
 
-def denoiser(name, shape=SHAPE, depth=1):
+def denoiser(name, shape=SHAPE, depth=1, outputs=None):
     """A small one: every key that is not width or depth is 2."""
     name, *skip = name.split(" ", 1)
     own = {"name": name, "width": 16, "depth": depth, "input_skip": bool(skip)}
     block = NETWORKS[name](**dict.fromkeys(NETWORKS[name].model_fields, 2) | own)
     torch.manual_seed(0)
-    return registry.denoiser(block, shape, CLASSES).eval()
+    return registry.denoiser(block, shape, CLASSES, outputs).eval()
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -76,6 +76,20 @@ def test_a_denoiser_starts_at_zero(name, shape, depth):
     x = torch.randn(2, *shape)
     out = denoiser(name, shape, depth)(x, torch.tensor([1.0, -1.0]), torch.tensor([0, CLASSES]))
     assert torch.equal(out, torch.zeros_like(x))
+
+
+@torch.no_grad()
+def test_a_second_output_leaves_the_first_what_it_is(name):
+    """Channels for a head of the variance behind those of the image, through an input skip, too."""
+    net, one = denoiser(name, (3, 4, 4), outputs=6), denoiser(name, (3, 4, 4))
+    one.load_state_dict({k: v for k, v in net.state_dict().items() if "last" not in k}, False)
+    nn.init.normal_(net.last.weight)
+    x = torch.randn(2, 3, 4, 4)
+    half = len(net.last.weight) // 2
+    one.last.weight.copy_(net.last.weight[:half])
+    args = (x, torch.tensor([1.0, -1.0]), torch.tensor([0, CLASSES]))
+    assert net(*args).shape == (2, 6, 4, 4)
+    torch.testing.assert_close(net(*args)[:, :3], one(*args), rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

@@ -22,8 +22,8 @@ predictor."""
 
 
 def raw(network: Network, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
-    """The network's output in the dtype of x_t: it runs in float32 (or autocast), whatever the
-    state's precision."""
+    """The network's output in the dtype of x_t, (B, C or 2C, ...): it runs in float32 (or
+    autocast), whatever the state's precision."""
     out = network(x_t.to(torch.float32), log_snr.to(x_t.device, torch.float32).view(-1), labels)
     return out.to(x_t.dtype)
 
@@ -33,8 +33,14 @@ def predict(
 ) -> Prediction:
     """Decode the network's output at x_t. `log_snr` has shape () or (B,)."""
     a, s = (aligned(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))
-    out = target.scale(a, s).to(x_t) * raw(network, x_t, log_snr, labels)
-    return target.decode(out, x_t, a, s)
+    return read(raw(network, x_t, log_snr, labels), target, x_t, a, s)
+
+
+def read(out: Tensor, target: Target, x_t: Tensor, a: Tensor, s: Tensor) -> Prediction:
+    """Decode a raw output, whose first C channels are the target's; a head of the variance may
+    follow them (likelihood.learned)."""
+    own = out[:, : x_t.shape[1]]
+    return target.decode(target.scale(a, s).to(own) * own, x_t, a, s)
 
 
 def clipped(predictor: Predictor, low: float = -1.0, high: float = 1.0) -> Predictor:

@@ -23,6 +23,8 @@ from threetargets.streams import generator
 
 VARIANCES = ("fixed-small", "fixed-large", "fixed-large-override")
 FITTED = ("learned-interpolation", "optimal")
+LEARNED = ("learned",)
+"""By a head of the network: likelihood/learned.py."""
 
 
 def reverse_variance(table: Table, i: Tensor, variance: str, mse: Tensor | None = None) -> Tensor:

@@ -28,17 +28,25 @@ class ResidualBlock(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W). The last layer starts at
-    zero."""
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, `outputs` or C, H, W). The last layer
+    starts at zero."""
 
-    def __init__(self, shape: tuple[int, ...], classes: int, width: int, depth: int):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        width: int,
+        depth: int,
+        outputs: int | None = None,
+    ):
         super().__init__()
+        self.made = (outputs or shape[0], *shape[1:])
         dims = math.prod(shape)
         self.condition = Condition(width // 2, classes)
         self.first = nn.Linear(dims, width)
         self.blocks = nn.ModuleList(ResidualBlock(width, width // 2) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-        self.last = nn.Linear(width, dims)
+        self.last = nn.Linear(width, math.prod(self.made))
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -47,7 +55,7 @@ class Denoiser(nn.Module):
         h = self.first(x.flatten(1))
         for block in self.blocks:
             h = block(h, condition)
-        return self.last(self.norm(h)).view_as(x)
+        return self.last(self.norm(h)).view(-1, *self.made)
 
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "tanh": nn.Tanh}

@@ -18,13 +18,15 @@ TRUNKS: dict[str, type[nn.Module]] = {"mlp": mlp.Trunk, "conv": unet.Trunk}
 """Bodies of classifiers."""
 
 
-def denoiser(block: NetworkBlock, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """(x_t (B, C, H, W), log_snr (B,) or (1,), labels likewise) -> (B, C, H, W). Raises ConfigError
-    where the network cannot take images of that shape."""
+def denoiser(
+    block: NetworkBlock, shape: tuple[int, ...], classes: int, outputs: int | None = None
+) -> nn.Module:
+    """(x_t (B, C, H, W), log_snr (B,) or (1,), labels likewise) -> (B, `outputs` or C, H, W).
+    Raises ConfigError where the network cannot take images of that shape."""
     if wrong := block.unfit(*shape[1:]):
         raise ConfigError(f"network.{wrong}")
     own = block.model_dump(exclude=set(NetworkBlock.model_fields))
-    net = DENOISERS[block.name](shape, classes, **own)
+    net = DENOISERS[block.name](shape, classes, **own, outputs=outputs)
     return InputSkip(net) if block.input_skip else net
 
 

@@ -9,10 +9,10 @@ from threetargets.networks.embedding import LogSnrFeatures
 
 
 class InputSkip(nn.Module):
-    """net(x_t, l, y) + g(l) x_t: the noisy image reaches the last layer through a gate that is
-    learned on the noise level, one number for each, and starts at 0. A network that has to return
-    its input to a precision (x0 at fine noise, eps at coarse noise) need not carry it through its
-    layers."""
+    """net(x_t, l, y) + g(l) x_t, on the first C channels: the noisy image reaches the last layer
+    through a gate that is learned on the noise level, one number for each, and starts at 0. A
+    network that has to return its input to a precision (x0 at fine noise, eps at coarse noise) need
+    not carry it through its layers."""
 
     def __init__(self, net: nn.Module, width: int = 64):
         super().__init__()
@@ -35,4 +35,7 @@ class InputSkip(nn.Module):
         # In float32 whatever the rest is in, as the last layer is.
         with torch.autocast(x.device.type, enabled=False):
             gate: Tensor = self.gate(log_snr)
-            return out + gate[:, :, None, None] * x
+            through, channels = gate[:, :, None, None] * x, x.shape[1]
+            if out.shape[1] == channels:
+                return out + through
+            return torch.cat([out[:, :channels] + through, out[:, channels:]], 1)

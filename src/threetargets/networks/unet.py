@@ -33,35 +33,42 @@ class ConvBlock(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W): three resolutions, `depth`
-    blocks at each."""
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, `outputs` or C, H, W): three
+    resolutions, `depth` blocks at each."""
 
-    def __init__(self, shape: tuple[int, ...], classes: int, width: int, depth: int):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        width: int,
+        depth: int,
+        outputs: int | None = None,
+    ):
         super().__init__()
         channels, embedding = [width, 2 * width, 2 * width], 4 * width
         self.condition = Condition(embedding, classes)
         self.first = nn.Conv2d(shape[0], width, 3, padding=1)
         self.down, self.pool, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         now = width
-        for resolution, outputs in enumerate(channels):
+        for resolution, across in enumerate(channels):
             if resolution:
                 self.pool.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
             self.down.append(
                 nn.ModuleList(
-                    ConvBlock(now if b == 0 else outputs, outputs, embedding) for b in range(depth)
+                    ConvBlock(now if b == 0 else across, across, embedding) for b in range(depth)
                 )
             )
-            now = outputs
+            now = across
         self.middle = ConvBlock(now, now, embedding)
-        for outputs in reversed(channels):
+        for across in reversed(channels):
             self.up.append(
                 nn.ModuleList(
-                    ConvBlock(now + outputs if b == 0 else outputs, outputs, embedding)
+                    ConvBlock(now + across if b == 0 else across, across, embedding)
                     for b in range(depth)
                 )
             )
-            now = outputs
-        self.norm, self.last = _norm(now), nn.Conv2d(now, shape[0], 3, padding=1)
+            now = across
+        self.norm, self.last = _norm(now), nn.Conv2d(now, outputs or shape[0], 3, padding=1)
         nn.init.zeros_(self.last.weight)
         if self.last.bias is not None:
             nn.init.zeros_(self.last.bias)

@@ -40,11 +40,19 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, C, H, W): patches of `patch` x `patch`
-    pixels, each with a learned position, through `depth` blocks. The last layer starts at zero."""
+    """(x_t (B, C, H, W), log_snr (B,), labels (B,)) -> (B, `outputs` or C, H, W): patches of
+    `patch` x `patch` pixels, each with a learned position, through `depth` blocks. The last layer
+    starts at zero."""
 
     def __init__(
-        self, shape: tuple[int, ...], classes: int, patch: int, width: int, depth: int, heads: int
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        patch: int,
+        width: int,
+        depth: int,
+        heads: int,
+        outputs: int | None = None,
     ):
         super().__init__()
         channels, height, breadth = shape
@@ -54,7 +62,8 @@ class Denoiser(nn.Module):
         self.first = nn.Linear(dims, width)
         self.position = nn.Parameter(0.02 * torch.randn(1, patches, width))
         self.blocks = nn.ModuleList(Block(width, heads, width) for _ in range(depth))
-        self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, dims)
+        self.norm = nn.LayerNorm(width)
+        self.last = nn.Linear(width, (outputs or channels) * patch**2)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 

@@ -29,6 +29,7 @@ from threetargets.families.protocol import Curves
 from threetargets.levels import centres
 from threetargets.likelihood.bound import (
     FITTED,
+    LEARNED,
     VARIANCES,
     Bound,
     Denoised,
@@ -37,6 +38,7 @@ from threetargets.likelihood.bound import (
     denoising_terms,
     prior_term,
 )
+from threetargets.likelihood.learned import Headed, learned_bound
 from threetargets.likelihood.ode import (
     decoded_log_prob,
     exact_trace,
@@ -84,18 +86,27 @@ def measure(
     variance = chosen_process.bound_variance
     mse = seen(fit, null, model.table).x0_mse
     without, given = seen(images, null, model.table), seen(images, labels, model.table)
-    bound = without.bound(variance, mse)
+    own = chosen_process.learned_variance
+    learned, learned_given = (
+        (_learned(study, manifest, run, model, images, y, progress) if own else None)
+        for y in (null, labels)
+    )
+    as_reported = variance == LEARNED[0]
+    bound = learned if as_reported and learned else without.bound(variance, mse)
+    with_label = learned_given if as_reported and learned_given else given.bound(variance, mse)
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
         likelihood_figure(manifest, "prior", bound.prior),
         likelihood_figure(manifest, "denoising", bound.denoising.sum(1)),
         likelihood_figure(manifest, "decoder", bound.decoder),
-        likelihood_figure(manifest, "bound_given_label", given.bound(variance, mse).nats),
+        likelihood_figure(manifest, "bound_given_label", with_label.nats),
     ]
     figures += [
         likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats)
         for v in (*VARIANCES, *FITTED)
     ]
+    if learned:
+        figures.append(likelihood_figure(manifest, "bound_learned", learned.nats))
     drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
 
     chosen, finest = study.likelihood.lengths, max(study.likelihood.lengths.steps, default=0)
@@ -116,6 +127,32 @@ def measure(
     return figures, {"noise_levels": by_level}
 
 
+def _learned(
+    study: Study,
+    manifest: Manifest,
+    run: Run,
+    model: Ddpm,
+    levels: Tensor,
+    labels: Tensor,
+    progress: Progress,
+) -> Bound:
+    """The bound under the network's own variance."""
+
+    def bound_to(rows: slice) -> Headed:
+        y = labels if len(labels) == 1 else labels[rows]
+
+        def predict(x_t: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+            progress.step()
+            return model.headed(x_t, log_snr, y)
+
+        return predict
+
+    chosen = study.likelihood
+    parts = [(rows, bound_to(rows)) for rows in batches(len(levels), chosen.batch)]
+    count, draws = manifest.levels, chosen.draws
+    return learned_bound(parts, model.table, levels, count, seed=run.seed, draws=draws)
+
+
 def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
     """Network calls, for the progress line."""
     chosen, T = study.likelihood, model.table.steps
@@ -124,7 +161,8 @@ def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
         return len(batches(n, chosen.batch))
 
     finest = max((t for t in chosen.lengths.steps if t > T), default=0)
-    bounds = T * (2 * count(images) + count(fit)) + finest * count(chosen.lengths.images)
+    passes = 4 if model.learned_variance else 2
+    bounds = T * (passes * count(images) + count(fit)) + finest * count(chosen.lengths.images)
     ode = (2 * 4 * chosen.ode.steps + 1) * count(chosen.ode.images) + 2 * chosen.ode.steps
     return chosen.draws * bounds + ode + T - 1
 
@@ -215,7 +253,10 @@ def ode_figures(
 
     def decoded(rows: slice) -> Tensor:
         trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
-        variance, count = spec.process(study, run.cell).bound_variance, manifest.levels
+        chosen_process = spec.process(study, run.cell)
+        fixed = chosen_process.bound_variance in LEARNED  # its decoder has a width for each pixel
+        variance = chosen_process.variance if fixed else chosen_process.bound_variance
+        count = manifest.levels
         return -decoded_log_prob(
             predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace, mse
         )

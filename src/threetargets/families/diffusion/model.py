@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.diffusion.kernel import add_noise, aligned, signal_noise
-from threetargets.diffusion.predictor import predict
+from threetargets.diffusion.predictor import predict, raw, read
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS, Prediction, Target
 from threetargets.diffusion.times import draw, stratified
@@ -21,6 +21,7 @@ from threetargets.families.diffusion.process import forward
 from threetargets.levels import centres
 from threetargets.likelihood.bound import decoder_term
 from threetargets.likelihood.gaussian import total
+from threetargets.likelihood.learned import variance_loss
 from threetargets.networks.registry import denoiser
 from threetargets.streams import ALL
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from threetargets.pipeline.cells import Run
     from threetargets.pipeline.records import Figure
     from threetargets.study.schema import Study
+
+
+VARIANCE_SHARE = 1e-3
+"""Of the bound, in the loss that also trains a head of the variance (Nichol & Dhariwal 2021,
+arXiv:2102.09672, section 3.1)."""
 
 
 class Ddpm(nn.Module):
@@ -47,11 +53,13 @@ class Ddpm(nn.Module):
         proposal: str = "uniform",
         variance: str = "fixed-small",
         label_dropout: float = 0.0,
+        learned_variance: bool = False,
     ):
         super().__init__()
         self.net, self.target, self.weighting, self.table = net, target, weighting, table
         self.count, self.classes = count, classes
         self.proposal, self.variance, self.label_dropout = proposal, variance, label_dropout
+        self.learned_variance = learned_variance
         self.autocast: torch.dtype | None = None
         self.static = False  # see `static`
 
@@ -102,7 +110,8 @@ class Ddpm(nn.Module):
             else contextlib.nullcontext()
         ):
             out = self.net(x_t, log_snr.to(torch.float32), labels)
-        out = out.to(torch.float32)
+        whole = out.to(torch.float32)
+        out, head = whole[:, : x_t.shape[1]], whole[:, x_t.shape[1] :]
         # In float64, where scaling by 1/s and back by s rounds away: `score` then regresses exactly
         # -eps.
         a_, s_ = aligned(a, x0), aligned(s, x0)
@@ -113,8 +122,9 @@ class Ddpm(nn.Module):
         weight = WEIGHTINGS[self.weighting](self.target, self._table_on(i.device), index)
         eps_error = self.target.scale(a, s) * self.target.eps_error(a, s)
         loss = (weight * eps_error**2).to(squared) * squared
+        extra = self._variance_loss(images, out, head, x_t, i) if self.learned_variance else 0.0
         if self.weighting != "elbo":
-            return loss
+            return loss + extra
         first = i == 1
         if self.static:
             decoded = self._decoder(images, out, x_t) / dims
@@ -122,13 +132,22 @@ class Ddpm(nn.Module):
         elif bool(first.any()):
             decoded = self._decoder(images[first], out[first], x_t[first]) / dims
             loss = loss.masked_scatter(first, decoded.to(loss))
-        return self.table.steps * loss
+        return self.table.steps * loss + extra
+
+    def _variance_loss(
+        self, images: Tensor, out: Tensor, head: Tensor, x_t: Tensor, i: Tensor
+    ) -> Tensor:
+        """The share of the bound that trains the head of the variance."""
+        table = self._table_on(i.device)
+        a, s = (aligned(v, x_t) for v in signal_noise(table.log_snr[i]))
+        x0_hat = read(out, self.target, x_t, a, s).x0
+        return VARIANCE_SHARE * variance_loss(images, x0_hat, head, table, i, self.count).to(out)
 
     def _decoder(self, images: Tensor, out: Tensor, x_t: Tensor) -> Tensor:
         """-log p(x_0 | x_1) of every example as though it were at i = 1, nats, shape (B,):
         finite, and so its gradient, whatever i is."""
         a, s = (aligned(v, x_t) for v in signal_noise(self.table.log_snr[1:2]))
-        guess = self.target.decode(self.target.scale(a, s).to(out) * out, x_t, a, s)
+        guess = read(out, self.target, x_t, a, s)
         return decoder_term(images, guess.x0, self.table, self.variance, self.count)
 
     def _table_on(self, device: torch.device) -> Table:
@@ -139,11 +158,18 @@ class Ddpm(nn.Module):
         """The prediction (x0, eps) at x_t for the given labels."""
         return predict(self.net, self.target, x_t, log_snr, labels)
 
+    def headed(self, x_t: Tensor, log_snr: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """x0^ and the head of the variance."""
+        a, s = (aligned(v, x_t) for v in signal_noise(log_snr.to(x_t.device, torch.float64)))
+        out = raw(self.net, x_t, log_snr, labels)
+        return read(out, self.target, x_t, a, s).x0, out[:, x_t.shape[1] :]
+
 
 def build(study: Study, data: Manifest, run: Run) -> Ddpm:
     cell, chosen = spec.of(run.cell), spec.process(study, run.cell)
+    channels = data.shape[0] * (2 if chosen.learned_variance else 1)
     return Ddpm(
-        denoiser(spec.network(study, cell), data.shape, data.classes),
+        denoiser(spec.network(study, cell), data.shape, data.classes, channels),
         replace(TARGETS[cell.target], data_std=data.std),
         cell.weighting,
         forward(chosen),
@@ -152,6 +178,7 @@ def build(study: Study, data: Manifest, run: Run) -> Ddpm:
         proposal=chosen.time_sampling[cell.weighting],
         variance=chosen.variance,
         label_dropout=chosen.label_dropout,
+        learned_variance=chosen.learned_variance,
     )
 
 

@@ -115,5 +115,8 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     calls = sum(chosen.draws * steps * rows(n) for steps, n in bounds) + rows(ode.images)
     calls += noise_levels - 1 + 4 * (2 * rows(ode.images) * ode.steps + ode.steps // 2)
     total = seen * each + calls * shared
-    total += chosen.draws * noise_levels * (images * labelled + rows(images) * common)
+    passes = 2 if model.learned_variance else 1
+    total += passes * chosen.draws * noise_levels * (images * labelled + rows(images) * common)
+    if model.learned_variance:
+        total += chosen.draws * noise_levels * (images * each + rows(images) * shared)
     return total + slopes * (ode.probes or math.prod(manifest.shape)) * back

@@ -34,7 +34,7 @@ KINDS = (KIND,)
 GRAMMAR = ("ddpm_<target>_<weighting>", "ddpm_<target>_<weighting>_<variant>")
 GENERATIVE, LABELLED = True, True
 COMPILED = True
-FITTED = names("likelihood/bound.py", "FITTED")
+FITTED, LEARNED = (names("likelihood/bound.py", name) for name in ("FITTED", "LEARNED"))
 SYMBOLS = {"x0": "x₀", "eps": "ε", "raw-score": "raw score"}
 """How targets are written; any other is written as it is called."""
 DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
@@ -69,8 +69,19 @@ class Process(Section):
     schedule: Schedule
     variance: Variance
     bound_variance: BoundVariance = "optimal"
+    learned_variance: bool = False
+    """Whether the network has a head of the reverse variance: likelihood/learned.py."""
     label_dropout: Annotated[float, Field(ge=0, lt=1)]
     time_sampling: dict[Weighting, Proposal]
+
+    @model_validator(mode="after")
+    def _learned(self) -> Process:
+        if self.bound_variance in LEARNED and not self.learned_variance:
+            raise ValueError(
+                f"bound_variance is {self.bound_variance}, but learned_variance is false: the "
+                "network has no head for it"
+            )
+        return self
 
 
 class Diffusion(Process):
@@ -189,12 +200,16 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     if _reads_variance(study, cell, stage):
         of_process["variance"] = chosen.variance
     if stage == "likelihood":
-        of_process["bound_variance"] = chosen.bound_variance
+        of_process |= {
+            "bound_variance": chosen.bound_variance,
+            "learned_variance": chosen.learned_variance,
+        }
     if stage == "train":
         of_process |= {
             "steps": chosen.steps,
             "schedule": chosen.schedule.model_dump(mode="json"),
             "label_dropout": chosen.label_dropout,
+            "learned_variance": chosen.learned_variance,
             "time_sampling": chosen.time_sampling[cell.weighting],
         }
     read: dict[str, Any] = {"diffusion": of_process}
