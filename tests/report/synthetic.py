@@ -115,6 +115,17 @@ def bound(run: Run) -> float:
     return float(_effect(one) + noise + rounding)
 
 
+IMAGES = 40
+
+
+def by_image(run: Run, mean: float) -> list[float]:
+    """A bound for every image around the mean: an image is as hard for every model, but for a
+    little."""
+    hard = _rng("hard").normal(size=IMAGES)
+    own = 0.01 * _rng("image", twin(run).cell, run.seed).normal(size=IMAGES)
+    return (mean + hard - hard.mean() + own - own.mean()).tolist()
+
+
 def _curve(metric: str, gamma: float, run: Run, guidance: str) -> tuple[float, float]:
     run = twin(run)
     rng = _rng(metric, gamma, run.cell, run.seed, guidance)
@@ -242,7 +253,7 @@ def _likelihood(study: Study, run: Run) -> tuple[list[Figure], dict[str, Any]]:
     return [
         Figure(m, v, 0.01, **facts)
         for m, v in {"bound_bpd": total, **parts, **_routes(study, run)}.items()
-    ], {"noise_levels": levels}
+    ], {"noise_levels": levels, "images": {"bound": by_image(run, total)}}
 
 
 def _routes(study: Study, run: Run) -> dict[str, float]:

@@ -15,7 +15,9 @@ from scipy import stats
 from threetargets.families.cell import Cell
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.report.parts import comparing as comparisons
-from threetargets.report.parts.comparing import BOUND, FID, Comparison, Measure
+from threetargets.report.parts import measures
+from threetargets.report.parts.comparing import Comparison
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.reading.collect import Results
 
 Make = Callable[..., Results]
@@ -38,6 +40,20 @@ def test_the_numbers_of_a_pair_are_scipys(have: Make) -> None:
     )
     assert c.margin == 0.05
     assert c.differences == pytest.approx(tuple(x - y for x, y in zip(a, b, strict=True)))
+
+
+def test_the_interval_over_images_is_of_each_image_s_difference(have: Make) -> None:
+    """By hand; images that are hard for both models cancel."""
+    results = have()
+    c = found_of(comparisons.targets(results, BOUND), "ddpm_x0_native", "ddpm_eps_native")
+    a, b = (
+        np.array([synthetic.by_image(Run(x, s), synthetic.bound(Run(x, s))) for s in (0, 1, 2)])
+        for x in (c.a, c.b)
+    )
+    expected = stats.ttest_1samp((a - b).mean(0), 0.0).confidence_interval(0.95)
+    assert (c.over_images.low, c.over_images.high) == pytest.approx((expected.low, expected.high))
+    assert c.over_images.mean == pytest.approx(c.difference.interval.mean)
+    assert c.over_images.half_width < 0.02 and c.over_images.n == synthetic.IMAGES
 
 
 def test_known_effects_get_their_verdicts(have: Make) -> None:
@@ -166,6 +182,8 @@ def decide(means: list[float], noise: float, seeds: int, rng: np.random.Generato
     results: Any = SimpleNamespace(
         study=SimpleNamespace(seeds=[*range(seeds)], comparison=comparison),
         unit=SimpleNamespace(name="bits/dim"),
+        also={},
+        records={},
         observe=lambda cell, *rest: SimpleNamespace(values=dict(enumerate(drawn[cell].tolist()))),
     )
     pairs = [comparisons.pair(results, BOUND, c, Cell("b"), "here") for c in cells]
@@ -239,7 +257,7 @@ def test_one_seed_decides_nothing(have: Make) -> None:
 def test_the_best_cell_has_every_seed(have: Make) -> None:
     whole = have()
     winner, others = comparisons.best(whole, BOUND)
-    means = {c: float(comparisons.summary(whole, c, BOUND).mean or 0) for c in whole.study.cells}
+    means = {c: float(measures.summary(whole, c, BOUND).mean or 0) for c in whole.study.cells}
     assert means[winner] == min(means.values())
     assert len(others) == len(whole.study.cells) - 1
     holed = have(missing=Run(winner, 0))

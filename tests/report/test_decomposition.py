@@ -11,7 +11,7 @@ from report import synthetic
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline.cells import Run
-from threetargets.report.parts.comparing import BOUND, FID
+from threetargets.report.parts.measures import BOUND, FID
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Results
 from threetargets.report.topics import decomposition, output_spaces

@@ -13,7 +13,7 @@ from threetargets.errors import Disagreement
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.report import topics
 from threetargets.report.parts import comparing as comparisons
-from threetargets.report.parts.comparing import FID
+from threetargets.report.parts.measures import FID
 from threetargets.report.parts.wording import Table
 from threetargets.report.reading import collect, tidy
 from threetargets.report.reading import tracked as mirror

@@ -61,7 +61,11 @@ def exact(chosen):
         return DATA.predict(x_t, log_snr)
 
     model = SimpleNamespace(
-        table=process_, null=10, conditional=conditional, variance=chosen.diffusion.variance
+        table=process_,
+        null=10,
+        conditional=conditional,
+        variance=chosen.diffusion.variance,
+        learned_variance=False,
     )
     labels = torch.zeros(200, dtype=torch.int64)
     test = Images(levels[:200], labels)

@@ -35,6 +35,12 @@ def likelihood_figure(
     return mean_figure(name, values, over, reference=reference, quantity=metric)
 
 
+def bound_by_image(manifest: Manifest, nats: Tensor) -> dict[str, list[float]]:
+    """The bound of every test image, to six digits, in the unit of the data: the curve `images` of
+    a likelihood record, by which models are compared image by image."""
+    return {"bound": [float(f"{value:.6g}") for value in in_unit(manifest, nats).tolist()]}
+
+
 def mean_figure(metric: str, values: Tensor, spread: str, **more: str) -> Figure:
     """The mean of independent values with its standard error."""
     n = len(values)

@@ -9,18 +9,10 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report import topics
-from threetargets.report.parts import comparing
+from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import floor_in_words
-from threetargets.report.parts.comparing import (
-    BOUND,
-    DIFFERENT,
-    EQUAL,
-    FID,
-    INCONCLUSIVE,
-    TIED,
-    WITHIN,
-    Measure,
-)
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, TIED, WITHIN
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.study.values import WEIGHTINGS
@@ -72,7 +64,7 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
 
 
 def _tile(results: Results, measure: Measure) -> Tile:
-    measure = comparing.in_unit(results, measure)
+    measure = measures.in_unit(results, measure)
     winner, standing = _against(results, measure)
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
     if measure.metric == FID.metric and diffusion.cells(results.study):
@@ -82,7 +74,7 @@ def _tile(results: Results, measure: Measure) -> Tile:
     note = (
         f"{standing}; picked on these same figures" if standing else "picked on these same figures"
     )
-    return Tile(label, interval(comparing.summary(results, winner, measure)), cell(winner), note)
+    return Tile(label, interval(measures.summary(results, winner, measure)), cell(winner), note)
 
 
 def _headline(results: Results) -> str:

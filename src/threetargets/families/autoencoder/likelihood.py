@@ -16,6 +16,7 @@ from threetargets.families.autoencoder.model import Vae
 from threetargets.families.measured import (
     OVER_IMAGES,
     batches,
+    bound_by_image,
     in_unit,
     likelihood_figure,
     mean_figure,
@@ -65,7 +66,8 @@ def measure(
             print(progress, file=sys.stderr, flush=True)
             if k == max(study.likelihood.iwae) and len(some) < len(images):
                 figures.append(_nll(manifest, bound, tight.double().cpu(), k))
-    return figures + gradient_figures(study, run, model, images), {}
+    by_image = {"images": bound_by_image(manifest, bound)}
+    return figures + gradient_figures(study, run, model, images), by_image
 
 
 def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:

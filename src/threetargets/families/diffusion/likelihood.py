@@ -21,6 +21,7 @@ from threetargets.families.diffusion.process import refined
 from threetargets.families.measured import (
     OVER_IMAGES,
     batches,
+    bound_by_image,
     in_unit,
     likelihood_figure,
     mean_figure,
@@ -124,7 +125,8 @@ def measure(
     predictor = _counted(conditional(model.conditional, null), progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model, images, mse)
     figures += form_figures(study, manifest, run, predictor, model, images)
-    return figures, {"noise_levels": by_level}
+    by_image = bound_by_image(manifest, bound.nats)
+    return figures, {"noise_levels": by_level, "images": by_image}
 
 
 def _learned(

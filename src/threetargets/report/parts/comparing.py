@@ -12,7 +12,6 @@ outside the family, and a pair that repeats another one's values counts once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,10 +22,17 @@ from threetargets.metrics.statistics import (
     Interval,
     holm,
     paired_t,
-    t_interval,
     tost_paired,
 )
-from threetargets.pipeline.cells import FLOOR
+from threetargets.report.parts.measures import (
+    BOUND,
+    FID,
+    Measure,
+    as_compared,
+    compared,
+    margin,
+    over_images,
+)
 from threetargets.report.reading.collect import Results
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -53,27 +59,6 @@ TIED = (EQUAL, WITHIN)
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A figure of merit, where it is read, and its unit. Lower is better for both that are compared
-    here."""
-
-    metric: str
-    label: str
-    unit: str
-    guidance: str = ""
-    gamma: str = ""
-
-
-BOUND = Measure("bound", "bound", "")
-"""Its unit is that of the data: `in_unit`."""
-
-
-FID = Measure("fid", "FID", "", "none", "1")
-EXCESS = "log FID excess"
-"""What is compared of FID: its logarithm above the floor."""
-
-
-@dataclass(frozen=True)
 class Comparison:
     """a against b: the difference is a - b, so a negative one favours a."""
 
@@ -90,6 +75,7 @@ class Comparison:
     verdict: str = NO_DATA
     values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b), as measured
     differences: tuple[float, ...] = ()  # a - b of each seed, as compared
+    over_images: Interval | None = None  # of the bound: over test images, not over seeds
     repeats: tuple[Cell, Cell, str] | None = None  # (a, b, where) of the comparison that it repeats
 
     @property
@@ -124,42 +110,6 @@ def _repeats(c: Comparison, earlier: Comparison) -> bool:
     return straight or all(alike(a, y) and alike(b, x) for a, b, x, y in both)
 
 
-def in_unit(results: Results, measure: Measure) -> Measure:
-    """The measure with the unit in which it is told here."""
-    return replace(measure, unit=results.unit.name) if measure.metric == BOUND.metric else measure
-
-
-def as_compared(results: Results, measure: Measure) -> Measure:
-    """The measure under the name and unit of its differences."""
-    named = in_unit(results, measure)
-    return named if measure.metric == BOUND.metric else replace(named, label=EXCESS)
-
-
-def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
-    """The 95% t interval over seeds of a cell."""
-    return t_interval(
-        list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values())
-    )
-
-
-def _compared(results: Results, measure: Measure, values: list[float]) -> list[float] | None:
-    """What a comparison is made of: the bound as it is, FID as log(FID - floor), the floor being
-    the mean over its draws; None where an FID is not above its floor."""
-    if measure.metric == BOUND.metric:
-        return values
-    real = [*results.observe(FLOOR, measure.metric).values.values()]
-    floor = sum(real) / len(real) if real else 0.0
-    return [math.log(v - floor) for v in values] if min(values) > floor else None
-
-
-def _margin(results: Results, measure: Measure) -> float:
-    """Of the bound in its unit; of FID the logarithm of the ratio that the fraction is."""
-    comparison = results.study.comparison
-    if measure.metric == BOUND.metric:
-        return comparison.bound_margin
-    return math.log1p(comparison.fid_margin)
-
-
 def pair(results: Results, measure: Measure, a: Cell, b: Cell, where: str) -> Comparison:
     """One comparison over the seeds that both cells have, not yet corrected."""
     measure = as_compared(results, measure)
@@ -168,16 +118,16 @@ def pair(results: Results, measure: Measure, a: Cell, b: Cell, where: str) -> Co
     seeds = [seed for seed in results.study.seeds if seed in one and seed in two]
     values = tuple((s, one[s], two[s]) for s in seeds)
     first, second = (
-        _compared(results, measure, [v[side] for v in values]) if values else None
-        for side in (1, 2)
+        compared(results, measure, [v[side] for v in values]) if values else None for side in (1, 2)
     )
     if first is None or second is None:
         return Comparison(measure, a, b, where, 0, paired_t([], []), None, None)
-    difference, margin = paired_t(first, second), _margin(results, measure)
-    equal = tost_paired(first, second, margin, results.study.comparison.alpha)
+    difference, width = paired_t(first, second), margin(results, measure)
+    equal = tost_paired(first, second, width, results.study.comparison.alpha)
     by_seed = tuple(x - y for x, y in zip(first, second, strict=True))
-    made = Comparison(measure, a, b, where, len(seeds), difference, margin, equal.p)
-    return replace(made, values=values, differences=by_seed)
+    made = Comparison(measure, a, b, where, len(seeds), difference, width, equal.p)
+    images = over_images(results, a, b, seeds) if measure.metric == BOUND.metric else None
+    return replace(made, values=values, differences=by_seed, over_images=images)
 
 
 def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparison]:

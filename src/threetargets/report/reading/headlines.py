@@ -8,7 +8,7 @@ from typing import Any
 from threetargets.families.cell import Cell
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR
-from threetargets.report.parts.comparing import BOUND, FID, Measure
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.reading.collect import FAILED, MISSING, Results, places
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.metrics.catalogue import label, one_of
 from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
-from threetargets.report.parts.comparing import BOUND
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.topic import CHAPTER, KASY, POLYAKOV, Claim, Topic
 from threetargets.report.parts.verdicts import (
     NOTHING,

@@ -17,9 +17,9 @@ from threetargets.metrics.catalogue import label, one_of
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands, over_images, spread
-from threetargets.report.parts.comparing import BOUND
 from threetargets.report.parts.drawing import INK, Plot, band, canvas, legend, svg
 from threetargets.report.parts.entries import measured, parameters
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import Section
 from threetargets.report.parts.verdicts import (

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing
-from threetargets.report.parts.comparing import (
-    BOUND,
-    DIFFERENT,
-    EQUAL,
-    FID,
-    NO_DATA,
-    TIED,
-    WITHIN,
-    Comparison,
-    Measure,
-)
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, NO_DATA, TIED, WITHIN, Comparison
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import CHAPTER, KASY, POLYAKOV, Claim
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,

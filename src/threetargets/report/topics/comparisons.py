@@ -7,16 +7,8 @@ from collections.abc import Sequence
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, context
-from threetargets.report.parts.comparing import (
-    BOUND,
-    DIFFERENT,
-    EQUAL,
-    FID,
-    NO_DATA,
-    TIED,
-    WITHIN,
-    Comparison,
-)
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, NO_DATA, TIED, WITHIN, Comparison
+from threetargets.report.parts.measures import BOUND, FID
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.verdicts import INCONCLUSIVE
 from threetargets.report.parts.wording import (
@@ -59,6 +51,7 @@ def _compared(c: Comparison) -> tuple[Text, ...]:
         Text(signed(c.difference.interval)),
         Text(between(c.difference.interval)),
         Text(_by_seed(c)),
+        Text("–" if c.over_images is None else between(c.over_images)),
         Text(p),
         Text(f"±{number(c.margin, 2)}" if c.margin is not None else "–"),
         Text(q),
@@ -81,7 +74,8 @@ PAIRED_CAPTION = (
     "a − b, paired by seed; negative favours a. FID: logarithm of its excess over the floor, so "
     "that −0.1 is 10% less. Intervals: {alpha:.0%} over all comparisons of a measure together "
     "({counted} for the bound{of_fid}); p, p equal (two one-sided tests against the margin, "
-    "{number} {unit} or {fid_margin:.0%} of the excess): Holm. Identical, the same as another: no "
+    "{number} {unit} or {fid_margin:.0%} of the excess): Holm. Over images: 95% interval over the "
+    "test images, each one's difference averaged over seeds. Identical, the same as another: no "
     "evidence, not counted."
 )
 
@@ -102,6 +96,7 @@ def paired(
         "difference",
         "interval",
         "by seed",
+        "over images",
         "p, Holm",
         "margin",
         "p equal, Holm",
@@ -117,7 +112,7 @@ def paired(
     caption += f" FID: {context(results, 'fid')}." if fid else ""
     title = "Targets, at each weighting" if by_target else "Weightings, for each target"
     made = commands(results, "train", "likelihood", "sample", "evaluate")
-    return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 10)))
+    return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 11)))
 
 
 def _targets(pairs: Sequence[Comparison], weighting: str) -> str:

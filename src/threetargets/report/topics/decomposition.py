@@ -10,18 +10,10 @@ import numpy as np
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.factors import Array, Effect, decompose
-from threetargets.report.parts import comparing
+from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import commands, context, floor
-from threetargets.report.parts.comparing import (
-    BOUND,
-    DIFFERENT,
-    EQUAL,
-    FID,
-    NO_DATA,
-    TIED,
-    WITHIN,
-    Measure,
-)
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, NO_DATA, TIED, WITHIN
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -118,7 +110,7 @@ def spread(results: Results, weighting: str, skip: bool) -> tuple[float, list[Ce
         if (place.weighting, place.input_skip, place.width) == (weighting, skip, own)
         and place.target != "score"
     ]
-    means = [v for c in here if (v := comparing.summary(results, c, BOUND).mean) is not None]
+    means = [v for c in here if (v := measures.summary(results, c, BOUND).mean) is not None]
     return (max(means) - min(means), here) if len(means) > 1 else None
 
 

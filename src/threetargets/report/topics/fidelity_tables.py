@@ -8,8 +8,8 @@ from threetargets.metrics.catalogue import INCEPTION_FEATURES, SAMPLES, by_featu
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
-from threetargets.report.parts.comparing import FID
 from threetargets.report.parts.entries import measured
+from threetargets.report.parts.measures import FID
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, number
 from threetargets.report.reading.collect import Results, by

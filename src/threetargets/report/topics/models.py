@@ -22,9 +22,10 @@ from threetargets.report.parts.captions import (
     set_up,
     spread,
 )
-from threetargets.report.parts.comparing import BOUND, DIFFERENT, FID, NO_DATA, TIED, Measure
+from threetargets.report.parts.comparing import DIFFERENT, NO_DATA, TIED
 from threetargets.report.parts.drawing import MUTED, Plot, canvas, colour, svg
 from threetargets.report.parts.entries import _mean, measured, parameters
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import KASY, POLYAKOV, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,

@@ -9,9 +9,8 @@ import numpy as np
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report.parts import comparing
+from threetargets.report.parts import measures
 from threetargets.report.parts.captions import commands, context, spread
-from threetargets.report.parts.comparing import BOUND, FID, Measure
 from threetargets.report.parts.drawing import (
     INK,
     Plot,
@@ -22,6 +21,7 @@ from threetargets.report.parts.drawing import (
     plain_log,
     svg,
 )
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Place, Results
@@ -126,11 +126,11 @@ def by_target(results: Results) -> Plot:
     known, names = cells(results), _targets(results)
     own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
     panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
-    measures = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     rows: list[dict[str, Any]] = []
-    size = (max(1, len(measures)), max(1, len(panels)))
+    size = (max(1, len(seen)), max(1, len(panels)))
     with canvas("by-target", *size, 9.4, 2.3 * size[0] + 0.3, sharey="row") as (figure, axes):
-        for row, measure in zip(axes, measures, strict=True):
+        for row, measure in zip(axes, seen, strict=True):
             for panel, weighting in zip(row, panels, strict=False):
                 for place, cell in known.items():
                     here = (place.weighting, place.width) == (weighting, own)
@@ -142,12 +142,12 @@ def by_target(results: Results) -> Plot:
             plain_log(row[0])
         for panel, weighting in zip(axes[0], panels, strict=False):
             panel.set_title(weighting)
-        for row, measure in zip(axes, measures, strict=True):
-            unit = comparing.in_unit(results, measure).unit
+        for row, measure in zip(axes, seen, strict=True):
+            unit = measures.in_unit(results, measure).unit
             row[0].set_ylabel(f"{measure.label}, {unit}" if unit else measure.label)
         drawn = svg(figure)
-    seen = f" FID: {context(results, 'fid')}." if len(measures) > 1 else ""
-    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=seen)
+    of_fid = f" FID: {context(results, 'fid')}." if len(seen) > 1 else ""
+    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=of_fid)
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("by-target", "By target, at each weighting", drawn, rows, caption, made)
 
@@ -156,7 +156,7 @@ def _mark(
     results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, names: list[str]
 ) -> list[dict[str, Any]]:
     """A cell's mean and interval."""
-    interval = comparing.summary(results, cell, measure)
+    interval = measures.summary(results, cell, measure)
     if interval.mean is None:
         return []
     x = names.index(place.target) + (0.16 if place.input_skip else -0.16)

@@ -13,8 +13,8 @@ from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.comparing import BOUND
 from threetargets.report.parts.entries import measured
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.verdicts import paired
 from threetargets.report.parts.wording import Table, Text, cell, count, number, observed
 from threetargets.report.reading.collect import Results

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from threetargets.families.diffusion import spec as diffusion
-from threetargets.report.parts import comparing
+from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
-from threetargets.report.parts.comparing import BOUND, FID, Measure
 from threetargets.report.parts.entries import measured
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, target
 from threetargets.report.reading.collect import Results
@@ -40,7 +40,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
                 text = Text(text.text, "weak", f"is {cell(results.also[c])}")
             row.append(Text(text.text, "best", text.note) if c == winner else text)
         rows.append(tuple(row))
-    measure = comparing.in_unit(results, measure)
+    measure = measures.in_unit(results, measure)
     unit = f" ({measure.unit})" if measure.unit else ""
     caption = TARGET_GRID_CAPTION.format(spread=spread(results))
     if measure.metric == FID.metric:
