@@ -14,6 +14,7 @@ READING = (
     "models",
     "targets",
     "decomposition",
+    "endpoints",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",
@@ -25,7 +26,15 @@ READING = (
 )
 """From top to bottom; the claims of all topics follow, then what the report rests on."""
 GROUNDS = ("calibrated_claims", "provenance")
-FIRST = ("decomposition", "comparisons", "targets", "guidance", "autoencoders", "costs")
+FIRST = (
+    "decomposition",
+    "endpoints",
+    "comparisons",
+    "targets",
+    "guidance",
+    "autoencoders",
+    "costs",
+)
 """Whose sentences stand first on the first screen; those of others follow."""
 
 
