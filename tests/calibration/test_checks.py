@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from threetargets.calibration import bounds, densities, evidence, flow, forward
+from threetargets.calibration import bounds, densities, evidence, flow, forward, reverse_steps
 from threetargets.calibration import gradient_checks as gradients
 from threetargets.calibration import guidance_checks as guided
 from threetargets.calibration import target_checks as targets
@@ -39,6 +39,9 @@ def test_every_row_agrees(name: str) -> None:
     assert all(row.uncertainty > 0 and row.basis and row.origin and row.n > 0 for row in rows)
     for telling in CHECK[name].telling:
         assert any(row.quantity.startswith(telling) for row in rows), telling
+
+
+REAL_CUT = reverse_steps.cut
 
 
 class NoTweedie(Target):
@@ -136,6 +139,14 @@ BREAKS: dict[str, tuple[str, Callable[[Patch], None]]] = {
         lambda p: p.setattr(
             type(TARGETS["x0"]), "eps_scale", lambda self, a, s: torch.ones_like(a)
         ),
+    ),
+    "F of the best output decoded wrongly": (
+        "targets-optimum",
+        lambda p: p.setitem(TARGETS, "score", NO_TWEEDIE),
+    ),
+    "reverse steps that no longer change with T": (
+        "reverse-steps",
+        lambda p: p.setattr(reverse_steps, "cut", lambda steps, real=REAL_CUT: real(16)),
     ),
     "divergences for log ratios": (
         "two-elbos",

@@ -411,6 +411,8 @@ CALIBRATED = (
 )
 CALIBRATED += (
     "targets-equivalent",
+    "targets-optimum",
+    "schedule",
     "tweedie",
     "two-elbos (toy)",
     "guidance-same",

@@ -14,6 +14,7 @@ from threetargets.calibration import (
     forward,
     gradient_checks,
     guidance_checks,
+    reverse_steps,
     samplers,
     target_checks,
 )
@@ -89,6 +90,24 @@ CHECKS = (
         "Luo 2022, arXiv:2208.11970; Kingma et al. 2021, arXiv:2107.00630",
         target_checks.equivalent,
         ("elbo loss", "bound of the converted predictor"),
+    ),
+    Check(
+        "targets-optimum",
+        "The best output of every target, whatever its weighting, is decoded to the same E[x₀ | "
+        "xᵢ], on a mixture.",
+        "targets-optimum",
+        "Luo 2022, arXiv:2208.11970",
+        target_checks.optimum,
+        ("largest distance",),
+    ),
+    Check(
+        "reverse-steps",
+        "The exact reverse steps of a mixture are nearer to Gaussians the more of them there are, "
+        "and the bound of a perfect denoiser falls with T and saturates.",
+        "schedule",
+        "Sohl-Dickstein et al. 2015, arXiv:1503.03585",
+        reverse_steps.rows,
+        ("distance of the reverse steps from Gaussians, T = 32", "gain of the bound", "order"),
     ),
     Check(
         "tweedie",

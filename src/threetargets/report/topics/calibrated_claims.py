@@ -90,6 +90,27 @@ CLAIMS = (
         by_calibration("targets-equivalent"),
     ),
     Claim(
+        "targets-optimum",
+        "At the optimum the targets are one predictor, whatever the weighting.",
+        f"{KASY}; {POLYAKOV}",
+        "A mixture: for every target the output of least expected squared error, found by "
+        "minimising it, decoded, against the posterior mean on a grid.",
+        CALIBRATED,
+        by_calibration("targets-optimum"),
+    ),
+    Claim(
+        "schedule",
+        "Slower noising makes the reverse steps more Gaussian: the bound improves with T, and "
+        "saturates.",
+        CHAPTER,
+        "A mixture with its exact denoiser, T from 4 to 64 between the same ends: the KL of p(xᵢ₋₁ "
+        "| xᵢ) to the Gaussian of its moments, summed over i, and the bound less the entropy. (The "
+        "trained models stand beside it.)",
+        CALIBRATED,
+        by_calibration("schedule"),
+        "it was decided by trained models",
+    ),
+    Claim(
         "tweedie",
         "The clean image's posterior mean follows from the score.",
         f"{KASY}; {POLYAKOV}",

@@ -22,6 +22,7 @@ ORDER = (
     "elbo-bound",
     "latent-width",
     "ladder",
+    "targets-optimum",
     "targets-trained",
     "eps-over-x0 (bound, native)",
     "eps-over-x0 (bound, matched)",
@@ -41,6 +42,7 @@ ORDER = (
     "two-elbos (toy)",
     "two-elbos (trained)",
     "schedule",
+    "schedule (trained)",
     "guidance-same",
     "guidance-tilt",
 )

@@ -174,9 +174,8 @@ CLAIMS = (
         two_elbos,
     ),
     Claim(
-        "schedule",
-        "Slower noising makes the reverse steps more Gaussian: the bound improves with T, and "
-        "saturates.",
+        "schedule (trained)",
+        "The same of trained models: the bound improves with T, and saturates.",
         CHAPTER,
         "The bound of each trained diffusion model at several T between the same first and "
         "last noise level, with the reverse variance fitted for each T: with the fixed one "
