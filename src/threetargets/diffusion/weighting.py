@@ -32,6 +32,12 @@ def eps_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
     return torch.ones_like(table.log_snr[i])
 
 
+def v_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
+    """1 / a_i^2 = 1 + exp(-l_i): the squared error of v = a eps - s x0 for every target (Salimans &
+    Ho 2022, arXiv:2202.00512; the loss of Li & He 2025, arXiv:2511.13720, up to its schedule)."""
+    return 1.0 + torch.exp(-table.log_snr[i])
+
+
 def elbo(target: Target, table: Table, i: Tensor) -> Tensor:
     """1/2 (SNR_{i-1} - SNR_i) s_i^2 / a_i^2 = 1/2 expm1(l_{i-1} - l_i), for i >= 2.
 
@@ -45,5 +51,6 @@ def elbo(target: Target, table: Table, i: Tensor) -> Tensor:
 WEIGHTINGS: dict[str, Weighting] = {
     "native": native,
     "eps-equivalent": eps_equivalent,
+    "v-equivalent": v_equivalent,
     "elbo": elbo,
 }
