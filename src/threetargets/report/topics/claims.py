@@ -25,6 +25,7 @@ ORDER = (
     "targets-trained",
     "eps-over-x0 (native)",
     "eps-over-x0 (matched)",
+    "manifold",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",
@@ -53,10 +54,10 @@ def decided(results: Results, claims: Sequence[Claim]) -> list[tuple[Claim, Find
 
 CLAIMS_TABLE_CAPTION = (
     "Rules were written before the first run that measured what they decide; what was "
-    "changed since is named with its claim (alpha = {alpha:g}, margins {number} {unit} and "
-    "{fid_margin:.0%} of FID). Under each statement its source, under each test its rule, "
-    "under each figure the runs behind it."
+    "changed since is named with its claim (alpha = {alpha:g}{margins}). Under each statement "
+    "its source, under each test its rule, under each figure the runs behind it."
 )
+CLAIMS_MARGINS = ", margins {number} {unit} and {fid_margin:.0%} of FID"
 
 
 def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
@@ -72,14 +73,16 @@ def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
         for claim, finding in decided(results, claims)
     ]
     comparison = results.study.comparison
-    caption = CLAIMS_TABLE_CAPTION.format(
-        alpha=results.study.comparison.alpha,
+    margins = CLAIMS_MARGINS.format(
         number=number(comparison.bound_margin, 2),
         unit=results.unit.name,
         fid_margin=comparison.fid_margin,
     )
+    caption = CLAIMS_TABLE_CAPTION.format(
+        alpha=comparison.alpha, margins=margins if results.study.cells else ""
+    )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
-    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    made = commands(results, "train", "likelihood", "sample", "evaluate", "experiment")
     return Table("claims", "Claims", head, tuple(rows), caption, made)
 
 
