@@ -187,6 +187,25 @@ def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Th
 
 
 @app.command()
+def experiment(
+    cell: Annotated[str, typer.Option("--cell", help="name of the experiment, such as manifold")],
+    seed: Seed,
+    params: Params = "params.yaml",
+    threads: Threads = 1,
+) -> None:
+    """Run one seed of an experiment: a question that needs no grid of cells."""
+    from threetargets import study
+    from threetargets.pipeline import jobs
+
+    chosen = study.load(params)
+    run = jobs.find_run(chosen, cell, seed, jobs.experiment_runs(chosen))
+    _limit_threads(threads)
+    from threetargets.stages import experiment as stage
+
+    stage.run(chosen, run, params=params, threads=threads)
+
+
+@app.command()
 def fidelity(
     first: Annotated[
         str, typer.Argument(metavar="IMAGES", help="SOURCE:train, SOURCE:test or an .npz file")
