@@ -99,9 +99,18 @@ def test_the_skip_is_a_path_past_the_hidden_layers() -> None:
     net, x = Narrow(6, 3, 2, input_skip=True), torch.randn(5, 6, generator=generator(0, "test"))
     level = torch.linspace(-3, 3, 5)
     assert torch.equal(net(x, level), torch.zeros(5, 6))
-    torch.nn.init.constant_(net.gate.net[-1].bias, 2.0)
+    torch.nn.init.constant_(net.gate[-1].bias, 2.0)
     torch.testing.assert_close(net(x, level), 2 * x)
     assert Narrow(6, 3, 2, input_skip=False).gate is None
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_a_signal_keeps_its_size_through_the_hidden_layers(depth: int) -> None:
+    torch.manual_seed(0)
+    net = Narrow(64, 256, depth, input_skip=False)
+    x = torch.randn(500, 64 + net.features.width, generator=generator(0, "test"))
+    hidden = net.body[:-1](x)
+    assert 0.3 < float(hidden.square().mean()) < 3
 
 
 def test_samples_are_those_of_their_own_noise(tiny: Manifold) -> None:
