@@ -163,6 +163,17 @@ def of_runs(study: Study) -> dict[Run, list[Job]]:
     return by_run
 
 
+def runs_of(study: Study, stage: str) -> list[Run]:
+    """The runs that a stage is for."""
+    some = (
+        run
+        for run, jobs_of_run in of_runs(study).items()
+        for job in jobs_of_run
+        if job.stage == stage
+    )
+    return list(dict.fromkeys(some))
+
+
 def records(study: Study) -> list[Path]:
     """Every record, and the journals of trainings: what tracking and report read."""
     some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]

@@ -3,7 +3,7 @@ starts. Each family of models brings its own keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
@@ -47,8 +47,14 @@ OF_CELLS = ("data", "training", "sampling", "guidance", "likelihood", "evaluatio
 """Blocks that cells alone read: a study without cells has none of them, one with cells has all."""
 
 
-def _of_cells() -> Any:
-    """A block that is None where the study has no cells, and is not looked at there."""
+Block = TypeVar("Block")
+if TYPE_CHECKING:
+    OfCells = Annotated[Block, "of cells"]  # None where there are none, and not looked at there
+else:
+    OfCells = Block | None
+
+
+def _none() -> Any:
     return Field(default=None)
 
 
@@ -58,15 +64,15 @@ class Common(Section):
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
-    data: Data = _of_cells()
+    data: OfCells[Data] = _none()
     seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(no_repeats)]
     cells: CellNames
     experiments: Experiments = Experiments()
-    training: Trainings = _of_cells()
-    sampling: Sampling = _of_cells()
-    guidance: Guidance = _of_cells()
-    likelihood: Likelihood = _of_cells()
-    evaluation: Evaluation = _of_cells()
+    training: OfCells[Trainings] = _none()
+    sampling: OfCells[Sampling] = _none()
+    guidance: OfCells[Guidance] = _none()
+    likelihood: OfCells[Likelihood] = _none()
+    evaluation: OfCells[Evaluation] = _none()
     comparison: Comparison
     tracking: Tracking
     device: Literal["auto", "cpu", "cuda"]

@@ -107,13 +107,13 @@ def decide(results: Results) -> Finding:
         return NOTHING
     some = differences(by_target, 1 - results.study.comparison.alpha)
     low, high = ends(chosen) or (0, 0)
-    told = [f"{what}: {written(d.interval)}" for what, d in some.items()]
+    parts = [f"{what}: {written(d.interval)}" for what, d in some.items()]
     own = t_interval(list(by_target[WINNER].values()))
-    told.append(f"rise of {target(WINNER)}: {written(own)}")
+    parts.append(f"rise of {target(WINNER)}: {written(own)}")
     seeds = ", ".join(map(str, results.study.seeds))
     return Finding(
         incomplete(_verdict(list(some.values())), whole),
-        f"distance from the plane, D = {low} to {high}; " + "; ".join(told),
+        f"distance from the plane, D = {low} to {high}; " + "; ".join(parts),
         f"{NAME}; width {chosen.width}, {chosen.weighting}; seeds {seeds}",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.topics.manifold_tables import CELL, read
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PANELS = {
     "off_plane": "distance from the plane",
     "in_plane": "distance within the plane",
@@ -44,14 +47,25 @@ def _targets(chosen: Manifold) -> list[str]:
 
 
 def _curve(results: Results, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Over the seeds that have any of it; a gap where one of these has none."""
     seen = [read(results, metric).values for metric in metrics]
-    return over_seeds([[s.get(seed) for s in seen] for seed in results.study.seeds])
+    seeds = [seed for seed in results.study.seeds if any(seed in values for values in seen)]
+    if not seeds:
+        return (nothing := np.full(len(metrics), np.nan)), nothing, nothing
+    return over_seeds([[values.get(seed) for values in seen] for seed in seeds])
 
 
 def _above_zero(curves: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For a logarithmic axis: an interval that reaches 0 ends at a tenth of the mean."""
     mean, low, high = curves
     return mean, np.maximum(low, mean / 10), high
+
+
+def _log(panel: Axes) -> None:
+    """A logarithmic axis, where anything is drawn that it can show."""
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in panel.get_lines()]
+    if any((values[np.isfinite(values)] > 0).any() for values in drawn):
+        panel.set_yscale("log")
 
 
 def errors(results: Results, chosen: Manifold) -> Plot:
@@ -74,10 +88,10 @@ def errors(results: Results, chosen: Manifold) -> Plot:
                 floor = _curve(results, ["in_plane/data"])[0][0]
                 panel.plot(places, exact, color=INK, linestyle=(0, (4, 2)), label="exact")
                 panel.axhline(floor, color=INK, linestyle=(0, (1, 2)), linewidth=1, label="data")
+            _log(panel)
             panel.axvline(chosen.width, color=MUTED, linestyle=(0, (1, 2)), linewidth=0.8)
             panel.set_title(title)
             panel.set_xscale("log", base=2)
-            panel.set_yscale("log")
             panel.set_xticks(places, [str(d) for d in places])
             panel.set_xlabel("D")
         legend(figure, axes)
@@ -127,7 +141,7 @@ def levels(results: Results, chosen: Manifold) -> Plot:
                     for s, m, lo, hi in zip(x, *bounds, strict=True)
                 ]
             panel.set_title(f"D = {dimension}")
-            panel.set_yscale("log")
+            _log(panel)
             panel.set_xlabel("log-SNR (noisier to the left)")
         axes[0, 0].set_ylabel("excess of the ε-loss")
         legend(figure, axes)
