@@ -59,7 +59,7 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
     files."""
     for path in (folder / "workflow/rules").glob("*.smk"):
         path.write_text(
-            re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(), flags=re.MULTILINE)
+            re.sub(r"^( +)message:\n(\1    .*\n)+", "", path.read_text(), flags=re.MULTILINE)
         )
     text = Clone(folder).run("snakemake", "-n", "--forceall")
     by_command = {}
