@@ -31,8 +31,8 @@ LEAD = (
     "orthonormal map; a perceptron of {depth} hidden layers of {width} learns to denoise them, its "
     "output read as one of the targets, its loss in one space for all. ε and v ask the output for "
     "noise of D dimensions, x₀ for two. Distances are in standard deviations of a coordinate of "
-    "the data. Here x₀ wins; where fine noise levels of dense data count, it loses: the excess "
-    "over noise levels shows both."
+    "the data. (The other way round, images of fine grey levels whose bound asks x₀ for a copy of "
+    "its input, is what the claims eps-over-x0 of studies with cells are about.)"
 )
 
 
@@ -163,7 +163,24 @@ def sentences(results: Results) -> list[str]:
             "method's code asked, github.com/LTH14/JiT, issues 2 and 8: does x₀ win only without "
             "one?)."
         )
-    return spoken
+    return [*spoken, _finest(results, chosen)]
+
+
+def _finest(results: Results, chosen: Manifold) -> str:
+    """Excess at the finest noise level where the data fill their space, or nearly so."""
+    low, parts = min(chosen.dimensions), []
+    for name in chosen.targets:
+        case = _case(chosen, name, low)
+        curves = manifold_pictures.excess(results, case) if case else []
+        if curves:
+            values = t_interval([curve["value"][0] for curve in curves])
+            parts.append(f"{target(name)} {interval(values)}")
+    if not parts:
+        return ""
+    return (
+        f"In {low} dimensions, at the finest noise level, the ε-loss exceeds its least value by "
+        f"{', '.join(parts)}."
+    )
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:

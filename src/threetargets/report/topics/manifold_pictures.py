@@ -104,9 +104,9 @@ def errors(results: Results, chosen: Manifold) -> Plot:
 
 
 LEVELS_CAPTION = (
-    "E |ε̂ − E[ε | x]|² / D at each noise level, as above. To the right, at fine noise, x₀'s error "
-    "in ε is a/s times its own; where the data fill the space that is where x₀ loses. {spread}, "
-    "shown as a band."
+    "E |ε̂ − E[ε | x]|² / D at each noise level, as above. To the right, at fine noise, an error in "
+    "x₀ is one in ε that is a/s times as large; to the left an error in ε is one in x₀ that is s/a "
+    "times as large. {spread}, shown as a band."
 )
 
 
@@ -117,7 +117,7 @@ def levels(results: Results, chosen: Manifold) -> Plot:
     with canvas("manifold-levels", 1, len(ends), 9.4, 2.8, sharey=True) as (figure, axes):
         for panel, dimension in zip(axes[0], ends, strict=True):
             for case in (c for c in main(chosen) if c.dimension == dimension):
-                curves = _excess(results, case)
+                curves = excess(results, case)
                 if not curves:
                     continue
                 x = floats(curves[0]["log_snr"])
@@ -151,7 +151,7 @@ def levels(results: Results, chosen: Manifold) -> Plot:
     return Plot("manifold-levels", "Excess over noise levels", drawn, rows, caption, made)
 
 
-def _excess(results: Results, case: Case) -> list[dict[str, list[float]]]:
+def excess(results: Results, case: Case) -> list[dict[str, list[float]]]:
     """Of every seed that has it."""
     places = [Place("experiment", Run(parse(CELL), seed)) for seed in results.study.seeds]
     records = [results.records[place] for place in places if place in results.records]
