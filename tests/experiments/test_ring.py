@@ -109,3 +109,18 @@ def test_samples_of_the_exact_denoiser_lie_at_the_floor(dimension: int, sampler:
     x = sample(exact(RING, basis), SAMPLERS[sampler](), path, noise, lambda: noise)
     assert off_plane(x, basis)[0] < 1e-12
     assert sliced_wasserstein(x @ basis, RING, 8) < max(floors) + 0.01
+
+
+def test_no_network_of_a_narrow_last_layer_says_more_of_eps_than_its_width() -> None:
+    """The best w dimensions for E[eps | x_t], by its principal components, leave (D - w - 2)/D of
+    its square or more."""
+    dimension, width = 24, 8
+    basis, level = embedding(dimension, 0), torch.tensor(1.0, dtype=torch.float64)
+    a, s = signal_noise(level)
+    source = generator(0, "test")
+    x0 = RING.draw(60_000, source).double() @ basis.T
+    x = a * x0 + s * torch.randn(x0.shape, dtype=torch.float64, generator=source)
+    best = exact(RING, basis)(x, level).eps
+    spread = torch.linalg.eigvalsh(torch.cov(best.T))
+    left = float(spread[: dimension - width].sum()) / dimension
+    assert left > (dimension - width - 2) / dimension - 0.01

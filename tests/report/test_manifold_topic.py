@@ -3,13 +3,16 @@ stands in."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from experiments.test_pipeline import tiny
 from report.synthetic import PROVENANCE
+from report.test_page import checked
 
 from threetargets import experiments
 from threetargets.experiments.manifold.spec import Manifold, cases, main
@@ -17,6 +20,7 @@ from threetargets.pipeline import jobs
 from threetargets.pipeline.records import Figure, Record
 from threetargets.report import topics
 from threetargets.report.answer import answer
+from threetargets.report.page import write
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.manifold import TOPIC, decide
@@ -151,3 +155,16 @@ def test_the_first_screen_of_experiments_alone() -> None:
     assert "ε 16.32 ± 0.79" in plain and "issues 2 and 8" in skipped
     names = [claim.id for claim in topics.every_claim(topics.reading(results(as_published)))]
     assert "manifold" in names and "tweedie" in names and "ladder" not in names
+
+
+def test_its_page_stands_without_cells_and_without_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = results(as_published, missing=(2,))
+    page = write(made, Mirror())
+    html = checked(page.read_text(encoding="utf-8"))
+    assert {"manifold", "claims", "provenance"} <= set(html.ids) and "models" not in html.ids
+    assert "manifold, seed 2: missing experiment." in "".join(html.text)
+    headlines = json.loads((page.parent / "metrics.json").read_text())
+    assert headlines == {"records": {"failed": 0, "missing": 1}}

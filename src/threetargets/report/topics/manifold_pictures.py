@@ -104,7 +104,7 @@ def errors(results: Results, chosen: Manifold) -> Plot:
 
 
 LEVELS_CAPTION = (
-    "E |ε̂ − E[ε | x]|² / D at each noise level, as above. To the right, at fine noise, an error in "
+    "E |ε̂ − E[ε | x]|² / D at each noise level. To the right, at fine noise, an error in "
     "x₀ is one in ε that is a/s times as large; to the left an error in ε is one in x₀ that is s/a "
     "times as large. {spread}, shown as a band."
 )

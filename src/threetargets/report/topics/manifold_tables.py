@@ -52,7 +52,9 @@ IN_PLANE = (
 )
 EXCESS = (
     "E |ε̂ − E[ε | x]|² / D, by what the ε-loss exceeds its least value, the mean of {levels} noise "
-    "levels from log-SNR {least} to {most}, {draws} draws at each. {spread}."
+    "levels between log-SNR {least} and {most}, {draws} draws at each. Without a skip the output "
+    "lies in as many dimensions as the last hidden layer has units, w: whatever the training, the "
+    "excess of ε is at least (D − w − 2)/D, {floor} at D = {far} and w = {width}. {spread}."
 )
 
 
@@ -92,6 +94,9 @@ def tables(results: Results, chosen: Manifold) -> tuple[tuple[Table, ...], tuple
         "least": f"{process.log_snr_min:g}".replace("-", "−"),
         "most": f"{process.log_snr_max:g}",
         "factor": f"{math.exp(-process.log_snr_min / 2):.2g}",
+        "far": max(chosen.dimensions),
+        "width": chosen.width,
+        "floor": f"{max(0.0, 1 - (chosen.width + PLANE) / max(chosen.dimensions)):.2g}",
         "levels": chosen.excess.levels,
         "draws": chosen.excess.draws,
         "spread": spread(results),
