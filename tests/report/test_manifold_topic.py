@@ -111,6 +111,8 @@ def test_the_differences_are_those_of_the_ends() -> None:
     assert "D = 4 to 16" in figure
     half = 4.302653 * 0.24 / 3**0.5
     assert f"rise of ε: +12.24 [+{12.24 - half:.2f}, +{12.24 + half:.2f}]" in figure
+    less = [part.split(":")[0] for part in figure.split("; ") if "less" in part]
+    assert less == ["rise of ε less that of x₀", "rise of v less that of x₀"]
 
 
 @pytest.mark.parametrize("changes", [{"width": 32}, {"dimensions": [2, 16]}])

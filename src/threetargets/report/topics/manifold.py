@@ -80,12 +80,11 @@ def differences(by_target: dict[str, dict[int, float]], confidence: float) -> di
         own, least = by_target[name], by_target[WINNER]
         both = sorted(own.keys() & least.keys())
         values = [own[seed] for seed in both]
-        nothing = [0.0] * len(both)
-        made[f"rise of {target(name)}"] = paired_t(values, nothing, confidence)
-        made[f"that over the rise of {target(WINNER)}"] = paired_t(
+        rise = f"rise of {target(name)}"
+        made[rise] = paired_t(values, [0.0] * len(both), confidence)
+        made[f"{rise} less that of {target(WINNER)}"] = paired_t(
             values, [least[seed] for seed in both], confidence
         )
-        made = {f"{k} ({target(name)})" if k.startswith("that") else k: v for k, v in made.items()}
     return made
 
 
