@@ -5,6 +5,7 @@
 #     results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json        train
 #     results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz        sample
 #     results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json   likelihood, evaluate
+#     results/<study>/runs/<experiment>/seed<k>/experiment.{json,npz}      experiment
 #     results/<study>/tracking.json                                              track
 #     results/<study>/calibration/calibration.json, index.html                   calibrate
 #     reports/<study>/index.html, report.md, metrics.{csv,json}, calibration.html  report
@@ -22,6 +23,7 @@ min_version("9.27")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tracking.smk"
+include: "workflow/rules/experiment.smk"
 include: "workflow/rules/train.smk"
 include: f"workflow/rules/{'scatter' if SCATTERED else 'sample'}.smk"
 include: "workflow/rules/evaluate.smk"
@@ -41,7 +43,7 @@ rule all:
 # when it is lost. The identities are written for DVC alone, which takes them as inputs. A study
 # that has not begun says what it takes.
 onstart:
-    if not DATA[0].exists():
+    if not JOBS[0].record.exists():
         shell(f"threetargets estimate --params {FILE}")
     shell(f"threetargets track init --params {FILE}")
     shell(f"threetargets identities --params {FILE}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from threetargets import families, study
+from threetargets import experiments, families, study
 from threetargets.data import sources
 from threetargets.doctor import estimate, hours
 from threetargets.families import build as models
@@ -20,6 +20,8 @@ FILES = sorted(
     str(path.relative_to(ROOT))
     for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")]
 )
+ALONE = ["config/manifold.yaml"]
+"""Of experiments alone."""
 GPU = ["config/mnist.yaml", "config/fashion-mnist.yaml", "config/cifar10.yaml"]
 
 
@@ -42,10 +44,17 @@ def test_a_study_is_named_as_its_file(file):
     assert loaded(file).study == ("digits" if file == "params.yaml" else Path(file).stem)
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file not in GPU])
+@pytest.mark.parametrize("file", [file for file in FILES if file not in (*GPU, *ALONE)])
 def test_every_model_can_be_built(file):
     sizes = estimate.parameters(loaded(file), source_of(file))
     assert set(sizes) == {run.cell for run in runs(file)} and min(sizes.values()) > 0
+
+
+@pytest.mark.parametrize("file", ALONE)
+def test_a_study_of_experiments_alone_needs_no_data(file):
+    chosen = loaded(file)
+    assert chosen.data is None and not jobs.trained_runs(chosen) and not jobs.measured_runs(chosen)
+    assert {run.cell for run in jobs.experiment_runs(chosen)} == set(experiments.of(chosen))
 
 
 @pytest.mark.parametrize("file", GPU)

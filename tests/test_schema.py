@@ -39,6 +39,7 @@ def test_shipped_files_fit_and_name_it(path: Path) -> None:
         (("evaluation", "metrics"), ["fidd"]),
         (("seed",), 1),
         (("training", "gan"), {}),
+        (("experiments",), {"manifolds": {}}),
     ],
 )
 def test_it_knows_the_names(keys: tuple[str, ...], value: object) -> None:

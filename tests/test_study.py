@@ -78,7 +78,7 @@ def test_shipped_files_are_valid(path):
         ({"guidance__kinds": ["magic"]}, "guidance.kinds.0", "'classifier'"),
         ({"seeds": []}, "seeds", "at least 1"),
         ({"seeds": [0, 0]}, "seeds", "repeated"),
-        ({"cells": []}, "cells", "at least 1"),
+        ({"cells": []}, "the file", "cells needs at least 1 entry"),
         (
             {"cells": ["ddpm_x1_native"]},
             "cells.0",
@@ -187,7 +187,7 @@ def test_shipped_files_are_valid(path):
             "no labels to guide to",
         ),
         ({"study": "../elsewhere"}, "study", "match pattern"),
-        ({"data": None}, "data", "dictionary"),
+        ({"data": None}, "the file", "data is missing, and cells names"),
     ],
 )
 def test_one_line_names_the_key(changes, key, said):

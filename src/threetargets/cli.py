@@ -7,11 +7,15 @@ import errno
 import math
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from threetargets.errors import CannotWrite, ConfigError, MissingInput, UserError
+
+if TYPE_CHECKING:
+    from threetargets.pipeline.cells import Run
+    from threetargets.study.schema import Study
 
 # Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts,
 # are told not to.
@@ -61,6 +65,15 @@ def _limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def _found(params: str, cell: str, seed: int, stage: str) -> tuple[Study, Run]:
+    """The study, and its run of that cell and seed that the stage is for. Raises ConfigError."""
+    from threetargets import study
+    from threetargets.pipeline import jobs
+
+    chosen = study.load(params)
+    return chosen, jobs.find_run(chosen, cell, seed, jobs.runs_of(chosen, stage))
+
+
 @app.command()
 def prepare(params: Params = "params.yaml") -> None:
     """Read or fetch the data, check its digest, and write the splits."""
@@ -88,12 +101,9 @@ def train(
     ] = math.inf,
 ) -> None:
     """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
-    from threetargets import study
-    from threetargets.pipeline import jobs
     from threetargets.training import launch
 
-    chosen = study.load(params)
-    run = jobs.find_run(chosen, cell, seed, jobs.trained_runs(chosen))
+    chosen, run = _found(params, cell, seed, "train")
     if chosen.processes > 1 and not launch.launched():
         sys.exit(launch.together(chosen.processes, max(1, threads // chosen.processes)))
     _limit_threads(threads)
@@ -118,11 +128,7 @@ def sample(
 ) -> None:
     """Draw the samples of one model under one guidance, for every gamma; or one shard of one
     gamma."""
-    from threetargets import study
-    from threetargets.pipeline import jobs
-
-    chosen = study.load(params)
-    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
+    chosen, run = _found(params, cell, seed, "sample")
     if shard and not gamma:
         raise ConfigError(f"--shard {shard}: a shard is of one gamma; name it with --gamma")
     _limit_threads(threads)
@@ -146,12 +152,9 @@ def gather(
     params: Params = "params.yaml",
 ) -> None:
     """Put the shards of a gamma together: the files that one `sample` would have written."""
-    from threetargets import study
-    from threetargets.pipeline import jobs
     from threetargets.stages import scatter
 
-    chosen = study.load(params)
-    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
+    chosen, run = _found(params, cell, seed, "sample")
     scatter.gather(chosen, run, guidance, gamma, shards)
 
 
@@ -160,11 +163,7 @@ def likelihood(
     cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1
 ) -> None:
     """Measure the bound of one model on the test split, part by part."""
-    from threetargets import study
-    from threetargets.pipeline import jobs
-
-    chosen = study.load(params)
-    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen))
+    chosen, run = _found(params, cell, seed, "likelihood")
     _limit_threads(threads)
     from threetargets.stages import likelihood as stage
 
@@ -175,13 +174,22 @@ def likelihood(
 def evaluate(cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1) -> None:
     """Measure FID, KID, precision, recall, accuracy and entropy of one model's samples (cell data:
     the floor)."""
-    from threetargets import study
-    from threetargets.pipeline import jobs
-
-    chosen = study.load(params)
-    run = jobs.find_run(chosen, cell, seed, jobs.model_runs(chosen) + jobs.floor_runs(chosen))
+    chosen, run = _found(params, cell, seed, "evaluate")
     _limit_threads(threads)
     from threetargets.stages import evaluate as stage
+
+    stage.run(chosen, run, params=params, threads=threads)
+
+
+@app.command()
+def experiment(
+    cell: Cell, seed: Seed, params: Params = "params.yaml", threads: Threads = 1
+) -> None:
+    """Run one seed of an experiment, which --cell names: a question that needs no grid of
+    cells."""
+    chosen, run = _found(params, cell, seed, "experiment")
+    _limit_threads(threads)
+    from threetargets.stages import experiment as stage
 
     stage.run(chosen, run, params=params, threads=threads)
 

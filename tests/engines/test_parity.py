@@ -11,8 +11,8 @@ What differs, and is left out of the comparison or stated in it:
 - Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample
   sets, the runs.
 - DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
-- DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples) is
-  deleted by hand.
+- DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples, all
+  cells and their data) is deleted by hand.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 from dvc.repo import Repo
 from engines.conftest import LOGGED, Clone, clone
 from pipeline.conftest import ROOT
@@ -30,6 +31,7 @@ from pipeline.conftest import ROOT
 from threetargets import study
 from threetargets.pipeline import jobs
 from threetargets.stages import identities
+from threetargets.study.schema import Study
 
 STUDIES = sorted(
     str(path.relative_to(ROOT))
@@ -57,7 +59,7 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
     files."""
     for path in (folder / "workflow/rules").glob("*.smk"):
         path.write_text(
-            re.sub(r"^    message:\n(        .*\n)+", "", path.read_text(), flags=re.MULTILINE)
+            re.sub(r"^( +)message:\n(\1    .*\n)+", "", path.read_text(), flags=re.MULTILINE)
         )
     text = Clone(folder).run("snakemake", "-n", "--forceall")
     by_command = {}
@@ -88,24 +90,26 @@ def dvc_jobs(folder: Path) -> dict[str, Job]:
     return by_command
 
 
+OF_CELLS = ("prepare", "train", "sample", "likelihood", "evaluate")
+
+
+def without_cells(file: Path) -> None:
+    """What docs/engines.md has deleted for a study of experiments alone: the stages of cells, and
+    the data as an input of the report."""
+    values = yaml.safe_load(file.read_text())
+    for name in list(values["stages"]):
+        if name.startswith(OF_CELLS):
+            del values["stages"][name]
+    values["stages"]["report"]["deps"].remove("results/${study}/data")
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
 def within(files: frozenset[str], places: frozenset[str]) -> frozenset[str]:
     """Each file, or the folder among `places` that it lies in."""
     return frozenset(next((p for p in places if f == p or f.startswith(f"{p}/")), f) for f in files)
 
 
-@pytest.mark.parametrize("file", STUDIES)
-def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
-    tree = clone(tmp_path / "tree").folder
-    shutil.copyfile(ROOT / file, tree / "params.yaml")  # how DVC runs another study
-    chosen = study.load(tree / "params.yaml")
-    ours, theirs = snakemake_jobs(tree), dvc_jobs(tree)
-    assert len(ours) > 10
-
-    for stage, command in AT_START.items():
-        (found,) = [c for c, job in theirs.items() if job.stage == stage]
-        assert found == f"{command} --params params.yaml"
-        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
-        del theirs[found]
+def without_what_is_not_used(theirs: dict[str, Job], chosen: Study) -> dict[str, Job]:
     unused = {"classifier", "classifier-free"} - set(chosen.guidance.kinds)
     theirs = {
         c: j for c, j in theirs.items() if not any(f"--guidance {kind} " in c for kind in unused)
@@ -113,7 +117,36 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
     without = {"train_guide"} if "classifier" in unused or not chosen.guidance.cells else set()
     if not chosen.evaluation.extractors:
         without |= {"train_judge", "evaluate", "evaluate_floor"}
-    theirs = {c: j for c, j in theirs.items() if j.stage not in without}
+    return {c: j for c, j in theirs.items() if j.stage not in without}
+
+
+def test_experiments_stand_beside_cells(tmp_path: Path) -> None:
+    """The names are the keys of a block that params.yaml may lack."""
+    tree = clone(tmp_path / "tree").folder
+    own = yaml.safe_load((ROOT / "config" / "manifold.yaml").read_text())["experiments"]
+    values = yaml.safe_load((tree / "params.yaml").read_text()) | {"experiments": own}
+    (tree / "params.yaml").write_text(yaml.safe_dump(values))
+    command = "threetargets experiment --params params.yaml --cell manifold --seed 0 --threads 1"
+    assert command in dvc_jobs(tree)
+    assert command in snakemake_jobs(tree)
+
+
+@pytest.mark.parametrize("file", STUDIES)
+def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
+    tree = clone(tmp_path / "tree").folder
+    shutil.copyfile(ROOT / file, tree / "params.yaml")  # how DVC runs another study
+    chosen = study.load(tree / "params.yaml")
+    if not chosen.cells:
+        without_cells(tree / "dvc.yaml")
+    ours, theirs = snakemake_jobs(tree), dvc_jobs(tree)
+    assert len(ours) > (10 if chosen.cells else 5)
+
+    for stage, command in AT_START.items():
+        (found,) = [c for c, job in theirs.items() if job.stage == stage]
+        assert found == f"{command} --params params.yaml"
+        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
+        del theirs[found]
+    theirs = without_what_is_not_used(theirs, chosen) if chosen.cells else theirs
 
     assert set(theirs) == set(ours)
     listed = [job for job in jobs.jobs(chosen) if (job.stage, job.run) != ("track", None)]

@@ -34,9 +34,9 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "src" / "threetargets"
 
 
-def identities(package: Path) -> dict[str, str]:
-    """Of every job of the smoke study but the report, by its name."""
-    call = [sys.executable, "-c", SCRIPT, str(ROOT / "config" / "smoke.yaml")]
+def identities(package: Path, parameters: Path = ROOT / "config" / "smoke.yaml") -> dict[str, str]:
+    """Of every job of the smoke study, or of another one, but the report, by its name."""
+    call = [sys.executable, "-c", SCRIPT, str(parameters)]
     env = {**os.environ, "PYTHONPATH": str(package.parent)}
     done = subprocess.run(call, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

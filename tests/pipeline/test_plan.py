@@ -16,7 +16,12 @@ STUDIES = sorted(
 
 
 def expected_jobs(values: dict) -> dict[str, int]:
-    seeds, cells, guidance = len(values["seeds"]), len(values["cells"]), values["guidance"]
+    seeds, cells = len(values["seeds"]), len(values["cells"])
+    alone = {"experiment": seeds * len(values.get("experiments", {}))}
+    alone |= {"track": 1, "calibrate": 1, "report": 1, "all": 1}
+    if not cells:
+        return {**alone, "total": sum(alone.values())}
+    guidance = values["guidance"]
     guides = seeds if "classifier" in guidance["kinds"] and guidance["cells"] else 0
     measured = bool(values["evaluation"]["extractors"])
     jobs = {
@@ -26,10 +31,7 @@ def expected_jobs(values: dict) -> dict[str, int]:
         "sample_guided": len(guidance["cells"]) * len(guidance["kinds"]) * seeds,
         "likelihood": cells * seeds,
         "evaluate": (cells * seeds + seeds) * measured,  # and the floor
-        "track": 1,
-        "calibrate": 1,
-        "report": 1,
-        "all": 1,
+        **alone,
     }
     jobs = {name: count for name, count in jobs.items() if count}
     return {**jobs, "total": sum(jobs.values())}

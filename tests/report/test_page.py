@@ -303,7 +303,7 @@ def test_the_other_studies_fit_the_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     study = load(ROOT / "config" / name)
-    if study.data.name != "digits":
+    if not study.cells or study.data.name != "digits":
         pytest.skip("the made-up images are digits")
     synthetic.write_results(study, failed=None, missing=None)
     assert checked(page.write(collect.load(study), Mirror()).read_text(encoding="utf-8")).ids

@@ -74,6 +74,7 @@ SCATTERED = "sweep" in workflow.resource_settings.overwrite_scatter
 RUN = SimpleNamespace(cell="{cell}", seed="{seed}")
 RUN_DIR = paths.run_dir(STUDY, RUN)
 TRAINED = paths.trained(STUDY, RUN)
+EXPERIMENT = paths.experiment(STUDY, RUN)
 SAMPLES = paths.sample_dir(STUDY, RUN, "{guidance}")
 SHARD = str(SAMPLES / "shards" / "gamma{gamma}-{scatteritem}")
 SHARD_ENDS = (".npz", ".json")
@@ -82,11 +83,11 @@ SHARD_ENDS = (".npz", ".json")
 JOBS = jobs.jobs(STUDY)
 OF_STUDY = {job.stage: job for job in JOBS if job.run is None}
 OF_RUN = {(job.stage, job.run.cell, job.run.seed, job.guidance): job for job in JOBS if job.run}
-DATA = OF_STUDY["prepare"].outputs
+DATA = paths.data(STUDY)
 CALIBRATION = OF_STUDY["calibrate"].outputs
 TRACKING = OF_STUDY["track"].outputs[0]
 REPORT = OF_STUDY["report"].outputs
-READ = OF_STUDY["track"].inputs  # every record, journal and sample set
+READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 
 
 wildcard_constraints:

@@ -34,6 +34,12 @@ def eps_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
     return torch.ones_like(table.log_snr[i])
 
 
+def v_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
+    """1 / a_i^2 = 1 + exp(-l_i): the squared error of v = a eps - s x0 for every target (Salimans &
+    Ho 2022, arXiv:2202.00512; the loss of Li & He 2025, arXiv:2511.13720, up to its schedule)."""
+    return 1.0 + torch.exp(-table.log_snr[i])
+
+
 def elbo(target: Target, table: Table, i: Tensor) -> Tensor:
     """1/2 (SNR_{i-1} - SNR_i) s_i^2 / a_i^2 = 1/2 expm1(l_{i-1} - l_i), for i >= 2: the bound's own
     term for the fixed-small variance; for another variance the bound has this times C_i /
@@ -78,6 +84,7 @@ def edm(target: Target, table: Table, i: Tensor) -> Tensor:
 WEIGHTINGS: dict[str, Weighting] = {
     "native": native,
     "eps-equivalent": eps_equivalent,
+    "v-equivalent": v_equivalent,
     "elbo": elbo,
     "min-snr-5": min_snr,
     "sigmoid": sigmoid,

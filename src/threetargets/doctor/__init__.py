@@ -17,6 +17,14 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
     Changes nothing but a tracking store that answers: it is left ready, as by `threetargets track
     init`.
     """
+    if not study.cells:  # no data, and nothing for a GPU
+        return [
+            machine.packages(),
+            machine.threads(),
+            Finding("cost", "ok", hours.of_experiments(study)),
+            places.mlflow(study),
+            *slurm.check(by_slurm, gpu=False),
+        ]
     source = sources.find(study.data.name)
     mirror = fetch.mirror_of(study.data.mirror)
     local = bool(mirror) and not fetch.is_address(mirror or "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from threetargets import experiments
 from threetargets.data import sources
 from threetargets.data.sources import Source
 from threetargets.doctor import estimate
@@ -91,8 +92,25 @@ def cost(study: Study, source: Source, cluster: bool) -> Finding:
     return Finding("cost", "ok", f"{in_words(whole(study, source), rates)}, {rates.trust}")
 
 
+def of_experiments(study: Study) -> str:
+    """manifold: 96 trainings, about 15 core minutes, ...: on one core, whatever the device."""
+    words = []
+    for name, block in experiments.of(study).items():
+        spec, seeds = experiments.spec_of(name), len(study.seeds)
+        minutes = seeds * spec.operations(block) / CORE.train / 60
+        words.append(
+            f"{name}: {spec.trainings(block) * seeds} trainings, about {minutes:.2g} core minutes"
+        )
+    return "; ".join([*words, CORE.trust])
+
+
 def lines(study: Study) -> list[str]:
     """What `threetargets estimate` prints."""
+    aside = [f"experiments: {of_experiments(study)}"] if experiments.of(study) else []
+    return [*(_of_cells(study) if study.cells else [f"study {study.study}"]), *aside]
+
+
+def _of_cells(study: Study) -> list[str]:
     source = sources.find(study.data.name)
     needed, disk, rates = whole(study, source), estimate.disk(study, source), rates_of(study)
     sets = sum(sample_sets(study, run) for run in jobs.model_runs(study))

@@ -15,6 +15,7 @@ import functools
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from threetargets import experiments
 from threetargets.families.cell import Cell
 from threetargets.families.classifier import spec as classifier_spec
 from threetargets.families.protocol import Spec
@@ -77,5 +78,7 @@ def tags(cell: Cell) -> dict[str, str]:
 
 
 def label(cell: Cell) -> str:
-    """A reader's name of a cell; of real images too."""
+    """A reader's name of a cell; of real images and of experiments too."""
+    if cell in experiments.EXPERIMENTS:
+        return experiments.spec_of(cell).LABEL
     return spec_of(cell).label(cell) if cell.family else "real data"

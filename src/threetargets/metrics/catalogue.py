@@ -69,7 +69,7 @@ class Measured:
     """A metric that is not of samples: what a reader calls it, and the stage that measures it."""
 
     label: str
-    stage: Literal["train", "sample", "likelihood"]
+    stage: Literal["train", "sample", "likelihood", "experiment"]
     better: Literal["lower", "higher", ""] = ""
     unit: str = ""
 
@@ -87,6 +87,7 @@ OTHERS: dict[str, Measured] = {
     "accuracy_test": Measured("test", "train", "higher"),
     "sample_seconds": Measured("sampling", "sample", "lower", "s"),
     "sample_images_per_second": Measured("sampling", "sample", "higher", "images/s"),
+    "experiment_seconds": Measured("experiment", "experiment", "lower", "s"),
     "bound": _bound("bound"),
     "bound_given_label": _bound("bound given label"),
     "train_bound": _bound("on training images"),

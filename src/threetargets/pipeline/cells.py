@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threetargets import families
+from threetargets import experiments, families
 from threetargets.families.cell import Cell
 
 FLOOR = Cell("data")
@@ -13,7 +13,9 @@ SPLITS = ("train", "validation", "test")
 
 
 def parse(name: str) -> Cell:
-    """The cell of that name, the floor included. Raises ValueError, one line."""
+    """The cell of that name, the floor and experiments included. Raises ValueError, one line."""
+    if name in experiments.EXPERIMENTS:
+        return Cell(name)
     return FLOOR if name == FLOOR else families.parse(name)
 
 
@@ -24,7 +26,8 @@ def gamma_label(gamma: float) -> str:
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """One trained model of a study; or, of the cell `data`, a draw of real images."""
+    """One trained model of a study; of the cell `data`, a draw of real images; of the name of an
+    experiment, one seed of it."""
 
     cell: Cell
     seed: int

@@ -20,6 +20,7 @@ NO_NUMBERS = (
     *("tracking", "study", "pipeline", "errors", "progress"),
     *("families.cell", "families.protocol", "families.variants", "networks.parameters"),
     *("data.download", "data.fetch", "data.pretrained"),
+    "experiments.contract",
 )
 """Left out of every digest but the report's: the mirror of what was measured; the reading of
 parameters, by the specs of families too, whose values are in the identity themselves; the names of
@@ -176,7 +177,7 @@ def _imports(path: Path) -> tuple[tuple[str, str, str], ...]:
 def _counts(module: str) -> bool:
     inner = ".".join(module.split(".")[1:])
     left_out = any(inner == name or inner.startswith(f"{name}.") for name in NO_NUMBERS)
-    return not (left_out or inner == "families" or module.endswith(".spec"))
+    return not (left_out or inner in ("families", "experiments") or module.endswith(".spec"))
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from threetargets import families
+from threetargets import experiments, families
 from threetargets.metrics.catalogue import SAMPLES
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
@@ -56,6 +56,19 @@ def _of_study(study: Study, stage: str) -> dict[str, Any]:
     return {"code": code_digest(stage, "", {}, drawn), "study": study.model_dump(mode="json")}
 
 
+def _of_experiment(study: Study, run: Run) -> dict[str, Any]:
+    """Its own block, and the code of its own file."""
+    block, spec = experiments.of(study)[run.cell], experiments.spec_of(run.cell)
+    more = (f"experiments.{run.cell}.measure",)  # loaded by name
+    code = code_digest("experiment", "", spec.choices(block), more)
+    return {
+        "code": code,
+        "experiment": run.cell,
+        "seed": run.seed,
+        "parameters": block.model_dump(),
+    }
+
+
 def identity_fields(
     study: Study, stage: str, run: Run | None = None, guidance: str = ""
 ) -> dict[str, Any]:
@@ -66,6 +79,8 @@ def identity_fields(
     """
     if run is None:
         return {"stage": stage} | _of_study(study, stage)
+    if stage == "experiment":
+        return {"stage": stage} | _of_experiment(study, run)
     fields: dict[str, Any] = {"stage": stage, "code": _code(study, stage, run)}
     if run.cell != FLOOR:
         fields["run"] = _training_fields(study, run)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from threetargets import families
+from threetargets import experiments, families
 from threetargets.errors import ConfigError
 from threetargets.pipeline import paths
-from threetargets.pipeline.cells import FLOOR, Run, gamma_label
+from threetargets.pipeline.cells import FLOOR, Run, gamma_label, parse
 from threetargets.study.schema import Study
 
 
@@ -34,6 +34,11 @@ class Job:
         return f"{self.stage}/{self.guidance}" if self.guidance else self.stage
 
 
+def _measures(study: Study) -> bool:
+    """Whether samples are measured."""
+    return bool(study.cells and study.evaluation.extractors)
+
+
 def model_runs(study: Study) -> list[Run]:
     """The generative models, every cell with every seed."""
     return [Run(cell, seed) for cell in study.cells for seed in study.seeds]
@@ -41,29 +46,34 @@ def model_runs(study: Study) -> list[Run]:
 
 def guide_runs(study: Study) -> list[Run]:
     """One noise-aware classifier for each seed, where the study guides by classifier."""
-    wanted = "classifier" in study.guidance.kinds and study.guidance.cells
+    wanted = study.cells and "classifier" in study.guidance.kinds and study.guidance.cells
     return [Run(families.GUIDE, seed) for seed in study.seeds] if wanted else []
 
 
 def judge_runs(study: Study) -> list[Run]:
     """The one independent classifier, whose features and labels are the same for every figure; none
     where images have no labels, or samples are not measured."""
-    wanted = study.evaluation.extractors and study.labelled
+    wanted = _measures(study) and study.labelled
     return [Run(families.JUDGE, families.judge_seed(study))] if wanted else []
 
 
 def floor_runs(study: Study) -> list[Run]:
     """Real images in the place of samples, where samples are measured."""
-    return [Run(FLOOR, seed) for seed in study.seeds] if study.evaluation.extractors else []
+    return [Run(FLOOR, seed) for seed in study.seeds] if _measures(study) else []
 
 
 def measured_runs(study: Study) -> list[Run]:
     """Whose sample sets are evaluated."""
-    return [*model_runs(study), *floor_runs(study)] if study.evaluation.extractors else []
+    return [*model_runs(study), *floor_runs(study)] if _measures(study) else []
 
 
 def trained_runs(study: Study) -> list[Run]:
     return [*model_runs(study), *guide_runs(study), *judge_runs(study)]
+
+
+def experiment_runs(study: Study) -> list[Run]:
+    """Every experiment of the study with every seed."""
+    return [Run(parse(name), seed) for name in experiments.of(study) for seed in study.seeds]
 
 
 def guidances(study: Study, run: Run) -> list[str]:
@@ -74,7 +84,9 @@ def guidances(study: Study, run: Run) -> list[str]:
 def gammas(study: Study, guidance: str) -> list[str]:
     """The gammas of a sample set. `none` is the model as trained: conditional (gamma = 1) or
     without labels."""
-    return ["1"] if guidance == "none" else [gamma_label(g) for g in study.guidance.gammas]
+    if guidance == "none" or not study.cells:
+        return ["1"]
+    return [gamma_label(g) for g in study.guidance.gammas]
 
 
 def guide_of(run: Run, guidance: str) -> Run | None:
@@ -113,19 +125,25 @@ def _evaluate(study: Study, run: Run) -> Job:
     return Job("evaluate", record, tuple(inputs), (record,), run)
 
 
+def _experiment(study: Study, run: Run) -> Job:
+    outputs = paths.experiment(study, run)
+    return Job("experiment", outputs[0], (), outputs, run)
+
+
 def jobs(study: Study) -> list[Job]:
     """Every job, in an order in which they can run."""
     of_models = [job for some in of_runs(study).values() for job in some]
-    stages = ("train", "sample", "likelihood", "evaluate")
-    read = (*records(study), *sample_sets(study))
+    stages = ("train", "sample", "likelihood", "evaluate", "experiment")
+    read = (*records(study), *sample_sets(study), *arrays(study))
     calibration, tracking, report = (
         paths.calibration(study),
         paths.tracking(study),
         paths.report(study),
     )
     for_report = (*paths.data(study), *read, *drawn_weights(study), tracking, *calibration)
+    prepared = [Job("prepare", paths.data(study)[0], (), paths.data(study))] if study.cells else []
     return [
-        Job("prepare", paths.data(study)[0], (), paths.data(study)),
+        *prepared,
         *sorted(of_models, key=lambda job: stages.index(job.stage)),
         Job("calibrate", calibration[0], (), calibration),
         Job("track", tracking, read, (tracking,)),
@@ -141,7 +159,19 @@ def of_runs(study: Study) -> dict[Run, list[Job]]:
         by_run[run].append(_likelihood(study, run))
     for run in measured_runs(study):
         by_run.setdefault(run, []).append(_evaluate(study, run))
+    by_run |= {run: [_experiment(study, run)] for run in experiment_runs(study)}
     return by_run
+
+
+def runs_of(study: Study, stage: str) -> list[Run]:
+    """The runs that a stage is for."""
+    some = (
+        run
+        for run, jobs_of_run in of_runs(study).items()
+        for job in jobs_of_run
+        if job.stage == stage
+    )
+    return list(dict.fromkeys(some))
 
 
 def records(study: Study) -> list[Path]:
@@ -155,6 +185,11 @@ def sample_sets(study: Study) -> list[Path]:
     """The images of every sample set."""
     some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
     return [path for job in some if job.stage == "sample" for path in images(job)]
+
+
+def arrays(study: Study) -> list[Path]:
+    """What experiments leave for their pictures."""
+    return [paths.experiment(study, run)[1] for run in experiment_runs(study)]
 
 
 def images(job: Job) -> list[Path]:

@@ -4,6 +4,7 @@ results/<study>/data/{train,validation,test}.npz, manifest.json
 results/<study>/runs/<cell>/seed<k>/weights.safetensors, train.json, train.jsonl
 results/<study>/runs/<cell>/seed<k>/samples/<guidance>/gamma<g>.npz, gamma<g>.json, sample.json
 results/<study>/runs/<cell>/seed<k>/likelihood.json, evaluate.json
+results/<study>/runs/<experiment>/seed<k>/experiment.json, experiment.npz
 results/<study>/identities/<stage>/<cell>-seed<k>[-<guidance>].json
 results/<study>/calibration/calibration.json, index.html
 results/<study>/tracking-init.json, tracking.json
@@ -52,6 +53,9 @@ def sample_dir(study: Study, run: Placed, guidance: str) -> Path:
 
 
 def data(study: Study) -> tuple[Path, ...]:
+    """The splits of the data, after their manifest; none of a study without cells."""
+    if not study.cells:
+        return ()
     names = ("manifest.json", "train.npz", "validation.npz", "test.npz")
     return tuple(data_dir(study) / name for name in names)
 
@@ -66,6 +70,12 @@ def sampled(study: Study, run: Placed, guidance: str, gamma: str) -> tuple[Path,
     """Images and record of one sample set."""
     folder = sample_dir(study, run, guidance)
     return folder / f"gamma{gamma}.npz", folder / f"gamma{gamma}.json"
+
+
+def experiment(study: Study, run: Placed) -> tuple[Path, Path]:
+    """The record of one seed of an experiment, and the arrays of its pictures."""
+    folder = run_dir(study, run)
+    return folder / "experiment.json", folder / "experiment.npz"
 
 
 def tracking(study: Study) -> Path:

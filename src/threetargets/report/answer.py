@@ -78,7 +78,12 @@ def _tile(results: Results, measure: Measure) -> Tile:
 
 
 def _headline(results: Results) -> str:
-    """Does the target matter? Read at matched and at native weighting."""
+    """Does the target matter? Read at matched and at native weighting; without cells, what the
+    experiments are on."""
+    if not results.study.cells:
+        alone = topics.topics(topics.reading(results))
+        decided = [(c.id, c.decide(results).verdict) for topic in alone for c in topic.claims]
+        return f"{', '.join(f'Claim {name}: {verdict}' for name, verdict in decided)}."
     pairs = comparing.targets(results, BOUND)
     trio = {"x0", "eps", "score"}
     where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
@@ -110,14 +115,17 @@ def _headline(results: Results) -> str:
     )
 
 
+SURE_OF_ONE = "one seed, so there is no interval and nothing is called a tie or a difference."
+SURE_ALONE = "{seeds} seeds; intervals are 95% t intervals over seeds."
+
+
 def _sure(results: Results) -> str:
     seeds, comparison = len(results.study.seeds), results.study.comparison
+    if not results.study.cells:
+        return f"How sure: {SURE_OF_ONE if seeds == 1 else SURE_ALONE.format(seeds=seeds)}"
     fid = f", or {comparison.fid_margin:.0%} of FID" if results.study.evaluation.extractors else ""
     if seeds == 1:
-        return (
-            "How sure: one seed, so there is no interval and nothing is called a tie or a "
-            "difference."
-        )
+        return f"How sure: {SURE_OF_ONE}"
     return (
         f"How sure: {seeds} seeds for each model; intervals are 95% t intervals over seeds. A "
         f"tie is an equivalence test within {number(comparison.bound_margin, 2)} "
@@ -161,8 +169,8 @@ def holes(results: Results) -> list[str]:
 
 def answer(results: Results) -> Answer:
     """The first screen."""
-    tiles = [_tile(results, BOUND)]
-    if results.study.evaluation.extractors:
+    tiles = [_tile(results, BOUND)] if results.study.cells else []
+    if results.study.cells and results.study.evaluation.extractors:
         size = f"N = {results.study.sampling.images}"
         real = (
             "FID of real images (floor)",

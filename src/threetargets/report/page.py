@@ -6,17 +6,27 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from threetargets import experiments
 from threetargets.files import need, write_json, write_text
 from threetargets.pipeline import paths
 from threetargets.report import topics
 from threetargets.report.answer import Answer, answer
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.topic import Section
+from threetargets.report.parts.wording import of
 from threetargets.report.reading import calibrated, tidy
 from threetargets.report.reading.collect import Results, calibration_dir
 from threetargets.report.reading.headlines import headlines
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.calibrations import PAGE
+from threetargets.study.schema import Study
+
+
+def _models(study: Study) -> str:
+    """What stands beside the number of seeds."""
+    if study.cells:
+        return f"{len(study.cells)} models"
+    return of(len(experiments.of(study)), "experiment")
 
 
 def _html(results: Results, first: Answer, body: list[Section]) -> str:
@@ -27,7 +37,11 @@ def _html(results: Results, first: Answer, body: list[Section]) -> str:
     # is escaped here.
     pages.filters["drawing"] = lambda plot: Markup(plot.inline)
     return pages.get_template("page.html").render(
-        study=results.study, answer=first, sections=body, style=style()
+        study=results.study,
+        models=_models(results.study),
+        answer=first,
+        sections=body,
+        style=style(),
     )
 
 

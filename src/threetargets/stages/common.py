@@ -25,7 +25,8 @@ def device_of(study: Study) -> torch.device:
 
 
 class Clock:
-    """Builds the record of one stage for one run; seconds are counted from its making."""
+    """Builds the record of one stage for one run; seconds are counted from its making. One that
+    reads no data, without a manifest, runs on the CPU."""
 
     def __init__(
         self,
@@ -33,7 +34,7 @@ class Clock:
         study: Study,
         run: Run,
         params: str,
-        manifest: Manifest,
+        manifest: Manifest | None,
         threads: int,
         guidance: str = "",
     ):
@@ -49,7 +50,12 @@ class Clock:
             command=(
                 f"threetargets {stage} --params {params} --cell {run.cell} --seed {run.seed}{more}"
             ),
-            provenance=provenance(stage, manifest.digest, str(device_of(study)), threads),
+            provenance=provenance(
+                stage,
+                manifest.digest if manifest else "",
+                str(device_of(study)) if manifest else "cpu",
+                threads,
+            ),
         )
 
     def seconds(self) -> float:

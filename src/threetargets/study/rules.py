@@ -5,10 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from threetargets import experiments
 from threetargets.families import FAMILIES, spec_of
 
 if TYPE_CHECKING:
     from threetargets.study.schema import Study
+
+
+def blocks(study: Study, of_cells: tuple[str, ...]) -> None:
+    """A study has cells with all the blocks that these read, or experiments, or both. Raises
+    ValueError."""
+    if not study.cells and not experiments.of(study):
+        raise ValueError("cells needs at least 1 entry where experiments names none")
+    for key in of_cells:
+        there = getattr(study, key) is not None
+        if study.cells and not there:
+            raise ValueError(f"{key} is missing, and cells names {str(study.cells[0])!r}")
+        if there and not study.cells:
+            raise ValueError(f"{key} is there, but cells is empty: nothing would read it")
 
 
 def check(study: Study) -> None:

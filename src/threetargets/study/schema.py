@@ -3,10 +3,11 @@ starts. Each family of models brings its own keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
+from threetargets import experiments
 from threetargets.errors import ConfigError
 from threetargets.families import FAMILIES
 from threetargets.study import rules
@@ -25,6 +26,7 @@ from threetargets.study.values import CLASSES, CellNames, Count, Positive, Secti
 
 if TYPE_CHECKING:
     Trainings = Section
+    Experiments = Section
 else:
     Trainings = create_model(
         "Trainings",
@@ -32,21 +34,45 @@ else:
         __doc__="A block for each kind of model that the study trains.",
         **{kind: (Training | None, None) for spec in FAMILIES.values() for kind in spec.KINDS},
     )
+    Experiments = create_model(
+        "Experiments",
+        __base__=Section,
+        __doc__="A block for each experiment that the study runs.",
+        **{
+            name: (experiments.spec_of(name).BLOCK | None, None) for name in experiments.EXPERIMENTS
+        },
+    )
+
+OF_CELLS = ("data", "training", "sampling", "guidance", "likelihood", "evaluation")
+"""Blocks that cells alone read: a study without cells has none of them, one with cells has all."""
+
+
+Block = TypeVar("Block")
+if TYPE_CHECKING:
+    OfCells = Annotated[Block, "of cells"]  # None where there are none, and not looked at there
+else:
+    OfCells = Block | None
+
+
+def _none() -> Any:
+    return Field(default=None)
 
 
 class Common(Section):
-    """What every study says, whatever its models."""
+    """What every study says, whatever its models. One of experiments alone has no cells and none of
+    the blocks that these read."""
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
-    data: Data
+    data: OfCells[Data] = _none()
     seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(no_repeats)]
-    cells: Annotated[CellNames, Field(min_length=1)]
-    training: Trainings
-    sampling: Sampling
-    guidance: Guidance
-    likelihood: Likelihood
-    evaluation: Evaluation
+    cells: CellNames
+    experiments: Experiments = Experiments()
+    training: OfCells[Trainings] = _none()
+    sampling: OfCells[Sampling] = _none()
+    guidance: OfCells[Guidance] = _none()
+    likelihood: OfCells[Likelihood] = _none()
+    evaluation: OfCells[Evaluation] = _none()
     comparison: Comparison
     tracking: Tracking
     device: Literal["auto", "cpu", "cuda"]
@@ -56,7 +82,9 @@ class Common(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Common:
-        rules.check(self)
+        rules.blocks(self, OF_CELLS)
+        if self.cells:
+            rules.check(self)
         return self
 
     @property

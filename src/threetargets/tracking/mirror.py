@@ -145,7 +145,7 @@ def _mirror_model(
     their ids."""
     first = results[0][1]
     trained = first.stage == "train"
-    current = cells.FLOOR if run.cell == cells.FLOOR else identity(study, "train", run)
+    current = identity(study, "train", run) if run.cell.family else str(run.cell)  # or no model
     trained_as = first.identity if trained else current
     start = milliseconds(results[0][0].record.stat().st_mtime - first.seconds)
     tags = {**_tags(study, first), "stage": MODEL}

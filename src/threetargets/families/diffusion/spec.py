@@ -256,14 +256,15 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
 def one_model(study: Study, cell: DiffusionCell) -> DiffusionCell:
     """The cell that trains the same model, by construction: the score's output is scaled by 1/s, so
     under any weighting but its own it is that of eps up to the sign of the last layer; and the own
-    space of eps is that of eps-equivalent, where both draw the noise level in one way."""
+    space of eps is that of eps-equivalent, that of v v-equivalent, where both draw the noise level
+    in one way."""
     target, weighting = cell.target, cell.weighting
     drawn = process(study, cell).time_sampling
     if target == "score" and weighting != "native":
         target = "eps"
-    if (target, weighting) == ("eps", "native"):
-        same = drawn.get("native") == drawn.get("eps-equivalent")
-        weighting = "eps-equivalent" if same else "native"
+    own = f"{target}-equivalent"
+    if weighting == "native" and own in WEIGHTINGS and drawn.get("native") == drawn.get(own):
+        weighting = own
     return cell_of(target, weighting, cell.variant)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from threetargets import families
 from threetargets.errors import DataError, Disagreement
 from threetargets.families.cell import Cell
-from threetargets.files import read_json
+from threetargets.files import read_arrays, read_json
 from threetargets.metrics import catalogue
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import FLOOR, Run
@@ -23,7 +23,7 @@ from threetargets.report.reading import calibrated
 from threetargets.report.reading.calibrated import Calibration
 from threetargets.study.schema import Study
 from threetargets.study.values import kind_of
-from threetargets.units import Unit, unit
+from threetargets.units import BITS, Unit, unit
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
@@ -74,6 +74,8 @@ def places(study: Study) -> Iterator[Place]:
         yield Place("train", run)
     for run in jobs.floor_runs(study):
         yield Place("evaluate", run)
+    for run in jobs.experiment_runs(study):
+        yield Place("experiment", run)
 
 
 def calibration_dir(study: Study) -> Path:
@@ -84,7 +86,7 @@ def calibration_dir(study: Study) -> Path:
 def by(study: Study, metric: str, extractor: str) -> str:
     """The name under which the report finds a metric: that of a further extractor, of which only
     the kind counts, with the kind, as fid-inception."""
-    first = next(iter(study.evaluation.extractors), "")
+    first = next(iter(study.evaluation.extractors), "") if study.cells else ""
     return catalogue.key(metric, kind_of(extractor) or extractor, first)
 
 
@@ -100,6 +102,8 @@ class Results:
     calibration: Calibration | None = None
     pictures: dict[tuple[Cell, int], np.ndarray] = field(default_factory=dict)
     """Of the weights of models, by cell and seed: families/drawn.py."""
+    arrays: dict[Run, dict[str, np.ndarray]] = field(default_factory=dict)
+    """What experiments leave for their pictures."""
 
     def status(self, place: Place) -> str:
         """ok, failed or missing. A stage after a failed training has failed with it."""
@@ -180,7 +184,7 @@ class Results:
     @property
     def unit(self) -> Unit:
         """In which the likelihoods of this data set are told."""
-        return unit(self.manifest["levels"])
+        return unit(self.manifest["levels"]) if self.study.cells else BITS
 
     def run_id(self, place: Place) -> str:
         """The MLflow run of a place, or an empty string."""
@@ -213,13 +217,15 @@ def _one_of_each_kind(study: Study, records: dict[Place, Record]) -> None:
 
 
 def load(study: Study) -> Results:
-    """Read what the study has written. Raises MissingInput without a data manifest, DataError for a
-    damaged file, Disagreement where records were measured by different extractors of one kind."""
-    manifest = read_json(paths.data_dir(study) / "manifest.json")
+    """Read what the study has written. Raises MissingInput where there are cells and no data
+    manifest, DataError for a damaged file, Disagreement where records were measured by different
+    extractors of one kind."""
+    manifest = read_json(paths.data(study)[0]) if study.cells else {}
     files = {place: place.path(study) for place in places(study)}
     records = {place: _record(path) for place, path in files.items() if path.exists()}
     _one_of_each_kind(study, records)
     tracking = paths.results(study) / "tracking.json"
+    drawn = {run: paths.experiment(study, run)[1] for run in jobs.experiment_runs(study)}
     measured = calibration_dir(study) / calibrated.FILE
     return Results(
         study,
@@ -227,4 +233,5 @@ def load(study: Study) -> Results:
         manifest,
         read_json(tracking) if tracking.exists() else {},
         calibrated.load(measured) if measured.exists() else None,
+        arrays={run: read_arrays(path) for run, path in drawn.items() if path.exists()},
     )

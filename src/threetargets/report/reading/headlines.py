@@ -25,9 +25,10 @@ def headlines(results: Results) -> dict[str, Any]:
     floor = [results.figure(run, FID.metric) for run in jobs.floor_runs(results.study)]
     values = [f.value for f in floor if f is not None and f.value is not None]
     states = [results.status(place) for place in places(results.study)]
-    headline: dict[str, Any] = {
-        f"bound_{results.unit.suffix}": {cell: _mean(results, cell, BOUND) for cell in names}
-    }
+    headline: dict[str, Any] = {}
+    if names:
+        bounds = {cell: _mean(results, cell, BOUND) for cell in names}
+        headline[f"bound_{results.unit.suffix}"] = bounds
     if floor:
         headline[FID.metric] = {cell: _mean(results, cell, FID) for cell in names} | {
             FLOOR: sum(values) / len(values) if len(values) == len(floor) else None

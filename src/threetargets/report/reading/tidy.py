@@ -68,6 +68,8 @@ def expected(study: Study, place: Place) -> Iterator[Figure]:
         names = ["parameters", "train_seconds"]
         names += [] if spec_of(label).GENERATIVE else ["accuracy_test"]
         yield from (Figure(name, None) for name in names)
+    elif place.stage == "experiment":
+        yield Figure("experiment_seconds", None)
     elif place.stage == "likelihood":
         suffix = unit(LEVELS[study.data.name]).suffix
         for name in ("bound", *spec_of(label).likelihoods(study, label)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from threetargets import experiments
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
@@ -15,6 +16,7 @@ READING = (
     "targets",
     "decomposition",
     "endpoints",
+    "manifold",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",
@@ -31,6 +33,7 @@ FIRST = (
     "endpoints",
     "comparisons",
     "targets",
+    "manifold",
     "guidance",
     "autoencoders",
     "costs",
@@ -44,14 +47,23 @@ def topics(names: tuple[str, ...]) -> list[Topic]:
     return [module.TOPIC for module in modules]
 
 
-def every_claim() -> list[Claim]:
-    return [claim for topic in topics((*READING, *GROUNDS)) for claim in topic.claims]
+def reading(results: Results) -> tuple[str, ...]:
+    """The topics that have something to read: without cells those of the experiments, whose topics
+    have their names."""
+    alone = (name for name in READING if name in experiments.of(results.study))
+    return READING if results.study.cells else tuple(alone)
+
+
+def every_claim(names: tuple[str, ...] = READING) -> list[Claim]:
+    """The claims of these topics, and those of what the report rests on."""
+    return [claim for topic in topics((*names, *GROUNDS)) for claim in topic.claims]
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     """The page from top to bottom, below the answer."""
-    body = [section for topic in topics(READING) for section in topic.sections(results, mirror)]
-    body.append(claims.section(results, every_claim()))
+    read = topics(reading(results))
+    body = [section for topic in read for section in topic.sections(results, mirror)]
+    body.append(claims.section(results, every_claim(reading(results))))
     body += [section for topic in topics(GROUNDS) for section in topic.sections(results, mirror)]
     return [section for section in body if section.tables or section.plots]
 
@@ -59,6 +71,6 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
 def sentences(results: Results) -> list[str]:
     """What the topics say on the first screen."""
     place = {name: index for index, name in enumerate(FIRST)}
-    ordered = sorted(topics(READING), key=lambda topic: place.get(topic.id, len(FIRST)))
+    ordered = sorted(topics(reading(results)), key=lambda topic: place.get(topic.id, len(FIRST)))
     spoken = [sentence for topic in ordered for sentence in topic.sentences(results)]
     return [sentence for sentence in spoken if sentence]

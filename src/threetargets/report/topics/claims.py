@@ -29,6 +29,7 @@ ORDER = (
     "eps-over-x0 (FID, native)",
     "eps-over-x0 (FID, matched)",
     "output-space",
+    "manifold",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",
@@ -62,10 +63,10 @@ def _changed(claim: Claim) -> str:
 
 CLAIMS_TABLE_CAPTION = (
     "Rules were written before the first run that measured what they decide; one that was "
-    "changed since is marked post hoc, with what changed (alpha = {alpha:g}, margins {number} "
-    "{unit} and {fid_margin:.0%} of FID's excess over its floor). Under each statement its "
-    "source, under each test its rule, under each figure the runs behind it."
+    "changed since is marked post hoc, with what changed (alpha = {alpha:g}{margins}). Under each "
+    "statement its source, under each test its rule, under each figure the runs behind it."
 )
+CLAIMS_MARGINS = ", margins {number} {unit} and {fid_margin:.0%} of FID's excess over its floor"
 
 
 def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
@@ -85,14 +86,16 @@ def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
         for claim, finding in decided(results, claims)
     ]
     comparison = results.study.comparison
-    caption = CLAIMS_TABLE_CAPTION.format(
-        alpha=results.study.comparison.alpha,
+    margins = CLAIMS_MARGINS.format(
         number=number(comparison.bound_margin, 2),
         unit=results.unit.name,
         fid_margin=comparison.fid_margin,
     )
+    caption = CLAIMS_TABLE_CAPTION.format(
+        alpha=comparison.alpha, margins=margins if results.study.cells else ""
+    )
     head = ("claim", "verdict", "statement", "test and rule", "figure")
-    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    made = commands(results, "train", "likelihood", "sample", "evaluate", "experiment")
     return Table("claims", "Claims", head, tuple(rows), caption, made)
 
 

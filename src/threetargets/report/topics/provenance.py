@@ -83,6 +83,28 @@ TABLE_CAPTION = (
 )
 
 
+def _of_data(manifest: dict[str, Any]) -> list[tuple[str, Text]]:
+    """What the images were, and where they came from."""
+    splits = manifest.get("splits", {})
+    source = manifest.get("source", {})
+    rows_in_words = (
+        source
+        if isinstance(source, str)
+        else ", ".join(f"{k}: {v}" for k, v in source.items() if isinstance(v, str | int | float))
+    )
+    return [
+        (
+            "data",
+            Text(
+                f"{manifest.get('name', '')}, "
+                + ", ".join(f"{k} {v.get('n')}" for k, v in splits.items())
+            ),
+        ),
+        ("data digest", Text(str(manifest.get("digest", "")))),
+        ("data source", Text(rows_in_words or "not recorded", "" if rows_in_words else "missing")),
+    ]
+
+
 def table(results: Results, mirror: Mirror) -> Table:
     """The provenance, one fact a row."""
     study, manifest = results.study, results.manifest
@@ -94,13 +116,6 @@ def table(results: Results, mirror: Mirror) -> Table:
     commit = _distinct(p.get("commit") for p in sources)
     expected = len(list(places(study)))
     old = stale(results)
-    splits = manifest.get("splits", {})
-    source = manifest.get("source", {})
-    rows_in_words = (
-        source
-        if isinstance(source, str)
-        else ", ".join(f"{k}: {v}" for k, v in source.items() if isinstance(v, str | int | float))
-    )
     rows = [
         ("commit", commit),
         (
@@ -123,15 +138,7 @@ def table(results: Results, mirror: Mirror) -> Table:
                 f"{of(old, 'record')} of other parameters or code than the present ones", "holes"
             ),
         ),
-        (
-            "data",
-            Text(
-                f"{manifest.get('name', '')}, "
-                + ", ".join(f"{k} {v.get('n')}" for k, v in splits.items())
-            ),
-        ),
-        ("data digest", Text(str(manifest.get("digest", "")))),
-        ("data source", Text(rows_in_words or "not recorded", "" if rows_in_words else "missing")),
+        *(_of_data(manifest) if study.cells else []),
         ("python", _distinct(p.get("python") for p in sources)),
         ("packages", _distinct(packages)),
         ("platform", _distinct(p.get("platform") for p in sources)),
