@@ -101,7 +101,7 @@ CODE = ("from __future__ import annotations", "from __future__ import annotation
             {"train", "sample", "likelihood", "evaluate", "track", "report"},
         ),
         ("src/threetargets/training/ema.py", '"""', '"""Edited. ', set()),
-        ("src/threetargets/cli.py", *CODE, set()),
+        ("src/threetargets/cli/tools.py", *CODE, set()),
         ("params.yaml", "neighbours: 3", "neighbours: 4", {"evaluate", "track", "report"}),
         ("params.yaml", "checkpoint_every: 4", "checkpoint_every: 3", {"report"}),
     ],
