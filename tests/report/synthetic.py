@@ -176,22 +176,23 @@ def _judged(study: Study, run: Run) -> list[Figure]:
             "accuracy": 0.975,
             "entropy": 0.08,
         }
-        noise = {m: 0.02 * _rng("floor", m, run.seed).normal() for m in SAMPLES}
+        asked = study.evaluation.measured
+        noise = {m: 0.02 * _rng("floor", m, run.seed).normal() for m in asked}
         noise |= {
             "accuracy": 0.0,
             "entropy": 0.0,
         }  # of the judge on the test split: one number for all seeds
         errors = {"accuracy": math.sqrt(0.975 * 0.025 / study.data.split.test), "entropy": 0.01}
-        sizes = {m: {"n": study.data.split.test if noise[m] == 0.0 else n} for m in SAMPLES}
-        values = {m: real[m] * (1 + noise[m]) for m in SAMPLES}
+        sizes = {m: {"n": study.data.split.test if noise[m] == 0.0 else n} for m in asked}
+        values = {m: real[m] * (1 + noise[m]) for m in asked}
         return [
             Figure(m, values[m], errors.get(m, 0.05 * real[m]), guidance="none", **facts | sizes[m])
-            for m in SAMPLES
+            for m in asked
         ]
     figures = []
     for guidance in jobs.guidances(study, run):
         for gamma in jobs.gammas(study, guidance):
-            for metric in SAMPLES:
+            for metric in study.evaluation.measured:
                 if metric != "accuracy" or run.cell.kind == "ddpm":
                     value, stderr = _curve(metric, float(gamma), run, guidance)
                     figures.append(
