@@ -121,7 +121,7 @@ def test_a_study_of_experiments_alone_runs_and_is_reported(tmp_path: Path) -> No
     text, page = ((folder / name).read_text() for name in ("report.md", "index.html"))
     assert "## Few dimensions of many" in text and "| manifold | " in text
     assert "1 experiment × 2 seeds" in page and page.count("<svg") == 3
-    assert "eps-over-x0" not in text, "claims that need cells are not asked"
+    assert "| ladder |" not in text, "claims that need cells are not asked"
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["status"] for row in rows} == {"ok"}
