@@ -17,12 +17,13 @@ from threetargets import study
 from threetargets.data.read import load_manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
+from threetargets.families import spec_of
 from threetargets.families.autoencoder.model import Vae
 from threetargets.families.build import build
+from threetargets.families.measured import mean_figure
 from threetargets.levels import bits_per_dim
 from threetargets.likelihood.bound import VARIANCES, denoise
 from threetargets.pipeline import cells
-from threetargets.stages.common import mean_figure
 from threetargets.streams import generator
 from threetargets.training.loop import train
 
@@ -47,7 +48,7 @@ def fit(cell, **changes):
             model,
             images.images,
             images.labels,
-            getattr(chosen.training, run.model),
+            spec_of(run.cell).training(chosen, run.cell),
             name=cell,
             seed=0,
             identity="tuning",
@@ -106,7 +107,7 @@ def main():
         "hundredths mean nothing). Bound in bits/dim on the validation images, ± standard "
         "error over them.\n"
     )
-    print("## How the level is drawn for the elbo weighting\n")
+    print("## How the noise level is drawn for the elbo weighting\n")
     print(
         "The last columns are the standard deviation of the bound's estimate from one image "
         "and one noise level.\n"
