@@ -133,7 +133,7 @@ def test_the_decoder_is_the_study_s_at_every_length(chosen, variance):
     whole, fine = processes.forward(chosen.diffusion), processes.refined(chosen.diffusion, 90)
     seen = [denoise([(slice(0, 4), stubborn)], t, levels, 17, seed=0) for t in (whole, fine)]
     mse = torch.full((whole.steps,), 0.1, dtype=torch.float64)
-    found = _cut_anew(seen[1], variance, whole, mse)
+    found = _cut_anew(seen[1], variance, whole, mse, mse)
     own, other = (
         s.bound(variance, torch.full((s.table.steps,), 0.1, dtype=torch.float64)) for s in seen
     )

@@ -39,6 +39,7 @@ from threetargets.likelihood.bound import (
     denoising_terms,
     prior_term,
 )
+from threetargets.likelihood.fitted import fitted_errors
 from threetargets.likelihood.learned import Headed, learned_bound
 from threetargets.likelihood.ode import (
     decoded_log_prob,
@@ -85,7 +86,8 @@ def measure(
 
     chosen_process = spec.process(study, run.cell)
     variance = chosen_process.bound_variance
-    mse = seen(fit, null, model.table).x0_mse
+    denoised = seen(fit, null, model.table)
+    mse, fitted = denoised.x0_mse, fitted_errors(denoised)
     without, given = seen(images, null, model.table), seen(images, labels, model.table)
     own = chosen_process.learned_variance
     learned, learned_given = (
@@ -93,8 +95,8 @@ def measure(
         for y in (null, labels)
     )
     as_reported = variance == LEARNED[0]
-    bound = learned if as_reported and learned else without.bound(variance, mse)
-    with_label = learned_given if as_reported and learned_given else given.bound(variance, mse)
+    bound = learned if as_reported and learned else without.bound(variance, fitted)
+    with_label = learned_given if as_reported and learned_given else given.bound(variance, fitted)
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
         likelihood_figure(manifest, "prior", bound.prior),
@@ -103,7 +105,7 @@ def measure(
         likelihood_figure(manifest, "bound_given_label", with_label.nats),
     ]
     figures += [
-        likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats)
+        likelihood_figure(manifest, f"bound_{v}", without.bound(v, fitted).nats)
         for v in (*VARIANCES, *FITTED)
     ]
     if learned:
@@ -117,13 +119,14 @@ def measure(
     for steps in chosen.steps:
         part = (coarse if steps <= model.table.steps else fine).respaced(steps)
         fixed, best = (
-            _cut_anew(part, v, model.table, mse) for v in (chosen_process.variance, "optimal")
+            _cut_anew(part, v, model.table, mse, fitted)
+            for v in (chosen_process.variance, "optimal")
         )
         figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
         figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
     predictor = _counted(conditional(model.conditional, null), progress)
-    figures += drawn + ode_figures(study, manifest, run, predictor, model, images, mse)
+    figures += drawn + ode_figures(study, manifest, run, predictor, model, images, fitted)
     figures += form_figures(study, manifest, run, predictor, model, images)
     by_image = bound_by_image(manifest, bound.nats)
     return figures, {"noise_levels": by_level, "images": by_image}
@@ -178,13 +181,13 @@ def _between(table: Table, mse: Tensor, other: Table) -> Tensor:
     return torch.from_numpy(np.interp(at, known_at, known.flip(0))).exp().flip(0)
 
 
-def _cut_anew(seen: Denoised, variance: str, whole: Table, mse: Tensor) -> Tensor:
+def _cut_anew(seen: Denoised, variance: str, whole: Table, mse: Tensor, fitted: Tensor) -> Tensor:
     """The bound (N,) over the noise levels of `seen`, its decoder as in the process `whole`, whose
     first noise level it shares: of the other table fixed-large and fixed-small would make another.
-    mse (T,): of the process `whole`."""
+    mse, fitted (T,): of the process `whole`."""
     terms = seen.bound(variance, _between(whole, mse, seen.table))
     decoders = [
-        decoder_term(seen.levels, x0, whole, variance, seen.count, mse) for x0 in seen.first
+        decoder_term(seen.levels, x0, whole, variance, seen.count, fitted) for x0 in seen.first
     ]
     return terms.prior + terms.denoising.sum(1) + torch.stack(decoders).mean(0)
 
@@ -231,11 +234,11 @@ def ode_figures(
     predictor: Predictor,
     model: Ddpm,
     images: Tensor,
-    mse: Tensor,
+    fitted: Tensor,
 ) -> list[Figure]:
     """-log P by the probability-flow ODE: of the uniformly dequantised image (ode), and of a draw
     of x_1 with the reported bound's own decoder behind it (ode_decoder); and what halving the
-    solver's steps changes. mse (T,): to which that decoder is fitted.
+    solver's steps changes. fitted (T,): of that decoder.
 
     The same noise and probes for every model of a seed, so that they are compared in pairs.
     """
@@ -260,7 +263,7 @@ def ode_figures(
         variance = chosen_process.variance if fixed else chosen_process.bound_variance
         count = manifest.levels
         return -decoded_log_prob(
-            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace, mse
+            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace, fitted
         )
 
     rows = batches(len(levels), study.likelihood.batch)
