@@ -342,3 +342,19 @@ def test_shipped_files_mean_the_same_in_every_dialect(path):
     import yaml
 
     assert read_mapping(path) == yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"diffusion__schedule__log_snr_min": -200.0}, "log_snr_min is -200; expected a number"),
+        ({"diffusion__schedule__log_snr_max": 60.0}, "log_snr_max is 60; expected a number"),
+        ({"evaluation__neighbours": 500}, "evaluation.neighbours is 500; expected less than"),
+        ({"evaluation__fid_parts": [1, 400]}, "evaluation.fid_parts has 400; expected parts"),
+    ],
+)
+def test_what_would_give_a_wrong_number_is_refused(changes, said):
+    """-200 gave a bound of 7.7e29 bits/dim, 500 neighbours of 100 images a precision of 0."""
+    with pytest.raises(ConfigError) as caught:
+        study.parse(changed(**changes), "params.yaml")
+    assert said in str(caught.value)

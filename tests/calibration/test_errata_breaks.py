@@ -12,7 +12,13 @@ from threetargets.calibration.errata import ERRATA, SLIPS, diffusion, kernels, l
 from threetargets.calibration.errata import objectives as goals
 from threetargets.diffusion.sampler import ancestral
 from threetargets.diffusion.schedule import table_of_betas
-from threetargets.diffusion.target import TARGETS, Prediction, Score
+from threetargets.diffusion.target import (
+    TARGETS,
+    Prediction,
+    Target,
+    inverse_noise,
+    score_space,
+)
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.oracles import Gaussian
 
@@ -20,7 +26,7 @@ ERRATUM = {entry.id: entry for entry in ERRATA}
 Patch = pytest.MonkeyPatch
 
 
-class WrongScore(Score):
+class WrongScore(Target):
     """Neither Tweedie's division by a nor the sign of the noise."""
 
     def encode(self, x0, eps, a, s):
@@ -81,7 +87,7 @@ def _density(p: Patch) -> None:
 
 
 BREAKS: dict[str, Callable[[Patch], None]] = {
-    "tweedie": lambda p: p.setitem(TARGETS, "score", WrongScore()),
+    "tweedie": lambda p: p.setitem(TARGETS, "score", WrongScore(score_space, inverse_noise)),
     "scale-of-z": _scaled(latent, "normal_mean"),
     "posterior-mean": _posterior(diffusion, B=1.01),
     "eps-mean": _posterior(diffusion, B=1.01),
@@ -104,7 +110,9 @@ BREAKS: dict[str, Callable[[Patch], None]] = {
         kernels, "table_of_betas", lambda betas: table_of_betas(1.01 * betas)
     ),
     "posterior-variance": _posterior(kernels, C=1.01),
-    "conditional-score": lambda p: p.setitem(TARGETS, "score", WrongScore()),
+    "conditional-score": lambda p: p.setitem(
+        TARGETS, "score", WrongScore(score_space, inverse_noise)
+    ),
     "first-factor": _log_density,
     "objective-gradient": _log_density,
     "diffusion-flow": _density,

@@ -25,7 +25,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.stages import likelihood, prepare, sample, train
 
 ROOT = Path(__file__).parents[2]
-DIGITS = sources.find("digits")
+DIGITS = estimate.described(sources.find("digits"))
 CELL = "ddpm_eps_eps-equivalent"
 EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide")] + [
     Run("judge", 1000)
@@ -290,9 +290,9 @@ def test_gpu_hours_are_work_over_rates():
         compiled=2,
     )
     found = hours.hours(done, hours.GPU)
-    seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 15 + 2 * 60}
+    seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 6 + 2 * 60}
     assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
-    assert hours.in_words(done, hours.GPU).startswith("about 3.1 GPU minutes (train 0.017, ")
+    assert hours.in_words(done, hours.GPU).startswith("about 2.5 GPU minutes (train 0.017, ")
 
 
 @pytest.mark.parametrize(

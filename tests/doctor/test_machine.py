@@ -134,7 +134,7 @@ def test_parameters_are_those_that_are_trained(mnist):
     whole = studies.load(Path(__file__).parents[2] / "params.yaml")
     sizes = estimate.parameters(whole, sources.find("digits"))
     assert set(sizes) == {*whole.cells, "guide", "judge"}
-    assert all(sizes[cell] == pytest.approx(650_000, rel=0.02) for cell in whole.cells)
+    assert all(sizes[cell] == pytest.approx(650_000, rel=0.03) for cell in whole.cells)
     twice = estimate.disk(
         whole.model_copy(update={"seeds": [0, 1, 2, 3, 4, 5]}), sources.find("digits"), sizes
     )

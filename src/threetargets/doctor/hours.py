@@ -37,7 +37,7 @@ GPU = Rates(
     train=3e13,
     infer=1.5e13,
     statistics=1e11,
-    start=15.0,
+    start=6.0,
     compile=60.0,
     trust="at rates that are assumed: a third of the time or three times as much is possible",
 )

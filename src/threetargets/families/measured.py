@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -11,6 +12,8 @@ from threetargets.levels import bits_per_dim
 from threetargets.pipeline.records import Figure
 from threetargets.units import BITS, unit
 
+ABSURD = 100.0
+"""A likelihood so many times that of guessing every level alike is a fault and no result."""
 OVER_IMAGES = {"test": "test images", "train": "training images"}
 
 
@@ -29,10 +32,22 @@ def in_unit(manifest: Manifest, nats: Tensor) -> Tensor:
 def likelihood_figure(
     manifest: Manifest, metric: str, nats: Tensor, reference: str = "test"
 ) -> Figure:
-    """`metric`_bpd or `metric`_nats: the mean over images of nats (N,), with its standard error."""
-    name = f"{metric}_{unit(manifest.levels).suffix}"
+    """`metric`_bpd or `metric`_nats: the mean over images of nats (N,), with its standard error; a
+    failed figure where it cannot be right."""
+    shown = unit(manifest.levels)
+    name = f"{metric}_{shown.suffix}"
     values, over = in_unit(manifest, nats), OVER_IMAGES[reference]
-    return mean_figure(name, values, over, reference=reference, quantity=metric)
+    figure = mean_figure(name, values, over, reference=reference, quantity=metric)
+    assert figure.value is not None
+    most = ABSURD * math.log2(manifest.levels)
+    size = bits_per_dim(float(nats.double().mean()), manifest.dims)
+    if math.isfinite(size) and abs(size) <= most:
+        return figure
+    reason = (
+        f"{figure.value:.3g} {shown.name} is no likelihood of {manifest.levels} levels: a guess "
+        f"gives {math.log2(manifest.levels):.3g} bits/dim"
+    )
+    return replace(figure, value=None, stderr=None, reason=reason)
 
 
 def bound_by_image(manifest: Manifest, nats: Tensor) -> dict[str, list[float]]:

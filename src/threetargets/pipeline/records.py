@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ PACKAGES = (
 @dataclass(frozen=True)
 class Figure:
     """One number with its uncertainty. `stderr` is over what `spread` says; `n` is the number of
-    things averaged; `quantity` is the metric without the unit that its name ends with."""
+    things averaged; `quantity` is the metric without the unit that its name ends with. One without
+    a value has failed, for this `reason`."""
 
     metric: str
     value: float | None
@@ -43,6 +44,7 @@ class Figure:
     guidance: str = ""
     gamma: str = ""
     quantity: str = ""
+    reason: str = ""
 
 
 @dataclass
@@ -85,6 +87,13 @@ def _git(*arguments: str) -> str:
         return ""
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -105,7 +114,7 @@ def provenance(stage: str, data_digest: str, device: str, threads: int) -> dict[
         "code_digest": code_digest(stage),
         "data_digest": data_digest,
         "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),

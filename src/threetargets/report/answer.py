@@ -152,7 +152,14 @@ def holes(results: Results) -> list[str]:
             failed[place.run] = f"failed in {place.stage}{': ' + reason if reason else ''}."
         elif status == "missing":
             missing.setdefault(place.run, []).append(_name(place))
+    impossible = [
+        f"{cell(place.run.cell)}, seed {place.run.seed}: {figure.metric} failed: {figure.reason}."
+        for place, record in results.records.items()
+        for figure in record.figures
+        if figure.value is None and figure.reason
+    ]
     sentences = [f"{cell(run.cell)}, seed {run.seed}: {what}" for run, what in failed.items()]
+    sentences += impossible
     sentences += [
         f"{cell(run.cell)}, seed {run.seed}: missing {listing(what)}."
         for run, what in missing.items()

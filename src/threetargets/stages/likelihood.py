@@ -10,8 +10,13 @@ from threetargets.families.build import likelihood_part, load
 from threetargets.files import write_json
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.paths import run_dir
+from threetargets.pipeline.records import Figure
 from threetargets.stages.common import Clock, device_of, failure_of
 from threetargets.study.schema import Study
+
+
+def _written(figure: Figure) -> str:
+    return f"failed: {figure.reason}" if figure.value is None else f"{figure.value:.4f}"
 
 
 def run(study: Study, run: Run, *, params: str, threads: int) -> None:
@@ -30,6 +35,6 @@ def run(study: Study, run: Run, *, params: str, threads: int) -> None:
     model = load(study, manifest, run, device)
     measure = likelihood_part(run.cell).measure
     figures, clock.record.curves = measure(study, manifest, run, model, test, train)
-    values = ", ".join(f"{f.metric} {f.value:.4f}" for f in figures)
+    values = ", ".join(f"{f.metric} {_written(f)}" for f in figures)
     print(f"{run.cell} seed {run.seed}: {values}", file=sys.stderr)
     write_json(path, clock.done(figures).json())

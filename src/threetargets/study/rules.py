@@ -76,8 +76,19 @@ def _sizes(study: Study) -> None:
         raise ValueError("likelihood.fit_images is larger than the train split")
     if not study.evaluation.extractors:
         return
-    if study.sampling.images < study.evaluation.kid_subset_size:
+    images, measured = study.sampling.images, study.evaluation
+    if images < measured.kid_subset_size:
         raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
+    if measured.neighbours >= images:
+        raise ValueError(
+            f"evaluation.neighbours is {measured.neighbours}; expected less than sampling.images, "
+            f"{images}: an image is not its own neighbour"
+        )
+    if measured.fid_parts and images // max(measured.fid_parts) < 2:
+        raise ValueError(
+            f"evaluation.fid_parts has {max(measured.fid_parts)}; expected parts of two images or "
+            f"more of sampling.images, {images}"
+        )
     if study.sampling.images > min(split.train, split.test):
         raise ValueError(
             "sampling.images is larger than the train or test split, so FID has no floor at that N"

@@ -41,6 +41,10 @@ DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
 NETWORK = "network"
 
 
+EXTREME = 22.0
+"""There the smaller of a and s is 1.7e-5 of the other, 140 roundings of float32."""
+
+
 class DiffusionCell(Cell):
     """A target and a weighting."""
 
@@ -55,6 +59,14 @@ class Schedule(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Schedule:
+        for key in ("log_snr_max", "log_snr_min"):
+            value = getattr(self, key)
+            if abs(value) > EXTREME:
+                lost = "noise beside x_0" if value > 0 else "x_0 beside noise"
+                raise ValueError(
+                    f"{key} is {value:g}; expected a number from -{EXTREME:g} to {EXTREME:g}: "
+                    f"beyond it float32 loses the {lost} in x_t"
+                )
         if self.log_snr_min >= self.log_snr_max:
             raise ValueError("log_snr_min must be smaller than log_snr_max")
         return self
