@@ -111,7 +111,7 @@ def test_likelihoods_of_binary_images_are_told_in_nats():
     assert "bound, nats" in head and "FID" not in head
     first = answer(results)
     assert [tile.label for tile in first.tiles] == ["lowest bound, nats"]
-    text = " ".join(first.sentences)
+    text = " ".join((*first.sentences, *first.sure))
     assert "bits/dim" not in text and "FID" not in text and "within 1.0 nats" in text
     for section in topics.sections(results, Mirror()):
         for shown in (*section.tables, *section.folded, *section.plots):

@@ -12,9 +12,11 @@ from threetargets.report import topics
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, TIED, WITHIN
+from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
-from threetargets.report.parts.wording import cell, interval, listing, number, of
+from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
+from threetargets.report.topics import at_a_glance
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -28,13 +30,16 @@ class Tile:
 
 @dataclass(frozen=True)
 class Answer:
-    """What stands in the first screen: two figures, the sentences, and what failed or is
-    missing."""
+    """What stands in the first screen: a sentence, figures, a picture and a small table, how sure
+    it all is, and what failed or is missing; what there is to say besides is folded."""
 
     headline: str
     tiles: tuple[Tile, ...]
     sentences: tuple[str, ...]
+    sure: tuple[str, ...]
     holes: tuple[str, ...]
+    plots: tuple[Plot, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
@@ -186,12 +191,19 @@ def answer(results: Results) -> Answer:
             "the same N of training images",
         )
         tiles += [_tile(results, FID), Tile(*real)]
-    sentences = [*topics.sentences(results)]
-    sentences.append(_sure(results))
-    gaps = holes(results)
+    sure, gaps = [_sure(results)], holes(results)
     if not gaps:
-        sentences.append(
+        sure.append(
             "Nothing failed and nothing is missing: "
             f"{of(len(list(places(results.study))), 'record')} read."
         )
-    return Answer(_headline(results), tuple(tiles), tuple(s for s in sentences if s), tuple(gaps))
+    picture, table = at_a_glance.picture(results), at_a_glance.table(results)
+    return Answer(
+        _headline(results),
+        tuple(tiles),
+        tuple(topics.sentences(results)),
+        tuple(sure),
+        tuple(gaps),
+        (picture,) if picture is not None else (),
+        (table,) if table is not None else (),
+    )

@@ -68,12 +68,12 @@ def write(results: Results, mirror: Mirror) -> Path:
     write_text(folder / "metrics.csv", tidy.as_csv(tidy.rows(results)))
     write_json(folder / "metrics.json", headlines(results))
     drawn: dict[str, str] = {}
-    for section in body:
-        for plot in section.plots:
-            drawn[f"{plot.name}.svg"] = plot.svg
-            drawn[f"{plot.name}.csv"] = tidy.as_csv(plot.rows, plot.columns)
-        for table in (*section.tables, *section.folded):
-            drawn[f"table-{table.name}.csv"] = tidy.as_csv(table.csv_rows, table.head)
+    for plot in (*first.plots, *(p for section in body for p in section.plots)):
+        drawn[f"{plot.name}.svg"] = plot.svg
+        drawn[f"{plot.name}.csv"] = tidy.as_csv(plot.rows, plot.columns)
+    shown = [table for section in body for table in (*section.tables, *section.folded)]
+    for table in (*first.tables, *shown):
+        drawn[f"table-{table.name}.csv"] = tidy.as_csv(table.csv_rows, table.head)
     for name, text in drawn.items():
         write_text(folder / "figures" / name, text)
     for old in (folder / "figures").iterdir():

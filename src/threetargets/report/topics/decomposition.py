@@ -229,7 +229,7 @@ LEAD = (
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     if len({c.target for c in diffusion.cells(results.study)}) < 2:
         return []
-    plots = output_spaces.plots(results)
+    plots = (output_spaces.errors(results),)
     return [Section("decomposition", "Why targets differ", LEAD, tuple(tables(results)), plots)]
 
 

@@ -178,7 +178,3 @@ def _mark(
             "seeds": interval.n,
         }
     ]
-
-
-def plots(results: Results) -> tuple[Plot, ...]:
-    return (by_target(results), errors(results))

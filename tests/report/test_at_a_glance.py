@@ -1,0 +1,50 @@
+"""The first screen: the best cell of every target, and how it stands to the lowest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from report import synthetic
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.pipeline.cells import Run
+from threetargets.report.answer import answer
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics import at_a_glance
+
+Make = Callable[..., Results]
+
+
+def test_every_target_stands_with_its_best_cell(have: Make) -> None:
+    results = have()
+    table = at_a_glance.table(results)
+    assert table is not None
+    rows = {row[0].text: row for row in table.rows}
+    assert [*rows] == ["x₀", "ε", "score", "v", "raw score"]
+    for name, target in (("x₀", "x0"), ("v", "v")):
+        cells = [c for c in diffusion.cells(results.study) if c.target == target]
+        means = {c: np.mean([synthetic.bound(Run(c, s)) for s in (0, 1, 2)]) for c in cells}
+        best = min(means, key=lambda c: means[c])
+        assert rows[name][1].text.startswith(f"{means[best]:.4f}"[:4])
+        assert rows[name][1].note == best.weighting
+    assert [row[3].text for row in table.rows].count("lowest") == 1
+    assert {row[3].text for row in table.rows} <= {
+        "lowest",
+        "equal",
+        "different",
+        "different but within the margin",
+        "inconclusive",
+        "no data",
+    }
+
+
+def test_the_first_screen_has_picture_and_table_once(have: Make) -> None:
+    first = answer(have())
+    assert [plot.name for plot in first.plots] == ["by-target"]
+    assert [table.name for table in first.tables] == ["first"]
+
+
+def test_one_target_needs_neither(have: Make) -> None:
+    first = answer(have(cells=["vae", "ddpm_x0_elbo"], guidance={"cells": []}))
+    assert first.plots == () and first.tables == ()
