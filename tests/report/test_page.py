@@ -161,7 +161,7 @@ def test_what_is_not_alike_and_what_was_changed_is_said(full: Full) -> None:
     ):
         assert said in text
     assert "ε and score are one model by construction" in text
-    assert "FID at elbo weighting" in text
+    assert "FID excess at elbo weighting" in text
 
 
 def test_every_part_that_was_asked_for_is_there(full: Full) -> None:
