@@ -37,6 +37,7 @@ from threetargets.likelihood.bound import (
     denoising_terms,
     prior_term,
 )
+from threetargets.likelihood.fitted import fitted_errors
 from threetargets.likelihood.ode import (
     decoded_log_prob,
     exact_trace,
@@ -82,18 +83,19 @@ def measure(
 
     chosen_process = spec.process(study, run.cell)
     variance = chosen_process.bound_variance
-    mse = seen(fit, null, model.table).x0_mse
+    denoised = seen(fit, null, model.table)
+    mse, fitted = denoised.x0_mse, fitted_errors(denoised)
     without, given = seen(images, null, model.table), seen(images, labels, model.table)
-    bound = without.bound(variance, mse)
+    bound = without.bound(variance, fitted)
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
         likelihood_figure(manifest, "prior", bound.prior),
         likelihood_figure(manifest, "denoising", bound.denoising.sum(1)),
         likelihood_figure(manifest, "decoder", bound.decoder),
-        likelihood_figure(manifest, "bound_given_label", given.bound(variance, mse).nats),
+        likelihood_figure(manifest, "bound_given_label", given.bound(variance, fitted).nats),
     ]
     figures += [
-        likelihood_figure(manifest, f"bound_{v}", without.bound(v, mse).nats)
+        likelihood_figure(manifest, f"bound_{v}", without.bound(v, fitted).nats)
         for v in (*VARIANCES, *FITTED)
     ]
     drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
@@ -111,9 +113,10 @@ def measure(
         figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
     predictor = _counted(conditional(model.conditional, null), progress)
-    figures += drawn + ode_figures(study, manifest, run, predictor, model, images, mse)
+    figures += drawn + ode_figures(study, manifest, run, predictor, model, images, fitted)
     figures += form_figures(study, manifest, run, predictor, model, images)
-    return figures, {"noise_levels": by_level}
+    by_image = {"bound": [float(f"{v:.6g}") for v in in_unit(manifest, bound.nats).tolist()]}
+    return figures, {"noise_levels": by_level, "images": by_image}
 
 
 def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
