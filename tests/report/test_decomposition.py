@@ -78,6 +78,19 @@ def test_what_was_put_in_explains_the_spread(results: Results) -> None:
     assert decomposition.effects(results, crossed.grids(results)[0], FID)
 
 
+def test_the_headline_begins_with_what_explains_most(results: Results) -> None:
+    assert decomposition.headline(results).startswith("Of the spread of the bound between cells ")
+    shares = {
+        e.factors: e.share
+        for e in decomposition.effects(results, crossed.grids(results)[0], BOUND).values()
+    }
+    first = f"explain the output space {shares['output space',]:.0%}"
+    second = f"explain the weighting {shares['weighting',]:.0%}"
+    assert any(part in decomposition.headline(results) for part in (first, second))
+    default = synthetic.results(synthetic.study_of(STUDY.parents[1] / "params.yaml"))
+    assert decomposition.headline(default) == ""
+
+
 def test_the_spread_over_targets_goes_with_the_skip(results: Results) -> None:
     without, with_skip = (decomposition.spread(results, "sigmoid", s) for s in (False, True))
     assert without is not None and with_skip is not None

@@ -16,7 +16,7 @@ from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
-from threetargets.report.topics import at_a_glance
+from threetargets.report.topics import at_a_glance, decomposition
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -113,11 +113,10 @@ def _headline(results: Results) -> str:
         for words, weightings in where.items()
         if weightings
     ]
-    return (
-        f"By the bound, the targets x₀, ε and score {listing(statements)}."
-        if statements
-        else "Which model, at what cost, how sure."
-    )
+    parts = [decomposition.headline(results)]
+    if statements:
+        parts.append(f"By the bound, the targets x₀, ε and score {listing(statements)}.")
+    return " ".join(filter(None, parts)) or "Which model, at what cost, how sure."
 
 
 SURE_OF_ONE = "one seed, so there is no interval and nothing is called a tie or a difference."

@@ -201,6 +201,17 @@ def _said(known: dict[tuple[str, ...], Effect], factors: Sequence[str]) -> str:
     return f"{listing([*parts, f'their interactions {rest:.0%}'])}"
 
 
+def headline(results: Results) -> str:
+    """What explains the bound most, and what the output space does; empty without a grid."""
+    some = grids(results)
+    known = effects(results, some[0], BOUND) if some else {}
+    if ("output space",) not in known:
+        return ""
+    mains = sorted((known[name,] for name in some[0].factors), key=lambda e: -e.share)
+    parts = [f"the {effect.factors[0]} {effect.share:.0%}" for effect in mains]
+    return f"Of the spread of the bound between cells explain {listing(parts)}."
+
+
 def sentences(results: Results) -> list[str]:
     """What each factor explains of the bound and of FID."""
     some = grids(results)
