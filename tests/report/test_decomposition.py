@@ -84,8 +84,8 @@ def test_the_headline_begins_with_what_explains_most(results: Results) -> None:
         e.factors: e.share
         for e in decomposition.effects(results, crossed.grids(results)[0], BOUND).values()
     }
-    first = f"explain the output space {shares['output space',]:.0%}"
-    second = f"explain the weighting {shares['weighting',]:.0%}"
+    first = f"the output space explains {shares['output space',]:.0%}"
+    second = f"the weighting explains {shares['weighting',]:.0%}"
     assert any(part in decomposition.headline(results) for part in (first, second))
     default = synthetic.results(synthetic.study_of(STUDY.parents[1] / "params.yaml"))
     assert decomposition.headline(default) == ""

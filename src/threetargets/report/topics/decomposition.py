@@ -208,8 +208,12 @@ def headline(results: Results) -> str:
     if ("output space",) not in known:
         return ""
     mains = sorted((known[name,] for name in some[0].factors), key=lambda e: -e.share)
-    parts = [f"the {effect.factors[0]} {effect.share:.0%}" for effect in mains]
-    return f"Of the spread of the bound between cells explain {listing(parts)}."
+    first, *rest = [(effect.factors[0], f"{effect.share:.0%}") for effect in mains]
+    parts = [
+        f"the {first[0]} explains {first[1]}",
+        *(f"the {name} {share}" for name, share in rest),
+    ]
+    return f"Of the spread of the bound between cells {listing(parts)}."
 
 
 def sentences(results: Results) -> list[str]:
