@@ -21,6 +21,8 @@ PACKAGE = "src/threetargets"
 SUITES = {
     "diffusion": ["tests/diffusion", "tests/likelihood", "tests/families"],
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
+    "networks": ["tests/networks"],
+    "metrics": ["tests/metrics/test_factors.py"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
@@ -65,6 +67,15 @@ MUTATIONS = [
         "table.log_snr[i - 1] - table.log_snr[i])",
         "table.log_snr[i - 1] - table.log_snr[i - 2])",
     ),
+    ("networks/skip.py", "gate[:, :, None, None] * x, x", "gate[:, :, None, None] + x, x"),
+    (
+        "likelihood/learned.py",
+        "share * large + (1.0 - share) * small",
+        "share * small + (1.0 - share) * large",
+    ),
+    ("likelihood/learned.py", "x0_hat.detach()", "x0_hat"),
+    ("likelihood/fitted.py", "torch.exp(low + high)", "torch.exp(0.5 * (low + high))"),
+    ("metrics/factors.py", "others = tuple(a for a in axes if a not in some)", "others = some"),
     ("diffusion/times.py", "1.0 / (table.steps * p[i - 1])", "1.0 / p[i - 1]"),
     ("diffusion/times.py", "right=True", "right=False"),
     ("diffusion/times.py", "rest = (1.0 - DECODER_SHARE) * width", "rest = DECODER_SHARE * width"),
@@ -200,8 +211,8 @@ MUTATIONS = [
     ),
     (
         "families/diffusion/model.py",
-        "scale**2 / self.target.eps_scale(a, s) ** 2",
-        "scale**2 / self.target.eps_scale(a, s)",
+        "loss = (weight * eps_error**2)",
+        "loss = (weight * eps_error)",
     ),
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
