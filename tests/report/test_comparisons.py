@@ -95,11 +95,11 @@ def test_one_finding_is_counted_once(have: Make, measure: Measure) -> None:
             first.verdict,
         )
         assert found[where, "score", "eps"].p_holm is None
-    # By hand: 4 native pairs; x0, v and raw score against eps; x0 against eps at elbo.
-    assert sum(c.evidence for c in found.values()) == 8
+    # By hand: 4 native pairs; x0, v and raw score against eps; x0 and v against eps at elbo.
+    assert sum(c.evidence for c in found.values()) == 9
     told = [c.difference.p or 0.0 for c in found.values() if c.evidence]
     assert min(c.p_holm for c in found.values() if c.p_holm is not None) == pytest.approx(
-        min(1.0, 8 * min(told))
+        min(1.0, 9 * min(told))
     )
 
 
@@ -124,7 +124,7 @@ def test_the_lowest_fid_is_of_models_that_were_asked_for_a_class(have: Make) -> 
 
 def test_holm_never_lowers_a_p_value_and_counts_the_whole_family(have: Make) -> None:
     found: list[Any] = [*comparisons.targets(have(), FID)]
-    assert len(found) == 4 + 5 + 3
+    assert len(found) == 4 + 5 + 4
     counted = [c for c in found if c.evidence]
     assert all(c.p_holm >= c.difference.p for c in counted)
     smallest = min(counted, key=lambda c: c.difference.p)

@@ -101,7 +101,7 @@ def test_rows_of_both_extractors_and_of_what_is_missing(have: Make) -> None:
     )
     assert max(keys.values()) == 1
     fid = [row for row in table if row["metric"] == "fid"]
-    assert len(fid) == 2 * (14 + 3 * 2 * 7 + 1) * 3
+    assert len(fid) == 2 * (16 + 3 * 2 * 7 + 1) * 3
     lost = [
         (r["extractor"], r["status"])
         for r in fid

@@ -35,12 +35,12 @@ def test_every_headline_figure_of_the_grid_has_one_row(have: Make) -> None:
     assert list(table[0]) == HEADER
     keys = [tuple(row[c] for c in HEADER[:8]) for row in table]
     assert len(set(keys)) == len(keys)
-    # Counted by hand from params.yaml: 14 cells of 3 seeds, 3 of them swept over 2 guidances of 7
+    # Counted by hand from params.yaml: 16 cells of 3 seeds, 3 of them swept over 2 guidances of 7
     # gammas.
-    assert sum(row["metric"] == "bound_bpd" for row in table) == 14 * 3
+    assert sum(row["metric"] == "bound_bpd" for row in table) == 16 * 3
     fid = [row for row in table if row["metric"] == "fid"]
-    assert len(fid) == (14 + 3 * 2 * 7 + 1) * 3
-    assert sum(row["metric"] == "accuracy" for row in table) == (12 + 3 * 2 * 7 + 1) * 3
+    assert len(fid) == (16 + 3 * 2 * 7 + 1) * 3
+    assert sum(row["metric"] == "accuracy" for row in table) == (14 + 3 * 2 * 7 + 1) * 3
     assert sum(row["metric"] == "accuracy_test" for row in table) == 3 + 1
     assert sum(row["metric"] == "iwae_1000_bpd" for row in table) == 2 * 3
 

@@ -281,7 +281,8 @@ def one_model(study: Study, cell: DiffusionCell) -> DiffusionCell:
 
 
 def also(study: Study) -> dict[Cell, Cell]:
-    """Of the targets and weightings that the study names."""
+    """Of the targets and weightings that the study names, for a variant those that it names
+    there."""
     own = cells(study)
     trained = {one_model(study, cell): cell for cell in reversed(own)}
     grid = [
@@ -289,7 +290,8 @@ def also(study: Study) -> dict[Cell, Cell]:
         for variant in dict.fromkeys(c.variant for c in own)
         for target in TARGETS
         for weighting in WEIGHTINGS
-        if any(c.target == target for c in own) and any(c.weighting == weighting for c in own)
+        if any((c.target, c.variant) == (target, variant) for c in own)
+        and any((c.weighting, c.variant) == (weighting, variant) for c in own)
     ]
     models = {cell: one_model(study, cell) for cell in grid if cell not in own}
     return {cell: trained[model] for cell, model in models.items() if model in trained}

@@ -10,15 +10,18 @@ from threetargets.report.parts.comparing import NO_DATA
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, Text, interval, target
+from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Results
 from threetargets.report.topics import output_spaces
 from threetargets.study.values import TARGETS
 
 
 def picture(results: Results) -> Plot | None:
-    """Bound and FID by target, a panel for each weighting; None without two targets to tell
-    apart."""
-    return output_spaces.by_target(results) if len(_targets(results)) > 1 else None
+    """Bound and FID by target, a panel for each weighting; None without two targets to tell apart
+    in one process."""
+    if len({place.target for place in crossed.cells(results)}) < 2:
+        return None
+    return output_spaces.by_target(results)
 
 
 def _targets(results: Results) -> list[str]:
