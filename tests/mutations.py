@@ -67,7 +67,7 @@ MUTATIONS = [
         "table.log_snr[i - 1] - table.log_snr[i])",
         "table.log_snr[i - 1] - table.log_snr[i - 2])",
     ),
-    ("networks/skip.py", "gate[:, :, None, None] * x, x", "gate[:, :, None, None] + x, x"),
+    ("networks/skip.py", "(x.ndim - 1)) * x, x", "(x.ndim - 1)) + x, x"),
     (
         "likelihood/learned.py",
         "share * large + (1.0 - share) * small",

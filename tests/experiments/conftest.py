@@ -20,7 +20,10 @@ TINY = {
         {"dimensions": [16], "input_skip": True},
         {"dimensions": [16], "targets": ["x0"], "weighting": "native"},
     ],
-    "process": {"schedule": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0, "steps": 20},
+    "process": {
+        "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+        "steps": 20,
+    },
     "training": {
         "steps": 30,
         "batch": 32,

@@ -17,6 +17,7 @@ from threetargets.experiments.manifold import measure, spec
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import exact
 from threetargets.experiments.manifold.spec import Case, Manifold
+from threetargets.networks.skip import InputSkip
 from threetargets.streams import generator
 
 LEARNABLE = [name for name in WEIGHTINGS if name != "elbo"]
@@ -61,7 +62,7 @@ def test_the_loss_is_the_weighted_error_of_eps(tiny: Manifold, target: str, weig
     |eps - eps^|^2 = |a x0 / s|^2."""
     case, place = Case(target, weighting, 4, 8), measure.space(tiny, 4)
 
-    def net(x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
+    def net(x: torch.Tensor, log_snr: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         a, s = (v[:, None] for v in signal_noise(log_snr))
         spoken = TARGETS[target].encode(torch.zeros_like(x), x / s, a, s)
         return spoken / TARGETS[target].scale(a, s)
@@ -96,18 +97,17 @@ def test_v_equivalent_is_the_error_of_v(tiny: Manifold, target: str) -> None:
 def test_the_skip_is_a_path_past_the_hidden_layers() -> None:
     """A network whose body says nothing gives g(log_snr) x, of all D dimensions; before training
     neither says anything."""
-    net, x = Narrow(6, 3, 2, input_skip=True), torch.randn(5, 6, generator=generator(0, "test"))
+    net, x = InputSkip(Narrow(6, 3, 2)), torch.randn(5, 6, generator=generator(0, "test"))
     level = torch.linspace(-3, 3, 5)
-    assert torch.equal(net(x, level), torch.zeros(5, 6))
+    assert torch.equal(net(x, level, measure.NOBODY), torch.zeros(5, 6))
     torch.nn.init.constant_(net.gate[-1].bias, 2.0)
-    torch.testing.assert_close(net(x, level), 2 * x)
-    assert Narrow(6, 3, 2, input_skip=False).gate is None
+    torch.testing.assert_close(net(x, level, measure.NOBODY), 2 * x)
 
 
 @pytest.mark.parametrize("depth", [1, 4])
 def test_a_signal_keeps_its_size_through_the_hidden_layers(depth: int) -> None:
     torch.manual_seed(0)
-    net = Narrow(64, 256, depth, input_skip=False)
+    net = Narrow(64, 256, depth)
     x = torch.randn(500, 64 + net.features.width, generator=generator(0, "test"))
     hidden = net.body[:-1](x)
     assert 0.3 < float(hidden.square().mean()) < 3

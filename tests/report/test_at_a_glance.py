@@ -9,9 +9,9 @@ from report import synthetic
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
+from threetargets.report import at_a_glance
 from threetargets.report.answer import answer
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import at_a_glance
 
 Make = Callable[..., Results]
 

@@ -11,6 +11,7 @@ from report import synthetic
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline.cells import Run
+from threetargets.report import at_a_glance
 from threetargets.report.parts.measures import BOUND, FID
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Results
@@ -143,7 +144,7 @@ def test_the_amplification_is_that_of_the_table_of_output_spaces(results: Result
 
 
 def test_pictures_hold_the_figures_of_their_cells(results: Results) -> None:
-    by_target, errors = output_spaces.by_target(results), output_spaces.errors(results)
+    by_target, errors = at_a_glance.by_target(results), output_spaces.errors(results)
     rows = {(r["measure"], r["cell"]): r for r in by_target.rows}
     for cell in ("ddpm_flow_min-snr-5_skip", "ddpm_x0_elbo"):
         interval = t_interval([synthetic.bound(Run(diffusion.parse(cell), s)) for s in (0, 1, 2)])

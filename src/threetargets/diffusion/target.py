@@ -41,8 +41,8 @@ def unscaled(a: Tensor, s: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Target:
-    """An output space: `pair(a, s, data_std)`, where data_std is the standard deviation of the data
-    about 0, for those that ask. The network's raw output times `scale(a, s)` is F."""
+    """An output space: `pair(a, s, data_std)`, where data_std is the standard deviation of the
+    training pixels, for those that ask. The network's raw output times `scale(a, s)` is F."""
 
     pair: Callable[[Tensor, Tensor, float], Pair]
     scale: Callable[[Tensor, Tensor], Tensor] = unscaled

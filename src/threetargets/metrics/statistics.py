@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -51,17 +51,6 @@ class Difference:
     p: float | None
     p_less: float | None
     p_greater: float | None
-
-    def at(self, confidence: float) -> Difference:
-        """The same with the t interval of paired values at another confidence."""
-        from scipy import stats
-
-        one = self.interval
-        if one.mean is None or one.sd is None or one.n < 2:
-            return self
-        half = float(stats.t.ppf((1 + confidence) / 2, one.n - 1)) * one.sd / math.sqrt(one.n)
-        wider = replace(one, low=one.mean - half, high=one.mean + half, confidence=confidence)
-        return replace(self, interval=wider)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class InputSkip(nn.Module):
         # In float32 whatever the rest is in, as the last layer is.
         with torch.autocast(x.device.type, enabled=False):
             gate: Tensor = self.gate(log_snr)
-            through, channels = gate[:, :, None, None] * x, x.shape[1]
+            through, channels = gate.view(-1, *[1] * (x.ndim - 1)) * x, x.shape[1]
             if out.shape[1] == channels:
                 return out + through
             return torch.cat([out[:, :channels] + through, out[:, channels:]], 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report import topics
+from threetargets.report import at_a_glance, topics
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, TIED, WITHIN
@@ -16,7 +16,7 @@ from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
-from threetargets.report.topics import at_a_glance, decomposition
+from threetargets.report.topics import decomposition
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -127,7 +127,8 @@ def _sure(results: Results) -> str:
     seeds, comparison = len(results.study.seeds), results.study.comparison
     if not results.study.cells:
         return f"How sure: {SURE_OF_ONE if seeds == 1 else SURE_ALONE.format(seeds=seeds)}"
-    fid = f", or {comparison.fid_margin:.0%} of FID" if results.study.evaluation.extractors else ""
+    seen = bool(results.study.evaluation.extractors)
+    fid = f", or {comparison.fid_margin:.0%} of FID's excess over its floor" if seen else ""
     if seeds == 1:
         return f"How sure: {SURE_OF_ONE}"
     return (

@@ -15,6 +15,7 @@ from threetargets.study.values import (
     Positive,
     PositiveReal,
     Sampler,
+    ScheduleName,
     Section,
     SourceName,
     no_repeats,
@@ -46,6 +47,32 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     log_every: Positive
     checkpoint_every: Positive
+
+
+EXTREME = 22.0
+"""There the smaller of a and s is 1.7e-5 of the other, 140 roundings of float32."""
+
+
+class Schedule(Section):
+    """How log-SNR falls over the forward process, and between which ends."""
+
+    name: ScheduleName
+    log_snr_max: float = Field(allow_inf_nan=False)
+    log_snr_min: float = Field(allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Schedule:
+        for key in ("log_snr_max", "log_snr_min"):
+            value = getattr(self, key)
+            if abs(value) > EXTREME:
+                lost = "noise beside x_0" if value > 0 else "x_0 beside noise"
+                raise ValueError(
+                    f"{key} is {value:g}; expected a number from -{EXTREME:g} to {EXTREME:g}: "
+                    f"beyond it float32 loses the {lost} in x_t"
+                )
+        if self.log_snr_min >= self.log_snr_max:
+            raise ValueError("log_snr_min must be smaller than log_snr_max")
+        return self
 
 
 class Sampling(Section):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from threetargets.diffusion.kernel import like, signal_noise
+from threetargets.diffusion.kernel import add_noise, aligned, signal_noise
 from threetargets.diffusion.predictor import Predictor, predict
 from threetargets.diffusion.sampler import SAMPLERS, sample
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
@@ -23,6 +23,7 @@ from threetargets.experiments.manifold.distances import off_plane, sliced_wasser
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import Ring, embedding, exact
 from threetargets.experiments.manifold.spec import Case, Manifold, cases, dimensions
+from threetargets.networks.skip import InputSkip
 from threetargets.pipeline.records import Figure
 from threetargets.streams import PerSample, generator, key
 from threetargets.study.values import Section
@@ -33,6 +34,10 @@ SHOWN = 500
 """Samples of each case that are kept for the picture."""
 OPTIMUM, FLOOR = "exact", "data"
 """Beside the cases: the exact denoiser under the same sampler, and draws of the law itself."""
+
+
+NOBODY = torch.zeros(1, dtype=torch.int64)
+"""The label of data that have none."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,8 @@ def space(block: Manifold, dimension: int) -> Space:
 def levels(block: Manifold, steps: int | None = None) -> Table:
     """The process in so many steps, its own number unless said."""
     chosen = block.process
-    schedule = SCHEDULES[chosen.schedule](chosen.log_snr_max, chosen.log_snr_min)
-    return table(schedule, steps or chosen.steps)
+    ends = chosen.schedule
+    return table(SCHEDULES[ends.name](ends.log_snr_max, ends.log_snr_min), steps or chosen.steps)
 
 
 def loss(net: nn.Module, case: Case, place: Space, batch: int, source: torch.Generator) -> Tensor:
@@ -64,8 +69,8 @@ def loss(net: nn.Module, case: Case, place: Space, batch: int, source: torch.Gen
     i, drawn = draw(place.table, "uniform", stratified(batch, source))
     log_snr, target = place.table.log_snr[i], TARGETS[case.target]
     a, s = signal_noise(log_snr)
-    a_, s_ = like(a, x0), like(s, x0)
-    out = target.scale(a_, s_) * net(a_ * x0 + s_ * eps, log_snr.float())
+    a_, s_ = aligned(a, x0), aligned(s, x0)
+    out = target.scale(a_, s_).float() * net(add_noise(x0, eps, log_snr), log_snr.float(), NOBODY)
     squared = (out - target.encode(x0, eps, a_, s_)).square().sum(1)
     weight = WEIGHTINGS[case.weighting](target, place.table, i) / target.eps_scale(a, s) ** 2
     return (drawn * weight * squared).mean()
@@ -76,7 +81,8 @@ def trained(block: Manifold, case: Case, place: Space, seed: int) -> nn.Module:
     (seed, k) and the shapes alone: targets, losses and skips are paired."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(seed, "manifold/init"))
-        net = Narrow(case.dimension, case.width, block.depth, case.input_skip)
+        net: nn.Module = Narrow(case.dimension, case.width, block.depth)
+        net = InputSkip(net) if case.input_skip else net
     settings = block.training.settings
     optimizer, average = (
         adamw(net, settings, torch.device("cpu")),
@@ -186,5 +192,4 @@ def _told(value: float | None) -> str:
 
 
 def _predictor(net: nn.Module, case: Case) -> Predictor:
-    nobody = torch.zeros(1, dtype=torch.int64)
-    return lambda x_t, log_snr: predict(net, TARGETS[case.target], x_t, log_snr, nobody)
+    return lambda x_t, log_snr: predict(net, TARGETS[case.target], x_t, log_snr, NOBODY)

@@ -1,5 +1,5 @@
-"""The denoiser of the manifold experiment: a plain perceptron, and a gate that may carry its input
-past it."""
+"""The denoiser of the manifold experiment: a plain perceptron. (What may carry its input past it is
+networks/skip.py.)"""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.networks.embedding import LogSnrFeatures
-
-GATE = 32
-"""Width of the gate's hidden layer."""
 
 
 def rectified(sizes: list[int]) -> nn.Sequential:
@@ -31,21 +28,15 @@ def rectified(sizes: list[int]) -> nn.Sequential:
 
 
 class Narrow(nn.Module):
-    """(x (B, D), log_snr (B,) or (1,), labels, which it does not read) -> (B, D).
+    """(x (B, D), log_snr (B,) or (1,), labels, which it does not read) -> (B, D): `depth` hidden
+    layers of `width` read x and the features of the noise level."""
 
-    `depth` hidden layers of `width` read x and the features of the noise level. With `input_skip`
-    the output has g(log_snr) x beside it, g a small perceptron: what the hidden layers are too
-    narrow for has a path past them.
-    """
-
-    def __init__(self, dimension: int, width: int, depth: int, input_skip: bool):
+    def __init__(self, dimension: int, width: int, depth: int):
         super().__init__()
         self.features = LogSnrFeatures()
-        level = self.features.width
-        self.body = rectified([dimension + level, *[width] * depth, dimension])
-        self.gate = rectified([level, GATE, 1]) if input_skip else None
+        self.body = rectified([dimension + self.features.width, *[width] * depth, dimension])
 
-    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor) -> Tensor:
         level = self.features(log_snr)
         out: Tensor = self.body(torch.cat([x, level.expand(len(x), -1)], 1))
-        return out if self.gate is None else out + self.gate(level) * x
+        return out

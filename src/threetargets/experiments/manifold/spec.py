@@ -8,13 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from threetargets.study.blocks import Training
+from threetargets.study.blocks import Schedule, Training
 from threetargets.study.values import (
     Count,
     Positive,
     PositiveReal,
     Sampler,
-    ScheduleName,
     Section,
     TargetName,
     Weighting,
@@ -42,16 +41,8 @@ class Ring(Section):
 class Process(Section):
     """The forward process, by whose levels, drawn evenly, the networks are trained."""
 
-    schedule: ScheduleName
-    log_snr_max: float = Field(allow_inf_nan=False)
-    log_snr_min: float = Field(allow_inf_nan=False)
+    schedule: Schedule
     steps: Annotated[int, Field(ge=2)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Process:
-        if self.log_snr_min >= self.log_snr_max:
-            raise ValueError("log_snr_min must be smaller than log_snr_max")
-        return self
 
 
 class Fit(Section):
@@ -178,7 +169,7 @@ def choices(block: Section) -> dict[str, frozenset[str]]:
     return {
         "TARGETS": frozenset(case.target for case in cases(chosen)),
         "WEIGHTINGS": frozenset(case.weighting for case in cases(chosen)),
-        "SCHEDULES": frozenset({chosen.process.schedule}),
+        "SCHEDULES": frozenset({chosen.process.schedule.name}),
         "SAMPLERS": frozenset({chosen.sampling.sampler}),
     }
 

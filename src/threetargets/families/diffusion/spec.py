@@ -12,13 +12,13 @@ from threetargets.families.cell import Cell
 from threetargets.families.protocol import Choices, Look
 from threetargets.families.variants import TRAINING, Variants
 from threetargets.networks.parameters import Network, NetworkBlock
+from threetargets.study.blocks import Schedule
 from threetargets.study.names import names
 from threetargets.study.values import (
     TARGETS,
     WEIGHTINGS,
     BoundVariance,
     Proposal,
-    ScheduleName,
     Section,
     Variance,
     Weighting,
@@ -41,35 +41,11 @@ DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
 NETWORK = "network"
 
 
-EXTREME = 22.0
-"""There the smaller of a and s is 1.7e-5 of the other, 140 roundings of float32."""
-
-
 class DiffusionCell(Cell):
     """A target and a weighting."""
 
     target: str
     weighting: str
-
-
-class Schedule(Section):
-    name: ScheduleName
-    log_snr_max: float = Field(allow_inf_nan=False)
-    log_snr_min: float = Field(allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Schedule:
-        for key in ("log_snr_max", "log_snr_min"):
-            value = getattr(self, key)
-            if abs(value) > EXTREME:
-                lost = "noise beside x_0" if value > 0 else "x_0 beside noise"
-                raise ValueError(
-                    f"{key} is {value:g}; expected a number from -{EXTREME:g} to {EXTREME:g}: "
-                    f"beyond it float32 loses the {lost} in x_t"
-                )
-        if self.log_snr_min >= self.log_snr_max:
-            raise ValueError("log_snr_min must be smaller than log_snr_max")
-        return self
 
 
 class Process(Section):

@@ -22,6 +22,7 @@ from threetargets.metrics.statistics import (
     Interval,
     holm,
     paired_t,
+    t_interval,
     tost_paired,
 )
 from threetargets.report.parts.measures import (
@@ -159,8 +160,17 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
             verdict = decided(p, q, alpha)
         one = comparisons[j]
         repeats = (one.a, one.b, one.where) if i != j else None
-        made = replace(c, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=repeats)
-        judged.append(replace(made, difference=c.difference.at(confidence)))
+        wider = replace(c.difference, interval=t_interval(c.differences, confidence))
+        judged.append(
+            replace(
+                c,
+                difference=wider,
+                p_holm=p,
+                p_equal_holm=q,
+                verdict=verdict,
+                repeats=repeats,
+            )
+        )
     return judged
 
 

@@ -14,6 +14,7 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.factors import Array
 from threetargets.report.reading.collect import Results
+from threetargets.study.schema import Study
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
 ONE_LOSS = tuple(w for w in WEIGHTINGS if w != "native")
@@ -30,19 +31,35 @@ class Levels(NamedTuple):
     width: int
 
 
-def levels(results: Results, cell: Cell) -> Levels | None:
-    """Of a diffusion cell that differs from the study's own process in its network alone; else
-    None."""
-    if cell.kind != diffusion.KIND:
-        return None
-    study, one = results.study, diffusion.of(cell)
+def differs(study: Study, cell: Cell) -> frozenset[str]:
+    """The blocks and keys in which a diffusion cell is not as the study has them: network,
+    training, and those of the process, such as schedule."""
+    one = diffusion.of(cell)
     plain = diffusion.cell_of(one.target, one.weighting)
-    network = diffusion.network(study, cell)
-    same = diffusion.process(study, cell) == diffusion.process(study, plain)
-    same &= diffusion.training(study, cell) == diffusion.training(study, plain)
-    same &= network.name == diffusion.network(study, plain).name
-    width = getattr(network, "width", 0)
-    return Levels(one.target, one.weighting, network.input_skip, width) if same else None
+    process, own = diffusion.process(study, cell), diffusion.process(study, plain)
+    parts = {key for key in type(own).model_fields if getattr(process, key) != getattr(own, key)}
+    if diffusion.network(study, cell) != diffusion.network(study, plain):
+        parts.add("network")
+    if diffusion.training(study, cell) != diffusion.training(study, plain):
+        parts.add("training")
+    return frozenset(parts)
+
+
+def own_width(study: Study) -> int:
+    """Of the network of cells without a variant."""
+    return getattr(getattr(study, diffusion.NETWORK), "width", 0)
+
+
+def levels(results: Results, cell: Cell) -> Levels | None:
+    """Of a diffusion cell that differs from the study's own in nothing but a network of the same
+    kind; else None."""
+    study = results.study
+    if cell.kind != diffusion.KIND or not differs(study, cell) <= {"network"}:
+        return None
+    one, network = diffusion.of(cell), diffusion.network(study, cell)
+    if network.name != getattr(study, diffusion.NETWORK).name:
+        return None
+    return Levels(one.target, one.weighting, network.input_skip, getattr(network, "width", 0))
 
 
 def cells(results: Results) -> dict[Levels, Cell]:
@@ -98,7 +115,6 @@ def grids(results: Results) -> list[Grid]:
         return []
     widths = sorted({place.width for place in known}, reverse=True)
     skips = sorted({place.input_skip for place in known})
-    own = getattr(results.study, diffusion.NETWORK)
-    some = [_grid(known, [getattr(own, "width", 0)], skips)]
+    some = [_grid(known, [own_width(results.study)], skips)]
     some += [_grid(known, widths, skips)] if len(widths) > 1 else []
     return [grid for grid in some if grid is not None and len(grid.factors) > 1]

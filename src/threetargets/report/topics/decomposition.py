@@ -26,7 +26,7 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import Table, Text, listing, number, of, target
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.crossed import Grid, cells, grids
+from threetargets.report.reading.crossed import Grid, cells, grids, own_width
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics import output_spaces
 
@@ -103,7 +103,7 @@ def tables(results: Results) -> list[Table]:
 def spread(results: Results, weighting: str, skip: bool) -> tuple[float, list[Cell]] | None:
     """The largest less the smallest mean bound over the targets at one weighting, at the study's
     own width; None without two."""
-    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
+    own = own_width(results.study)
     here = [
         cell
         for place, cell in cells(results).items()

@@ -15,6 +15,7 @@ from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, between, interval, listing, of, target
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.crossed import differs
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -28,19 +29,13 @@ def ends(results: Results) -> Ends:
     """Cells that differ from the study's own process in log_snr_max alone, where a target has three
     or more of them."""
     study, known = results.study, Ends()
-    own = diffusion.block(study).of("") if diffusion.cells(study) else None
-    for cell in sorted(results.shown):
-        if own is None or cell.kind != diffusion.KIND:
-            continue
-        one, process = diffusion.of(cell), diffusion.process(study, cell)
-        plain = diffusion.cell_of(one.target, one.weighting)
-        schedule = process.schedule.model_copy(update={"log_snr_max": own.schedule.log_snr_max})
-        same = process.model_copy(update={"schedule": schedule}) == own
-        same &= diffusion.network(study, cell) == diffusion.network(study, plain)
-        same &= diffusion.training(study, cell) == diffusion.training(study, plain)
+    for cell in sorted(c for c in results.shown if c.kind == diffusion.KIND):
+        one, schedule = diffusion.of(cell), diffusion.process(study, cell).schedule
+        own = diffusion.block(study).schedule
+        same = differs(study, cell) <= {"schedule"}
+        same &= (schedule.name, schedule.log_snr_min) == (own.name, own.log_snr_min)
         if same and one.target != "score":
-            place = known.setdefault((one.target, one.weighting), {})
-            place[process.schedule.log_snr_max] = cell
+            known.setdefault((one.target, one.weighting), {})[schedule.log_snr_max] = cell
     return {key: dict(sorted(some.items())) for key, some in known.items() if len(some) > 2}
 
 
@@ -78,8 +73,8 @@ def crossing(results: Results, weighting: str) -> tuple[Interval, list[int]] | N
 
 
 CAPTION = (
-    "Bound under the fitted reverse variance (filled) against the log-SNR of the finest noise at "
-    "which the process ends, a model for each; noise of exp(−log-SNR/2). {spread}, shown as a band."
+    "A model for each end: the log-SNR of the finest noise, which is exp(−log-SNR/2) of the "
+    "signal. {spread}, shown as a band."
 )
 
 

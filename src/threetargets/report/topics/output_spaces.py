@@ -1,5 +1,4 @@
-"""Pictures of the output spaces: what they do to an error of the network, and where the cells lie
-by target."""
+"""What the output spaces do to an error of the network, beside the error that it makes."""
 
 from __future__ import annotations
 
@@ -9,30 +8,28 @@ import numpy as np
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report.parts import measures
-from threetargets.report.parts.captions import commands, context, spread
+from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
-    INK,
     Plot,
     canvas,
     floats,
     legend,
     over_seeds,
-    plain_log,
     svg,
 )
-from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.reading.crossed import Levels, cells
-from threetargets.study.values import TARGETS, WEIGHTINGS
+from threetargets.report.reading.crossed import Levels, cells, own_width
+from threetargets.study.values import TARGETS
 
 MATCHED = ("eps-equivalent", "elbo")
 """The weightings at which the measured errors are drawn: the first that a study has."""
 
 
-def _targets(results: Results) -> list[str]:
+def compared(results: Results) -> list[str]:
+    """Targets of the study that are output spaces of their own: score is eps, and raw score a
+    control."""
     known = {c.target for c in diffusion.cells(results.study)} - {"score", "raw-score"}
     return [t for t in TARGETS if t in known]
 
@@ -48,7 +45,7 @@ def amplification(results: Results) -> dict[str, dict[str, np.ndarray]]:
     log_snr = forward(diffusion.block(results.study).of("")).log_snr[1:]
     a, s = signal_noise(log_snr)
     made = {}
-    for name in _targets(results):
+    for name in compared(results):
         one = replace(spaces.TARGETS[name], data_std=float(results.manifest.get("std", 1.0)))
         errors = {"x0": one.x0_error(a, s), "eps": one.eps_error(a, s)}
         made[name] = {key: np.asarray(value) for key, value in errors.items()}
@@ -79,7 +76,7 @@ def errors(results: Results) -> Plot:
     """The amplification of the network's error over log-SNR, and the measured error."""
     theory, known = amplification(results), cells(results)
     weighting = next((w for w in MATCHED if any(p.weighting == w for p in known)), "")
-    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
+    own = own_width(results.study)
     rows: list[dict[str, Any]] = []
     with canvas("output-spaces", 1, 3, 9.4, 3.0) as (figure, axes):
         titles = ("error of x₀ for an error of 1 in F", "error of ε for an error of 1 in F")
@@ -114,67 +111,3 @@ def errors(results: Results) -> Plot:
     title = "What an output space does to the network's error"
     made = commands(results, "likelihood")
     return Plot("output-spaces", title, drawn, rows, caption, made)
-
-
-BY_TARGET_CAPTION = (
-    "A column for each target; filled without, open with an input skip. {spread}.{context}"
-)
-
-
-def by_target(results: Results) -> Plot:
-    """Bound, and FID where it is measured, by target, a panel for each weighting."""
-    known, names = cells(results), _targets(results)
-    own = getattr(getattr(results.study, diffusion.NETWORK), "width", 0)
-    panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
-    seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
-    rows: list[dict[str, Any]] = []
-    size = (max(1, len(seen)), max(1, len(panels)))
-    with canvas("by-target", *size, 9.4, 2.3 * size[0] + 0.3, sharey="row") as (figure, axes):
-        for row, measure in zip(axes, seen, strict=True):
-            for panel, weighting in zip(row, panels, strict=False):
-                for place, cell in known.items():
-                    here = (place.weighting, place.width) == (weighting, own)
-                    if here and place.target in names:
-                        rows += _mark(results, panel, place, cell, measure, names)
-                panel.set_xticks(range(len(names)), [target(t) for t in names])
-                panel.set_xlim(-0.6, len(names) - 0.4)
-                panel.grid(axis="x", visible=False)
-            plain_log(row[0])
-        for panel, weighting in zip(axes[0], panels, strict=False):
-            panel.set_title(weighting)
-        for row, measure in zip(axes, seen, strict=True):
-            unit = measures.in_unit(results, measure).unit
-            row[0].set_ylabel(f"{measure.label}, {unit}" if unit else measure.label)
-        drawn = svg(figure)
-    of_fid = f" FID: {context(results, 'fid')}." if len(seen) > 1 else ""
-    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=of_fid)
-    made = commands(results, "train", "likelihood", "sample", "evaluate")
-    return Plot("by-target", "By target, at each weighting", drawn, rows, caption, made)
-
-
-def _mark(
-    results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, names: list[str]
-) -> list[dict[str, Any]]:
-    """A cell's mean and interval."""
-    interval = measures.summary(results, cell, measure)
-    if interval.mean is None:
-        return []
-    x = names.index(place.target) + (0.16 if place.input_skip else -0.16)
-    colour = light(place.target)
-    if interval.low is not None and interval.high is not None:
-        panel.plot([x, x], [interval.low, interval.high], color=colour, linewidth=1.2)
-    values = results.observe(cell, measure.metric, measure.guidance, measure.gamma).values
-    panel.plot([x] * len(values), [*values.values()], ".", color=INK, markersize=2, alpha=0.6)
-    face = "none" if place.input_skip else colour
-    panel.plot([x], [interval.mean], "o", color=colour, markerfacecolor=face, markersize=5)
-    return [
-        {
-            "measure": measure.label,
-            "cell": cell,
-            **place._asdict(),
-            "mean": interval.mean,
-            "low": interval.low,
-            "high": interval.high,
-            "seeds": interval.n,
-        }
-    ]

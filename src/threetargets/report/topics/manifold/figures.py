@@ -24,7 +24,7 @@ from threetargets.report.parts.drawing import (
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics.manifold_tables import CELL, read
+from threetargets.report.topics.manifold.tables import CELL, read
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

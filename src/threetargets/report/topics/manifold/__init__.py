@@ -19,8 +19,8 @@ from threetargets.report.parts.verdicts import (
 from threetargets.report.parts.wording import interval, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import manifold_pictures
-from threetargets.report.topics.manifold_tables import read, tables
+from threetargets.report.topics.manifold import figures
+from threetargets.report.topics.manifold.tables import read, tables
 
 NAME = "manifold"
 OTHERS, WINNER = ("eps", "v"), "x0"
@@ -170,7 +170,7 @@ def _finest(results: Results, chosen: Manifold) -> str:
     low, parts = min(chosen.dimensions), []
     for name in chosen.targets:
         case = _case(chosen, name, low)
-        curves = manifold_pictures.excess(results, case) if case else []
+        curves = figures.excess(results, case) if case else []
         if curves:
             values = t_interval([curve["value"][0] for curve in curves])
             parts.append(f"{target(name)} {interval(values)}")
@@ -188,7 +188,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         return []
     lead = LEAD.format(modes=chosen.data.modes, depth=chosen.depth, width=chosen.width)
     shown, folded = tables(results, chosen)
-    plots = manifold_pictures.plots(results, chosen)
+    plots = figures.plots(results, chosen)
     return [Section(NAME, "Few dimensions of many", lead, shown, plots, folded)]
 
 

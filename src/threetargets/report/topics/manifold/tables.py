@@ -85,15 +85,15 @@ def table(results: Results, chosen: Manifold, measure: str, title: str, caption:
 
 def tables(results: Results, chosen: Manifold) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """Distance from the plane, shown; distance within it and excess, folded."""
-    process, drawing = chosen.process, chosen.sampling
+    ends, drawing = chosen.process.schedule, chosen.sampling
     facts = {
         "n": drawing.samples,
         "sampler": drawing.sampler,
         "steps": drawing.steps,
         "directions": drawing.directions,
-        "least": f"{process.log_snr_min:g}".replace("-", "−"),
-        "most": f"{process.log_snr_max:g}",
-        "factor": f"{math.exp(-process.log_snr_min / 2):.2g}",
+        "least": f"{ends.log_snr_min:g}".replace("-", "−"),
+        "most": f"{ends.log_snr_max:g}",
+        "factor": f"{math.exp(-ends.log_snr_min / 2):.2g}",
         "far": max(chosen.dimensions),
         "width": chosen.width,
         "floor": f"{max(0.0, 1 - (chosen.width + PLANE) / max(chosen.dimensions)):.2g}",

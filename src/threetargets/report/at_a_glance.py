@@ -1,0 +1,146 @@
+"""The first screen's picture and its small table: every target with its best cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.report.parts import comparing, measures
+from threetargets.report.parts.captions import commands, context, spread
+from threetargets.report.parts.comparing import NO_DATA
+from threetargets.report.parts.drawing import INK, Plot, canvas, plain_log, svg
+from threetargets.report.parts.measures import BOUND, FID, Measure
+from threetargets.report.parts.palette import light
+from threetargets.report.parts.wording import Table, Text, interval, target
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.crossed import Levels, own_width
+from threetargets.report.reading.crossed import cells as placed
+from threetargets.report.topics.output_spaces import compared
+from threetargets.study.values import TARGETS, WEIGHTINGS
+
+
+def picture(results: Results) -> Plot | None:
+    """Bound and FID by target, a panel for each weighting; None without two targets to tell apart
+    in one process."""
+    if len({place.target for place in placed(results)}) < 2:
+        return None
+    return by_target(results)
+
+
+def _targets(results: Results) -> list[str]:
+    known = {c.target for c in diffusion.cells(results.study)}
+    return [t for t in TARGETS if t in known]
+
+
+def _best(results: Results, name: str, measure: Measure) -> Cell:
+    cells = [c for c in diffusion.cells(results.study) if c.target == name]
+    return comparing.lowest(results, measure, cells)
+
+
+def _beside(results: Results, name: str, measure: Measure) -> Text:
+    cell = _best(results, name, measure)
+    if not cell:
+        return Text("–")
+    one = diffusion.of(cell)
+    where = " · ".join([one.weighting, *([one.variant] * bool(one.variant))])
+    return Text(interval(measures.summary(results, cell, measure)), "", where)
+
+
+CAPTION = (
+    "Each target's best cell by either measure, picked on these same figures; how sure: that "
+    "cell's bound against the lowest of all, paired by seed, Holm over the targets."
+)
+
+
+def table(results: Results) -> Table | None:
+    """Target, best bound, best FID, and how sure the order is."""
+    names = _targets(results)
+    best = {name: _best(results, name, BOUND) for name in names}
+    known = [name for name in names if best[name]]
+    if len(known) < 2:
+        return None
+    first = comparing.lowest(results, BOUND, [best[name] for name in known])
+    others = [best[name] for name in known if best[name] != first]
+    pairs = comparing.family(
+        results, [comparing.pair(results, BOUND, first, c, "targets") for c in others]
+    )
+    verdicts = {c.b: c.verdict for c in pairs}
+    seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    rows = []
+    for name in known:
+        cell = best[name]
+        verdict = verdicts.get(cell, NO_DATA)
+        sure = Text("lowest", "best") if cell == first else Text(verdict, verdict.replace(" ", "-"))
+        figures = [_beside(results, name, measure) for measure in seen]
+        rows.append((Text(target(name)), *figures, sure))
+    heads = [f"best {measure.label}" for measure in seen]
+    heads[0] += f", {results.unit.name}"
+    head = ("target", *heads, "how sure")
+    made = commands(results, "likelihood", "evaluate")
+    numeric = frozenset(range(1, len(seen) + 1))
+    return Table("first", "Every target at its best", head, tuple(rows), CAPTION, made, numeric)
+
+
+BY_TARGET_CAPTION = (
+    "A column for each target; filled without, open with an input skip. {spread}.{context}"
+)
+
+
+def by_target(results: Results) -> Plot:
+    """Bound, and FID where it is measured, by target, a panel for each weighting."""
+    known, names = placed(results), compared(results)
+    own = own_width(results.study)
+    panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
+    seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    rows: list[dict[str, Any]] = []
+    size = (max(1, len(seen)), max(1, len(panels)))
+    with canvas("by-target", *size, 9.4, 2.3 * size[0] + 0.3, sharey="row") as (figure, axes):
+        for row, measure in zip(axes, seen, strict=True):
+            for panel, weighting in zip(row, panels, strict=False):
+                for place, cell in known.items():
+                    here = (place.weighting, place.width) == (weighting, own)
+                    if here and place.target in names:
+                        rows += _mark(results, panel, place, cell, measure, names)
+                panel.set_xticks(range(len(names)), [target(t) for t in names])
+                panel.set_xlim(-0.6, len(names) - 0.4)
+                panel.grid(axis="x", visible=False)
+            plain_log(row[0])
+        for panel, weighting in zip(axes[0], panels, strict=False):
+            panel.set_title(weighting)
+        for row, measure in zip(axes, seen, strict=True):
+            unit = measures.in_unit(results, measure).unit
+            row[0].set_ylabel(f"{measure.label}, {unit}" if unit else measure.label)
+        drawn = svg(figure)
+    of_fid = f" FID: {context(results, 'fid')}." if len(seen) > 1 else ""
+    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=of_fid)
+    made = commands(results, "train", "likelihood", "sample", "evaluate")
+    return Plot("by-target", "By target, at each weighting", drawn, rows, caption, made)
+
+
+def _mark(
+    results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, names: list[str]
+) -> list[dict[str, Any]]:
+    """A cell's mean and interval."""
+    interval = measures.summary(results, cell, measure)
+    if interval.mean is None:
+        return []
+    x = names.index(place.target) + (0.16 if place.input_skip else -0.16)
+    colour = light(place.target)
+    if interval.low is not None and interval.high is not None:
+        panel.plot([x, x], [interval.low, interval.high], color=colour, linewidth=1.2)
+    values = results.observe(cell, measure.metric, measure.guidance, measure.gamma).values
+    panel.plot([x] * len(values), [*values.values()], ".", color=INK, markersize=2, alpha=0.6)
+    face = "none" if place.input_skip else colour
+    panel.plot([x], [interval.mean], "o", color=colour, markerfacecolor=face, markersize=5)
+    return [
+        {
+            "measure": measure.label,
+            "cell": cell,
+            **place._asdict(),
+            "mean": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+            "seeds": interval.n,
+        }
+    ]
