@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+from torch.nn.functional import avg_pool2d
 
 from threetargets.data import sources
 from threetargets.errors import ConfigError, DataError, MissingInput
@@ -133,6 +135,16 @@ def test_binarised_images_are_draws_from_mnist(arrays):
         possible = (grey[:, image == 1] > 0).all(1) & (grey[:, image == 0] < 255).all(1)
         assert 0 < possible.mean() < 0.01
     assert binary.mean() == pytest.approx(grey.mean() / 255, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_halved_images_are_averages_by_another_library(name, arrays):
+    """Against torch's pooling in float64, halves upwards; labels are those of the whole."""
+    whole, half = arrays(name), arrays(f"{name}14")
+    assert np.array_equal(whole.labels, half.labels)
+    rows = np.r_[0:1000, -1000:0]
+    means = avg_pool2d(torch.from_numpy(whole.images[rows]).double(), 2)
+    assert np.array_equal((means + 0.5).floor().numpy(), half.images[rows])
 
 
 def test_unknown_name_lists_the_entries():

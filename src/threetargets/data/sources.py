@@ -1,27 +1,27 @@
 """Where images come from: one entry for each data set, checked by digest.
 
 To add a data set, add one `Source` to `SOURCES`: what is known of it, its files in the forms in
-which they are distributed (`layouts`), and a function that reads them. What can be read is in
-formats.py, how files are found, fetched and checked in fetch.py.
+which they are distributed (`layouts`), and a function of readers.py that reads them. What a file
+holds is in formats.py, how files are found, fetched and checked in fetch.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from threetargets.data import download, formats, listing
+from threetargets.data import download, listing, readers
 from threetargets.data.download import PATIENCE, File, Patience
 from threetargets.data.fetch import obtain
 from threetargets.data.listing import Layout
 from threetargets.data.read import arrays_digest
+from threetargets.data.readers import Had
 from threetargets.errors import ConfigError, DataError
 
-Had = Sequence[tuple[File, Path]]
 Splits = tuple[str, ...]
 WHOLE: Splits = ("test", "validation", "train")
 OFFICIAL: Splits = (
@@ -67,48 +67,12 @@ class Source:
     )
 
 
-def _digits_file() -> Path:
-    import sklearn.datasets
-
-    return Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
-
-
-def _digits(had: Had) -> tuple[np.ndarray, np.ndarray]:
-    """The 8x8 digits, read by scikit-learn from the file that it installs."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = bunch.images.astype(np.uint8)[:, None]
-    if not np.array_equal(images[:, 0], bunch.images):
-        raise DataError("digits: expected whole grey levels 0..16; reinstall scikit-learn")
-    return images, bunch.target
-
-
-def _idx(had: Had) -> tuple[np.ndarray, np.ndarray]:
-    """Training images and labels, test images and labels: the four files of MNIST and its kin."""
-    train, train_labels, test, test_labels = (formats.idx(path) for _, path in had)
-    return np.concatenate([train, test])[:, None], np.concatenate([train_labels, test_labels])
-
-
-def _amat(had: Had) -> tuple[np.ndarray, np.ndarray]:
-    """Training, validation and test images as text, without labels."""
-    images = np.concatenate([formats.amat(path, 28 * 28) for _, path in had]).reshape(-1, 1, 28, 28)
-    return images, np.zeros(len(images), np.int64)
-
-
-def _cifar(had: Had) -> tuple[np.ndarray, np.ndarray]:
-    """Five training batches and the test batch, from the archive or as six files."""
-    if len(had) == 1:
-        path = had[0][1]
-        parts = [formats.cifar(path, raw) for raw in formats.members(path, listing.CIFAR_MEMBERS)]
-    else:
-        parts = [formats.cifar(path, formats.unzipped(path)) for _, path in had]
-    return np.concatenate([images for images, _ in parts]), np.concatenate(
-        [labels for _, labels in parts]
-    )
-
-
 DIGITS = tuple("0123456789")
+CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+FASHION_CITATION = "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, 2017, arXiv:1708.07747"
 MNIST_CITATION = (
     "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits, 1998"
 )
@@ -129,8 +93,8 @@ SOURCES: dict[str, Source] = {
             "scikit-learn ships"
         ),
         home="scikit-learn",
-        installed=_digits_file,
-        read=_digits,
+        installed=readers.digits_file,
+        read=readers.digits,
     ),
     "mnist": Source(
         name="mnist",
@@ -144,7 +108,21 @@ SOURCES: dict[str, Source] = {
         citation=MNIST_CITATION,
         home="http://yann.lecun.com/exdb/mnist",
         layouts=(listing.MNIST,),
-        read=_idx,
+        read=readers.idx,
+    ),
+    "mnist14": Source(
+        name="mnist14",
+        shape=(1, 14, 14),
+        levels=256,
+        classes=10,
+        class_names=DIGITS,
+        pools=((60000, OFFICIAL), (10000, ("test",))),
+        digest="a66e6df2aa28deb0d45b8a7df03f9e6a21144c266b8947e5796b69ba31221c04",
+        licence="CC BY-SA 3.0",
+        citation=f"{MNIST_CITATION}; averages of 2x2 grey levels, rounded",
+        home="http://yann.lecun.com/exdb/mnist",
+        layouts=(listing.MNIST,),
+        read=readers.idx_halved,
     ),
     "mnist-dynamic": Source(
         name="mnist-dynamic",
@@ -161,7 +139,7 @@ SOURCES: dict[str, Source] = {
         ),
         home="http://yann.lecun.com/exdb/mnist",
         layouts=(listing.MNIST,),
-        read=_idx,
+        read=readers.idx,
         resampled=True,
     ),
     "mnist-binarised": Source(
@@ -180,24 +158,35 @@ SOURCES: dict[str, Source] = {
         ),
         home="https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist",
         layouts=(listing.AMAT, listing.AMAT_GZ),
-        read=_amat,
+        read=readers.amat,
     ),
     "fashion-mnist": Source(
         name="fashion-mnist",
         shape=(1, 28, 28),
         levels=256,
         classes=10,
-        class_names=(
-            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-        ),
+        class_names=CLOTHES,
         pools=((60000, OFFICIAL), (10000, ("test",))),
         digest="6ba3a9b107a4185b23e5825bb5d5326e40a5e945a520b22e0bc0849360d67265",
         licence="MIT",
-        citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, 2017, arXiv:1708.07747",
+        citation=FASHION_CITATION,
         home="https://github.com/zalandoresearch/fashion-mnist",
         layouts=(listing.FASHION,),
-        read=_idx,
+        read=readers.idx,
+    ),
+    "fashion-mnist14": Source(
+        name="fashion-mnist14",
+        shape=(1, 14, 14),
+        levels=256,
+        classes=10,
+        class_names=CLOTHES,
+        pools=((60000, OFFICIAL), (10000, ("test",))),
+        digest="fe8f41020a91abc0303f9b85cb77436e8f24d3e0481686438f49db32a105f863",
+        licence="MIT",
+        citation=f"{FASHION_CITATION}; averages of 2x2 grey levels, rounded",
+        home="https://github.com/zalandoresearch/fashion-mnist",
+        layouts=(listing.FASHION,),
+        read=readers.idx_halved,
     ),
     "cifar10": Source(
         name="cifar10",
@@ -222,7 +211,7 @@ SOURCES: dict[str, Source] = {
         citation="A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009",
         home="https://www.cs.toronto.edu/~kriz/cifar.html",
         layouts=(listing.CIFAR, listing.CIFAR_BATCHES),
-        read=_cifar,
+        read=readers.cifar,
     ),
 }
 
