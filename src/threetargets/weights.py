@@ -32,13 +32,32 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def write_weights(path: Path, state: dict[str, Tensor]) -> None:
-    write_tensors(path, state)
+Kept = dict[int, dict[str, Tensor]]
+"""Averaged weights after steps of a training before its last."""
 
 
-def read_weights(path: Path, model: nn.Module) -> None:
-    """Load weights into `model`. Raises DataError where names or shapes differ."""
-    fill(model, read_tensors(path), path)
+def named(kept: Kept) -> dict[str, Tensor]:
+    """As the tensors of one file: `after 100/<name>`."""
+    return {f"after {step}/{k}": v for step, state in kept.items() for k, v in state.items()}
+
+
+def of_step(tensors: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+    """Those of one step, under their own names."""
+    start = f"after {step}/"
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def write_weights(path: Path, state: dict[str, Tensor], kept: Kept | None = None) -> None:
+    """The weights of a finished training, and those that it kept on its way."""
+    write_tensors(path, state | named(kept or {}))
+
+
+def read_weights(path: Path, model: nn.Module, step: int | None = None) -> None:
+    """Load weights into `model`: the last ones, or those kept after `step`. Raises DataError where
+    names or shapes differ."""
+    tensors = read_tensors(path)
+    last = {k: v for k, v in tensors.items() if not k.startswith("after ")}
+    fill(model, last if step is None else of_step(tensors, step), path)
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

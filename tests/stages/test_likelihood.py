@@ -39,6 +39,7 @@ def chosen():
         "forms": {"images": 30, "draws": 40},
         "lengths": {"images": 60, "steps": [20, 80]},
         "gradients": {"images": 3, "draws": 60000},
+        "curve": None,
     }
     return study.parse(values, "test")
 

@@ -51,15 +51,21 @@ def build(study: Study, data: Manifest, run: Run) -> nn.Module:
         return model_part(run.cell).build(study, data, run)
 
 
-def load(study: Study, data: Manifest, run: Run, device: torch.device | str = "cpu") -> nn.Module:
-    """The trained model of a run, in evaluation mode. Raises MissingInput, DataError, or Diverged
-    for a failed cell."""
+def load(
+    study: Study,
+    data: Manifest,
+    run: Run,
+    device: torch.device | str = "cpu",
+    step: int | None = None,
+) -> nn.Module:
+    """The trained model of a run, in evaluation mode; with the weights that its training kept after
+    `step`, where one is named. Raises MissingInput, DataError, or Diverged for a failed cell."""
     folder = run_dir(study, run)
     record = read_json(folder / "train.json")
     if record["status"] != "ok":
         raise Diverged(f"{folder}: training failed ({record['reason']})")
     model = build(study, data, run)
-    read_weights(need(folder / "weights.safetensors"), model)
+    read_weights(need(folder / "weights.safetensors"), model, step)
     return model.to(device).eval()
 
 

@@ -84,6 +84,9 @@ class Spec(Protocol):
     def likelihoods(self, study: Study, cell: Cell) -> tuple[str, ...]:
         """Estimates that a likelihood record has to hold besides the bound."""
 
+    def kept(self, study: Study, cell: Cell) -> tuple[int, ...]:
+        """Steps of its training after which the averaged weights are kept, besides the last."""
+
     def also(self, study: Study) -> Mapping[Cell, Cell]:
         """Cells that the study need not train, because each is one model by construction with a
         cell that it trains: the one that is shown, and the one that it is."""

@@ -155,8 +155,7 @@ class Denoised:
         """At `steps` of the noise levels, evenly chosen, the first and the last among them: what
         the shorter process takes from the same network calls (Nichol & Dhariwal 2021,
         arXiv:2102.09672, section 4, on fewer sampling steps)."""
-        i = torch.linspace(1, self.table.steps, steps, dtype=torch.float64).round().long()
-        table = Table(self.table.log_snr[torch.cat([torch.zeros(1, dtype=torch.long), i])])
+        i, table = _spread(self.table, steps), spaced(self.table, steps)
         return Denoised(table, self.levels, self.count, self.squared[:, i - 1], self.first)
 
     def bound(self, variance: str, mse: Tensor | None = None) -> Bound:
@@ -169,6 +168,18 @@ class Denoised:
             for x0 in self.first
         ]
         return Bound(prior, denoising, torch.stack(decoder).mean(0))
+
+
+def _spread(table: Table, steps: int) -> Tensor:
+    """`steps` of the indices 1..T, evenly chosen, the first and the last among them."""
+    return torch.linspace(1, table.steps, steps, dtype=torch.float64).round().long()
+
+
+def spaced(table: Table, steps: int) -> Table:
+    """The process at `steps` of its noise levels, evenly chosen, the first and the last among
+    them."""
+    index = torch.cat([torch.zeros(1, dtype=torch.long), _spread(table, steps)])
+    return Table(table.log_snr[index.to(table.log_snr.device)])
 
 
 def denoise(

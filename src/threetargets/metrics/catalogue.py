@@ -111,6 +111,7 @@ SERIES: dict[str, Measured] = {
     "bound_{}": _bound("{}"),
     "bound_T{}": _bound("T = {}"),
     "bound_T{}_fitted": _bound("T = {}, fitted"),
+    "bound_after_{}": _bound("after {} images"),
     "draw_std_{}": _bound("draws {}"),
     "gradient_variance_ratio_{}": Measured("{}", "likelihood", "lower"),
 }

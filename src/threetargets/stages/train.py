@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from threetargets.data.read import load_manifest, load_split, load_training
 from threetargets.errors import Diverged
-from threetargets.families import training_of
+from threetargets.families import spec_of, training_of
 from threetargets.families.build import build, model_part, parameters
 from threetargets.files import write, write_json
 from threetargets.pipeline.cells import Run
@@ -27,7 +27,7 @@ from threetargets.study.schema import Study
 from threetargets.tracking import Live, read
 from threetargets.training.lock import hold
 from threetargets.training.loop import Trained, train
-from threetargets.weights import write_weights
+from threetargets.weights import Kept, write_weights
 
 
 def run(
@@ -73,6 +73,7 @@ def run(
             accelerator=accelerator,
             resample=resample,
             budget=budget,
+            keep=spec_of(run.cell).kept(study, run.cell),
         )
 
     if not accelerator.is_main_process:
@@ -91,14 +92,14 @@ def run(
             if not keep_failed:
                 raise
             print(f"{error}: recorded as a failed cell", file=sys.stderr)
-            _publish(folder, {}, journal)
+            _publish(folder, {}, {}, journal)
             clock.record.curves = curves(journal)
             write_json(folder / "train.json", clock.failed(str(error)).json())
             journal.unlink(missing_ok=True)
             return
         finally:
             live.close(timeout=10)
-        _publish(folder, trained.weights, journal)
+        _publish(folder, trained.weights, trained.kept, journal)
         model = build(study, manifest, run).to(accelerator.device)
         model.load_state_dict(trained.weights)
         model.eval()
@@ -116,12 +117,12 @@ def run(
         write_json(folder / "train.json", clock.done(figures).json())
 
 
-def _publish(folder: Path, weights: dict[str, Tensor], journal: Path) -> None:
+def _publish(folder: Path, weights: dict[str, Tensor], kept: Kept, journal: Path) -> None:
     """The journal and the weights beside the record. A failed run has a weights file without
     weights."""
     text = journal.read_bytes() if journal.exists() else b""
     write(folder / "train.jsonl", lambda file: file.write(text))
-    write_weights(folder / "weights.safetensors", weights)
+    write_weights(folder / "weights.safetensors", weights, kept)
 
 
 def curves(journal: Path) -> dict[str, dict[str, list[float]]]:

@@ -119,6 +119,23 @@ class Gradients(Section):
     draws: Annotated[int, Field(ge=2)]
 
 
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Curve(Section):
+    """The bound of diffusion models over their training: with the averaged weights after these
+    fractions of the steps, and after all, on the first images and at so many of the noise
+    levels."""
+
+    at: Annotated[list[Fraction], Field(min_length=1), AfterValidator(no_repeats)]
+    images: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=2)]
+
+    def after(self, training: Training) -> list[int]:
+        """Those fractions as steps of a training, in their order."""
+        return sorted({max(1, round(at * training.steps)) for at in self.at} - {training.steps})
+
+
 class Likelihood(Section):
     images: Positive | None = None
     draws: Positive
@@ -130,6 +147,7 @@ class Likelihood(Section):
     forms: Forms
     lengths: Lengths
     gradients: Gradients
+    curve: Curve | None = None
 
 
 class Evaluation(Section):

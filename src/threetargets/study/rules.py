@@ -69,6 +69,7 @@ def _sizes(study: Study) -> None:
     counts = {
         f"{k}.images": getattr(chosen, k).images for k in ("ode", "forms", "lengths", "gradients")
     }
+    counts |= {"curve.images": chosen.curve.images} if chosen.curve else {}
     for key, count in {**counts, "iwae_images": chosen.iwae_images or 0}.items():
         if count > most:
             raise ValueError(f"likelihood.{key} is larger than {of_what}")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from threetargets.errors import DataError
 from threetargets.training.ema import Ema
-from threetargets.weights import fill, read_tensors, write_tensors
+from threetargets.weights import Kept, fill, named, of_step, read_tensors, write_tensors
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,17 @@ class State:
 
 
 def save(
-    path: Path, state: State, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
+    path: Path,
+    state: State,
+    model: nn.Module,
+    ema: Ema,
+    optimizer: torch.optim.Optimizer,
+    kept: Kept | None = None,
 ) -> None:
     """Write the checkpoint in one step. Raises CannotWrite."""
     tensors: dict[str, Tensor] = {f"model/{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"ema/{k}": v for k, v in ema.state.items()}
+    tensors |= {f"kept/{k}": v for k, v in named(kept or {}).items()}
     for index, entry in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{k}": torch.as_tensor(v) for k, v in entry.items()}
     # A parameter that no loss reaches (the judge sees no noise level) has no moments: the list says
@@ -49,9 +55,15 @@ def save(
 
 
 def restore(
-    path: Path, identity: str, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
-) -> State:
-    """Load the checkpoint. Raises DataError where it is damaged or of another identity."""
+    path: Path,
+    identity: str,
+    model: nn.Module,
+    ema: Ema,
+    optimizer: torch.optim.Optimizer,
+    kept: tuple[int, ...] = (),
+) -> tuple[State, Kept]:
+    """Load the checkpoint, and the weights of those steps of `kept` that it has passed. Raises
+    DataError where it is damaged or of another identity."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
@@ -99,7 +111,14 @@ def restore(
     optimizer.load_state_dict(
         {"state": entries, "param_groups": optimizer.state_dict()["param_groups"]}
     )
-    return state
+    ways = _part(tensors, "kept/")
+    weights = {step: of_step(ways, step) for step in kept if step <= state.step}
+    if not all(own.keys() == ema.state.keys() for own in weights.values()):
+        raise DataError(
+            f"{path}: damaged checkpoint (weights kept on the way are missing); delete it to start "
+            "this training again"
+        )
+    return state, weights
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

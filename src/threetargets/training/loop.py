@@ -32,6 +32,7 @@ from threetargets.training.step import (
     learning_rate,
     repeatable,
 )
+from threetargets.weights import Kept
 
 Validate = Callable[[nn.Module], float]
 
@@ -43,6 +44,7 @@ class Trained:
     weights: dict[str, Tensor]
     seconds: float
     images: int
+    kept: Kept
 
 
 @contextmanager
@@ -75,6 +77,7 @@ def train(
     resample: Resample | None = None,
     budget: float = math.inf,
     graph: bool = True,
+    keep: tuple[int, ...] = (),
 ) -> Trained:
     """Train `model` on levels `images` (N, C, H, W) and `labels` (N,), going on from the checkpoint
     in `folder` if there is one.
@@ -83,7 +86,8 @@ def train(
     shares of every batch, with the noise that one process would draw; the first alone writes.
     Raises ConfigError where the batch has no equal shares, Diverged where the loss is not finite,
     and BudgetReached, after saving, when `budget` seconds have passed or the process is told to
-    end. `graph`: whether one process on a GPU replays its steps as a CUDA graph.
+    end. `graph`: whether one process on a GPU replays its steps as a CUDA graph. `keep`: steps
+    after which the averaged weights are kept, too.
     """
     device, main = accelerator.device, accelerator.is_main_process
     share = share_of(settings.batch, accelerator.process_index, accelerator.num_processes)
@@ -99,8 +103,9 @@ def train(
     # all its digits.
     nothing = torch.zeros((), dtype=torch.float64, device=device)
     first, spent, running, since = 0, 0.0, nothing, 0
+    kept: Kept = {}
     if saved.exists():
-        state = checkpoint.restore(saved, identity, plain, ema, optimizer)
+        state, kept = checkpoint.restore(saved, identity, plain, ema, optimizer, keep)
         first, spent, since = state.step, state.seconds, state.since
         running = torch.tensor(state.running, dtype=torch.float64, device=device)
     if main:
@@ -147,6 +152,8 @@ def train(
                         flush=True,
                     )
                     shown = now
+            if done in keep:
+                kept[done] = {k: v.detach().clone() for k, v in ema.state.items()}
             due = done % settings.checkpoint_every == 0
             if journal and (due or last):
                 average = averaged(plain, ema)
@@ -161,7 +168,7 @@ def train(
                     )
                 if main:
                     state = checkpoint.State(identity, done, spent + elapsed, total, since)
-                    checkpoint.save(saved, state, plain, ema, optimizer)
+                    checkpoint.save(saved, state, plain, ema, optimizer, kept)
             if stop and not last:
                 spent_up = (
                     f"time budget of {budget:.0f} s"
@@ -180,7 +187,8 @@ def train(
             f"{name}: weights are not finite after step {settings.steps}; lower training "
             "learning_rate"
         )
-    return Trained(ema.state, spent + time.monotonic() - start, settings.steps * settings.batch)
+    seconds = spent + time.monotonic() - start
+    return Trained(ema.state, seconds, settings.steps * settings.batch, kept)
 
 
 def share_of(batch: int, index: int, processes: int) -> slice:

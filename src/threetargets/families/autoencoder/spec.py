@@ -147,6 +147,10 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return tuple(f"iwae_{k}" for k in study.likelihood.iwae)
 
 
+def kept(study: Study, cell: Cell) -> tuple[int, ...]:
+    return ()
+
+
 def also(study: Study) -> dict[Cell, Cell]:
     return {}
 

@@ -95,6 +95,10 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return ()
 
 
+def kept(study: Study, cell: Cell) -> tuple[int, ...]:
+    return ()
+
+
 def also(study: Study) -> dict[Cell, Cell]:
     return {}
 

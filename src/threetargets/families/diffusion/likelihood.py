@@ -15,7 +15,7 @@ from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
-from threetargets.families.diffusion import spec
+from threetargets.families.diffusion import curve, spec
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.process import refined
 from threetargets.families.measured import (
@@ -69,7 +69,8 @@ def measure(
     model = cast(Ddpm, model)
     images, labels, fit = test.images, test.labels, train[: study.likelihood.fit_images]
     progress = Progress(
-        f"{run.cell} seed {run.seed}: likelihood", _calls(study, model, len(images), len(fit))
+        f"{run.cell} seed {run.seed}: likelihood",
+        _calls(study, model, len(images), len(fit)) + curve.calls(study, run),
     )
     null = torch.full_like(labels[:1], model.null)
 
@@ -128,8 +129,11 @@ def measure(
     predictor = _counted(conditional(model.conditional, null), progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model, images, fitted)
     figures += form_figures(study, manifest, run, predictor, model, images)
-    by_image = bound_by_image(manifest, bound.nats)
-    return figures, {"noise_levels": by_level, "images": by_image}
+    curves = {"noise_levels": by_level, "images": bound_by_image(manifest, bound.nats)}
+    points, over = curve.over_training(
+        study, manifest, run, test, fit, lambda predictor: _counted(predictor, progress)
+    )
+    return figures + points, curves | ({"training": over} if points else {})
 
 
 def _learned(

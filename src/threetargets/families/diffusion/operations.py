@@ -16,6 +16,7 @@ from threetargets.diffusion.sampler import sample
 from threetargets.diffusion.target import Prediction
 from threetargets.families.build import build
 from threetargets.families.counted import by_image, counted
+from threetargets.families.diffusion import spec
 from threetargets.families.diffusion.likelihood import STEP_CHECK
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.sampling import grid_of, guided, step_of
@@ -109,6 +110,11 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     finest = max((t for t in chosen.lengths.steps if t > noise_levels), default=0)
     bounds = [(noise_levels, n) for n in (images, chosen.fit_images)]
     bounds.append((finest, chosen.lengths.images))
+    if chosen.curve:
+        points = len(spec.kept(study, run.cell)) + 1
+        bounds += [
+            (points * chosen.curve.steps, n) for n in (chosen.curve.images, chosen.fit_images)
+        ]
     slopes = 4 * (2 * ode.images * ode.steps + min(STEP_CHECK, ode.images) * (ode.steps // 2))
     seen = sum(chosen.draws * steps * n for steps, n in bounds) + ode.images + slopes
     seen += forms.images * forms.draws * (noise_levels - 1)

@@ -204,12 +204,16 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     if stage == "train":
         read["network"] = network(study, cell).model_dump(mode="json")
         read["precision"] = study.precision
+        if study.likelihood.curve:
+            read["kept"] = kept(study, cell)
     elif stage == "sample":
         ignored = () if study.sampling.sampler == "ddim" else ("eta",)
         read["sampling"] = variants.without(values["sampling"], *ignored)
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
         read["likelihood"] = {key: values["likelihood"][key] for key in keys}
+        if study.likelihood.curve:
+            read["likelihood"]["curve"] = values["likelihood"]["curve"]
     return read
 
 
@@ -239,6 +243,12 @@ def cost_key(cell: Cell) -> str:
 
 def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return ()
+
+
+def kept(study: Study, cell: Cell) -> tuple[int, ...]:
+    """Those that the curve of the bound over training asks for."""
+    curve = study.likelihood.curve
+    return tuple(curve.after(training(study, cell))) if curve else ()
 
 
 def one_model(study: Study, cell: DiffusionCell) -> DiffusionCell:
