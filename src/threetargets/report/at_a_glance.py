@@ -14,9 +14,11 @@ from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import Table, Text, interval, target
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.courses import courses, worst_end
 from threetargets.report.reading.crossed import Levels, own_width
 from threetargets.report.reading.crossed import cells as placed
 from threetargets.report.topics.output_spaces import compared
+from threetargets.report.topics.over_training import in_words
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
 
@@ -49,8 +51,9 @@ def _beside(results: Results, name: str, measure: Measure) -> Text:
 
 CAPTION = (
     "Each target's best cell by either measure, picked on these same figures; how sure: that "
-    "cell's bound against the lowest of all, paired by seed, Holm over the targets."
+    "cell's bound against the lowest of all, paired by seed, Holm over the targets.{needed}"
 )
+NEEDED = " Images needed: to the bound that the worst of them has in the end, by its curve."
 
 
 def table(results: Results) -> Table | None:
@@ -67,19 +70,32 @@ def table(results: Results) -> Table | None:
     )
     verdicts = {c.b: c.verdict for c in pairs}
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    cost = _needed(results, [best[name] for name in known])
     rows = []
     for name in known:
         cell = best[name]
         verdict = verdicts.get(cell, NO_DATA)
         sure = Text("lowest", "best") if cell == first else Text(verdict, verdict.replace(" ", "-"))
         figures = [_beside(results, name, measure) for measure in seen]
-        rows.append((Text(target(name)), *figures, sure))
+        images = [Text(cost[cell])] if cost else []
+        rows.append((Text(target(name)), *figures, *images, sure))
     heads = [f"best {measure.label}" for measure in seen]
     heads[0] += f", {results.unit.name}"
-    head = ("target", *heads, "how sure")
+    more = ["images needed"] if cost else []
+    head = ("target", *heads, *more, "how sure")
     made = commands(results, "likelihood", "evaluate")
-    numeric = frozenset(range(1, len(seen) + 1))
-    return Table("first", "Every target at its best", head, tuple(rows), CAPTION, made, numeric)
+    caption = CAPTION.format(needed=NEEDED if cost else "")
+    numeric = frozenset(range(1, len(head) - 1))
+    return Table("first", "Every target at its best", head, tuple(rows), caption, made, numeric)
+
+
+def _needed(results: Results, cells: list[Cell]) -> dict[Cell, str]:
+    """The images that each needs to the bound that the worst of them has in the end; empty without
+    the bound over training of each."""
+    if not all(set(courses(results, c)) == set(results.study.seeds) for c in cells):
+        return {}
+    levels = worst_end(results, cells)
+    return {c: in_words(results, c, levels) for c in cells}
 
 
 BY_TARGET_CAPTION = (

@@ -16,6 +16,7 @@ READING = (
     "targets",
     "decomposition",
     "endpoints",
+    "over_training",
     "manifold",
     "autoencoder_claims",
     "fidelity_tables",
@@ -31,6 +32,7 @@ GROUNDS = ("calibrated_claims", "provenance")
 FIRST = (
     "decomposition",
     "endpoints",
+    "over-training",
     "comparisons",
     "targets",
     "manifold",

@@ -1,0 +1,84 @@
+"""The bound of diffusion models over their training, as the likelihood records hold it, and how
+many images a model needs to a bound."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import Interval, t_interval
+from threetargets.pipeline.cells import Run
+from threetargets.report.reading.collect import Place, Results
+from threetargets.study.values import WEIGHTINGS
+
+
+@dataclass(frozen=True)
+class Course:
+    """Of one seed: images seen, rising, and the bound there."""
+
+    images: tuple[float, ...]
+    bound: tuple[float, ...]
+
+
+def courses(results: Results, cell: Cell) -> dict[int, Course]:
+    """By seed; without those that failed or have no curve."""
+    known = {}
+    for seed in results.study.seeds:
+        record = results.records.get(Place("likelihood", Run(results.also.get(cell, cell), seed)))
+        curve = record.curves.get("training") if record and record.status == "ok" else None
+        if curve and None not in curve["bound"]:
+            known[seed] = Course(tuple(curve["images"]), tuple(curve["bound"]))
+    return known
+
+
+def by_weighting(results: Results) -> dict[str, list[Cell]]:
+    """The study's own cells that have a curve at every seed, by weighting, in its order."""
+    seeds = set(results.study.seeds)
+    whole = [c for c in diffusion.cells(results.study) if set(courses(results, c)) == seeds]
+    known = {w: [c for c in whole if c.weighting == w] for w in WEIGHTINGS}
+    return {w: [*cells] for w, cells in known.items() if cells}
+
+
+def reached(course: Course, level: float) -> float | None:
+    """The images after which the bound is first at most `level`, its line drawn over the logarithm
+    of images; the first point's where it is below from the start; None where it never is."""
+    points = list(zip(course.images, course.bound, strict=True))
+    if points[0][1] <= level:
+        return points[0][0]
+    for (n, above), (m, below) in itertools.pairwise(points):
+        if below <= level:
+            share = (above - level) / (above - below)
+            return math.exp(math.log(n) + share * (math.log(m) - math.log(n)))
+    return None
+
+
+def worst_end(results: Results, cells: list[Cell]) -> dict[int, float]:
+    """By seed, the highest bound that one of these cells has in the end."""
+    known = [courses(results, cell) for cell in cells]
+    return {s: max(one[s].bound[-1] for one in known) for s in results.study.seeds}
+
+
+def needed(results: Results, cell: Cell, levels: dict[int, float]) -> Interval:
+    """Images to those bounds, one for each seed: their geometric mean and its 95% t interval, taken
+    of the logarithms."""
+    known = courses(results, cell)
+    logs = [math.log(n) for s, level in levels.items() if (n := reached(known[s], level))]
+    mean = t_interval(logs)
+
+    def back(value: float | None) -> float | None:
+        return None if value is None else math.exp(value)
+
+    return Interval(back(mean.mean), back(mean.low), back(mean.high), mean.n, mean.confidence)
+
+
+def order(results: Results, cells: list[Cell], point: int) -> list[Cell]:
+    """From the lowest mean bound to the highest, at one of the points."""
+
+    def mean(cell: Cell) -> float:
+        known = courses(results, cell).values()
+        return sum(course.bound[point] for course in known) / len(known)
+
+    return sorted(cells, key=mean)

@@ -1,0 +1,96 @@
+"""Curves whose crossing and cost are known in closed form, put in by hand and read again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from report import synthetic
+
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.report.at_a_glance import table as first_table
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.courses import Course, needed, reached, worst_end
+from threetargets.report.topics import over_training
+
+ROOT = Path(__file__).parents[2]
+IMAGES = (1000.0, 10_000.0, 100_000.0)
+
+
+@pytest.mark.parametrize(
+    ("level", "images"),
+    [(3.5, 1000.0), (3.0, 1000.0), (2.5, 10**3.5), (2.0, 10_000.0), (1.9, 1e5), (1.8, None)],
+)
+def test_a_line_in_the_logarithm_is_met_where_it_is(level: float, images: float | None) -> None:
+    course = Course(IMAGES, (3.0, 2.0, 1.9))
+    assert reached(course, level) == (None if images is None else pytest.approx(images))
+
+
+def test_the_first_of_several_crossings_counts() -> None:
+    assert reached(Course(IMAGES, (3.0, 2.0, 4.0)), 2.5) == pytest.approx(10**3.5)
+
+
+@pytest.fixture
+def results() -> Results:
+    """Straight lines in log images: x0 starts low and falls slowly, eps and v cross it, eps before
+    10 000 images and v after; eps needs a tenth of the images that x0 does, times a factor of the
+    seed."""
+    study = synthetic.study_of(ROOT / "params.yaml", cells=CELLS, guidance={"cells": []})
+    seen = synthetic.results(study)
+    starts, falls = {"x0": 2.4, "eps": 2.8, "v": 3.1}, {"x0": 0.1, "eps": 0.6, "v": 0.5}
+    for place, record in seen.records.items():
+        if place.stage == "likelihood" and place.run.cell.kind == "ddpm":
+            target, shift = diffusion.of(place.run.cell).target, 0.01 * place.run.seed
+            bound = [starts[target] - falls[target] * k + shift for k in range(3)]
+            record.curves["training"] = {"images": [*IMAGES], "bound": bound}
+    return seen
+
+
+CELLS = ["ddpm_x0_elbo", "ddpm_eps_elbo", "ddpm_v_elbo"]
+X0, EPS, V = map(diffusion.parse, CELLS)
+
+
+def test_images_to_the_bound_of_the_worst_are_those_of_the_lines(results: Results) -> None:
+    levels = worst_end(results, [X0, EPS, V])
+    assert levels == pytest.approx({0: 2.2, 1: 2.21, 2: 2.22})
+    for cell, tens in ((X0, 2.0), (EPS, 1.0), (V, 1.8)):
+        cost = needed(results, cell, levels)
+        assert cost.mean == pytest.approx(1000 * 10**tens)
+        assert cost.low == pytest.approx(cost.high) == pytest.approx(cost.mean)
+
+
+def test_the_interval_is_that_of_the_logarithms(results: Results) -> None:
+    """eps meets 2.2, 2.2 + .06 and 2.2 + .12 a tenth of a decade apart: t of 2 degrees of
+    freedom is 4.3027."""
+    cost = needed(results, EPS, {0: 2.2, 1: 2.21 + 0.06, 2: 2.22 + 0.12})
+    middle, half = 4 - 0.1, 4.302653 * 0.1 / math.sqrt(3)
+    assert cost.mean == pytest.approx(10**middle)
+    assert (cost.low, cost.high) == pytest.approx((10 ** (middle - half), 10 ** (middle + half)))
+
+
+def test_the_orders_early_and_in_the_end_are_told(results: Results) -> None:
+    rows = [[text.text for text in row] for row in over_training.orders(results).rows]
+    assert rows == [["elbo", "x₀ < ε < v", "ε < v < x₀", "the last point"]]
+    assert over_training.since(results, [X0, EPS]) == 10_000.0
+    assert over_training.since(results, [EPS, V]) == 1000.0
+    assert over_training.sentences(results) == [
+        "By the bound, the order of the targets still changes at the last point at elbo weighting."
+    ]
+
+
+def test_the_cost_stands_in_both_tables(results: Results) -> None:
+    rows = {row[1].text: row[-1].text for row in over_training.table(results).rows}
+    assert rows["ε"].startswith("10 000") and rows["x₀"].startswith("100 000")
+    shown = first_table(results)
+    assert shown is not None and shown.head[-2] == "images needed"
+    assert [row[-2].text.split(" [")[0] for row in shown.rows] == ["100 000", "10 000", "63 100"]
+
+
+def test_a_cell_without_a_curve_at_every_seed_is_left_out(results: Results) -> None:
+    for place, record in results.records.items():
+        if place.stage == "likelihood" and place.run.cell == V and place.run.seed == 1:
+            del record.curves["training"]
+    assert over_training.by_weighting(results) == {"elbo": [X0, EPS]}
+    shown = first_table(results)
+    assert shown is not None and "images needed" not in shown.head
