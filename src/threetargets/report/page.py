@@ -4,6 +4,7 @@ and figure."""
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from threetargets import experiments
@@ -29,6 +30,30 @@ def _models(study: Study) -> str:
     return of(len(experiments.of(study)), "experiment")
 
 
+@dataclass(frozen=True)
+class Made:
+    """A command, and what of the page it made: names of anchors and titles."""
+
+    command: str
+    what: tuple[tuple[str, str], ...]
+
+
+def made(first: Answer, body: list[Section]) -> list[Made]:
+    """Every command behind the page once, with the tables and figures that rest on it."""
+    shown: list[tuple[str, str, tuple[str, ...]]] = []
+    for tables, plots in (
+        (first.tables, first.plots),
+        *(((*section.tables, *section.folded), section.plots) for section in body),
+    ):
+        shown += [(f"table-{t.name}", t.title, t.commands) for t in tables]
+        shown += [(f"figure-{p.name}", p.title, p.commands) for p in plots]
+    by_command: dict[str, dict[str, str]] = {}
+    for anchor, title, commands in shown:
+        for command in commands:
+            by_command.setdefault(command, {})[anchor] = title
+    return [Made(command, tuple(what.items())) for command, what in by_command.items()]
+
+
 def _html(results: Results, first: Answer, body: list[Section]) -> str:
     from markupsafe import Markup
 
@@ -41,6 +66,7 @@ def _html(results: Results, first: Answer, body: list[Section]) -> str:
         models=_models(results.study),
         answer=first,
         sections=body,
+        made=made(first, body),
         style=style(),
     )
 
@@ -52,7 +78,7 @@ def _markdown(results: Results, first: Answer, body: list[Section]) -> str:
     pages = environment(escape=False)
     pages.filters["plain"] = plain
     text: str = pages.get_template("summary.md").render(
-        study=results.study, answer=first, sections=body
+        study=results.study, answer=first, sections=body, made=made(first, body)
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

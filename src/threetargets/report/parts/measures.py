@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import FLOOR, Run
+from threetargets.report.parts.wording import cell as named
+from threetargets.report.parts.wording import interval, number, of
 from threetargets.report.reading.collect import Place, Results
 
 
@@ -48,6 +50,21 @@ def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
     """The 95% t interval over seeds of a cell."""
     return t_interval(
         list(results.observe(cell, measure.metric, measure.guidance, measure.gamma).values.values())
+    )
+
+
+def lead(results: Results) -> str:
+    """The model with the lowest bound, and how many are near it."""
+    known = {c: summary(results, c, BOUND) for c in results.study.cells}
+    means = {c: one.mean for c, one in known.items() if one.mean is not None}
+    if not means:
+        return ""
+    best = min(means, key=lambda c: means[c])
+    within = results.study.comparison.bound_margin
+    near = sum(mean <= means[best] + within for mean in means.values()) - 1
+    return (
+        f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}; the mean "
+        f"of {of(near, 'other model')} of {len(means) - 1} is within {number(within, 2)} of it."
     )
 
 

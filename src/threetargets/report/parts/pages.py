@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threetargets.report.parts import palette
+from threetargets.report.parts import palette, sentences
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,13 +19,15 @@ def environment(escape: bool) -> Environment:
     """With `escape`, everything that a template is given is escaped as HTML."""
     import jinja2
 
-    return jinja2.Environment(
+    pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    pages.filters |= {"brief": sentences.brief, "method": sentences.method}
+    return pages
 
 
 def style() -> Markup:

@@ -43,5 +43,5 @@ def style() -> str:
     def variables(scheme: int) -> str:
         return " ".join(f"--{name}: {values[scheme]};" for name, values in PALETTE.items())
 
-    dark = f"@media (prefers-color-scheme: dark) {{\n  :root {{ {variables(1)} }}\n}}"
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n  :root {{ {variables(1)} }}\n}}"
     return f":root {{ {variables(0)} }}\n{dark}\n"

@@ -16,6 +16,7 @@ from threetargets.report.reading.collect import Results
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 NOT_OBTAINED = "not obtained at this size"
 """Of a claim about what larger models reach, which a small study cannot refute."""
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, NOT_OBTAINED, INCONCLUSIVE, NO_DATA)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,19 @@ from threetargets.report.reading.collect import Observed
 
 @dataclass(frozen=True)
 class Text:
-    """A cell of a table. `kind` is a CSS class: failed, missing, best, weak, or a verdict."""
+    """A cell of a table. `kind` is a CSS class: failed, missing, best, weak, or a verdict; `more`
+    is folded behind the text."""
 
     text: str
     kind: str = ""
     note: str = ""
+    more: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """All of it in one line."""
+        text = f"{self.text} ({self.note})" if self.note else self.text
+        return " ".join((text, *self.more))
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Table:
 
     @property
     def csv_rows(self) -> list[dict[str, str]]:
-        texts = [[f"{c.text} ({c.note})" if c.note else c.text for c in row] for row in self.rows]
+        texts = [[c.whole for c in row] for row in self.rows]
         return [dict(zip(self.head, row, strict=True)) for row in texts]
 
 

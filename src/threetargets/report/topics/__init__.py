@@ -3,6 +3,7 @@ here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 from threetargets import experiments
@@ -64,10 +65,18 @@ def every_claim(names: tuple[str, ...] = READING) -> list[Claim]:
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     """The page from top to bottom, below the answer."""
     read = topics(reading(results))
-    body = [section for topic in read for section in topic.sections(results, mirror)]
+    body = [section for topic in read for section in _led(topic, results, mirror)]
     body.append(claims.section(results, every_claim(reading(results))))
     body += [section for topic in topics(GROUNDS) for section in topic.sections(results, mirror)]
     return [section for section in body if section.tables or section.plots]
+
+
+def _led(topic: Topic, results: Results, mirror: Mirror) -> list[Section]:
+    """The sections of a topic. One that has no words of its own opens with what the topic says on
+    the first screen."""
+    spoken = [sentence for sentence in topic.sentences(results) if sentence]
+    first = spoken[0] if spoken else ""
+    return [replace(s, lead=s.lead or first) for s in topic.sections(results, mirror)]
 
 
 def sentences(results: Results) -> list[str]:

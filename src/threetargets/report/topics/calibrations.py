@@ -160,6 +160,7 @@ def missing(name: str, title: str, command: str) -> Table:
 
 PAGE = "calibration.html"
 """The copy of the calibration's page beside the report."""
+ERRATA = "What the notes print beside what holds, and what the difference costs where it shows."
 LEAD = "The estimators behind this report, run where the answer is known."
 
 
@@ -174,5 +175,5 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     links = ((PAGE, "Every row, expected and measured"),)
     return [
         Section("calibration", "Calibration", LEAD, (overview(whole),), links=links),
-        Section("errata", "Errata of the lecture notes", "", (errata(whole), slips(whole))),
+        Section("errata", "Errata of the lecture notes", ERRATA, (errata(whole), slips(whole))),
     ]

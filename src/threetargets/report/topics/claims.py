@@ -8,12 +8,13 @@ G. Polyakov, MIPT, 2022 (after Luo 2022); 004 D. McAllester, TTIC 31230, 2022.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from threetargets.report.parts.captions import commands
 from threetargets.report.parts.topic import Claim, Section
-from threetargets.report.parts.verdicts import Finding
-from threetargets.report.parts.wording import Table, Text, number
+from threetargets.report.parts.verdicts import VERDICTS, Finding
+from threetargets.report.parts.wording import Table, Text, listing, number, of
 from threetargets.report.reading.collect import Results
 
 ORDER = (
@@ -63,10 +64,17 @@ def _changed(claim: Claim) -> str:
 
 CLAIMS_TABLE_CAPTION = (
     "Rules were written before the first run that measured what they decide; one that was "
-    "changed since is marked post hoc, with what changed (alpha = {alpha:g}{margins}). Under each "
-    "statement its source, under each test its rule, under each figure the runs behind it."
+    "changed since is marked post hoc, with what changed (alpha = {alpha:g}{margins}). Behind each "
+    "statement are its source, its test and its rule, behind each figure the others and their runs."
 )
 CLAIMS_MARGINS = ", margins {number} {unit} and {fid_margin:.0%} of FID's excess over its floor"
+
+
+def _figure(finding: Finding) -> tuple[Text]:
+    """The first number, and the others behind it."""
+    first, *others = finding.figure.split("; ") if finding.figure else ["–"]
+    behind = (*others, *([f"Runs: {finding.runs}"] if finding.runs else []))
+    return (Text(first, more=behind),)
 
 
 def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
@@ -79,9 +87,18 @@ def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
                 finding.verdict.replace(" ", "-"),
                 "rule post hoc" if claim.post_hoc else "",
             ),
-            Text(claim.statement, "", claim.source),
-            Text(claim.test, "", claim.rule + _changed(claim)),
-            Text(finding.figure.replace("; ", ";\n") or "–", "", finding.runs),
+            *_figure(finding),
+            Text(
+                claim.statement,
+                more=tuple(
+                    f"{name}: {what}"
+                    for name, what in (
+                        ("Source", claim.source),
+                        ("Test", claim.test),
+                        ("Rule", claim.rule + _changed(claim)),
+                    )
+                ),
+            ),
         )
         for claim, finding in decided(results, claims)
     ]
@@ -94,10 +111,18 @@ def claims_table(results: Results, claims: Sequence[Claim]) -> Table:
     caption = CLAIMS_TABLE_CAPTION.format(
         alpha=comparison.alpha, margins=margins if results.study.cells else ""
     )
-    head = ("claim", "verdict", "statement", "test and rule", "figure")
+    head = ("claim", "verdict", "figure", "statement")
     made = commands(results, "train", "likelihood", "sample", "evaluate", "experiment")
     return Table("claims", "Claims", head, tuple(rows), caption, made)
 
 
 def section(results: Results, claims: Sequence[Claim]) -> Section:
-    return Section("claims", "Claims", "", (claims_table(results, claims),))
+    return Section("claims", "Claims", lead(results, claims), (claims_table(results, claims),))
+
+
+def lead(results: Results, claims: Sequence[Claim]) -> str:
+    """How many have which verdict."""
+    counts = Counter(finding.verdict for _, finding in decided(results, claims))
+    order = [v for v in VERDICTS if v in counts]
+    parts = listing([f"{counts[v]} {v}" for v in order])
+    return f"Of {of(sum(counts.values()), 'claim')} {parts}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from threetargets.families.diffusion import spec as diffusion
@@ -18,6 +19,7 @@ from threetargets.report.parts.wording import (
     cell,
     listing,
     number,
+    of,
     p_value,
     signed,
     target,
@@ -182,7 +184,18 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         for name, decide in (("targets", comparing.targets), ("weightings", comparing.weightings))
     ]
     rows = tuple(table for table in tables if table.rows)
-    return [Section("comparisons", "Paired comparisons", "", rows)]
+    return [Section("comparisons", "Paired comparisons", lead(results), rows)]
+
+
+def lead(results: Results) -> str:
+    """How many pairs of targets have which verdict by the bound."""
+    pairs = [c for c in comparing.targets(results, BOUND) if not c.identical and c.repeats is None]
+    counts = Counter(c.verdict for c in pairs)
+    order = [v for v in (EQUAL, WITHIN, DIFFERENT, INCONCLUSIVE, NO_DATA) if v in counts]
+    if not order:
+        return ""
+    parts = listing([f"{counts[v]} {v}" for v in order])
+    return f"By the bound, of {of(len(pairs), 'pair')} of targets at one weighting {parts}."
 
 
 def sentences(results: Results) -> list[str]:

@@ -25,7 +25,7 @@ from threetargets.report.parts.captions import (
 from threetargets.report.parts.comparing import DIFFERENT, NO_DATA, TIED
 from threetargets.report.parts.drawing import MUTED, Plot, canvas, colour, svg
 from threetargets.report.parts.entries import _mean, measured, parameters
-from threetargets.report.parts.measures import BOUND, FID, Measure
+from threetargets.report.parts.measures import BOUND, FID, Measure, lead
 from threetargets.report.parts.topic import KASY, POLYAKOV, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -318,7 +318,7 @@ CLAIMS = (
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     tables, plots, folded = (models(results),), (bounds(results),), (parts(results),)
-    return [Section("models", "Models", "", tables, plots, folded)]
+    return [Section("models", "Models", lead(results), tables, plots, folded)]
 
 
 TOPIC = Topic("models", sections, CLAIMS)

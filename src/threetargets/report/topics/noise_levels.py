@@ -10,6 +10,7 @@ import numpy as np
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.catalogue import label, one_of
 from threetargets.pipeline.cells import Run
+from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
     Plot,
@@ -23,8 +24,9 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.entries import measured
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, cell, target
+from threetargets.report.parts.wording import Table, Text, cell, number, target
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.names import names
@@ -148,7 +150,21 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     if not diffusion.cells(results.study):
         return []
     plots, tables = (terms(results),), (table(results),)
-    return [Section("noise_levels", "Bound at each noise level", "", (), plots, tables)]
+    return [Section("noise_levels", "Bound at each noise level", lead(results), (), plots, tables)]
+
+
+def lead(results: Results) -> str:
+    """Where half of the bound of the best cell is spent."""
+    best = comparing.lowest(results, BOUND, diffusion.cells(results.study))
+    places = [Place("likelihood", Run(best, seed)) for seed in results.study.seeds] if best else []
+    known = [r.curves.get("noise_levels") for p in places if (r := results.records.get(p))]
+    curves = [c for c in known if c and None not in c["term"]]
+    if not curves:
+        return ""
+    terms = np.mean([c["term"] for c in curves], 0)
+    half = int(np.searchsorted(np.cumsum(terms), terms.sum() / 2))
+    where = number(curves[0]["log_snr"][half], 2)
+    return f"Half of the bound of {cell(best)} is spent above log-SNR {where}."
 
 
 TOPIC = Topic("noise_levels", sections)

@@ -160,7 +160,9 @@ def table(results: Results, mirror: Mirror) -> Table:
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
-    return [Section("provenance", "Provenance", "", (table(results, mirror),))]
+    commits = {r.provenance.get("commit") for r in results.records.values()} - {None, ""}
+    lead = f"{of(len(results.records), 'record')}, made at {of(len(commits), 'commit')}."
+    return [Section("provenance", "Provenance", lead, (table(results, mirror),))]
 
 
 TOPIC = Topic("provenance", sections)

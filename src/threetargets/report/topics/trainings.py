@@ -18,8 +18,8 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import cell
-from threetargets.report.reading.collect import Place, Results
+from threetargets.report.parts.wording import cell, of
+from threetargets.report.reading.collect import OK, Place, Results, places
 from threetargets.report.reading.tracked import Mirror
 
 TRAINING_CAPTION = (
@@ -87,7 +87,9 @@ def training(results: Results) -> Plot:
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
-    return [Section("training", "Training", "", (), (training(results),))]
+    states = [results.status(place) for place in places(results.study) if place.stage == "train"]
+    lead = f"{states.count(OK)} of {of(len(states), 'training')} ended well."
+    return [Section("training", "Training", lead, (), (training(results),))]
 
 
 TOPIC = Topic("training", sections)
