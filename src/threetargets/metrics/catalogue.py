@@ -91,6 +91,7 @@ OTHERS: dict[str, Measured] = {
     "bound": _bound("bound"),
     "bound_given_label": _bound("bound given label"),
     "train_bound": _bound("on training images"),
+    "validation_bound": _bound("on validation images"),
     "nll": _bound("−log p"),
     "prior": _bound("prior"),
     "denoising": _bound("denoising"),

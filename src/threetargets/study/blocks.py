@@ -148,6 +148,9 @@ class Likelihood(Section):
     lengths: Lengths
     gradients: Gradients
     curve: Curve | None = None
+    validation: Annotated[int, Field(ge=2)] | None = None
+    """Of diffusion models, first images of the validation split whose bound is measured, for
+    choices that have to be made on other than test images."""
 
 
 class Evaluation(Section):
