@@ -58,17 +58,17 @@ def test_shipped_files_are_valid(path):
         (
             {"likelihood__ode__images": 501},
             "the file",
-            "likelihood.ode.images is larger than the test split",
+            "likelihood.ode.images is 501; expected at most data.split.test, 500",
         ),
         (
             {"likelihood__gradients__images": 501},
             "the file",
-            "likelihood.gradients.images is larger",
+            "likelihood.gradients.images is 501; expected at most data.split.test",
         ),
         (
             {"likelihood__fit_images": 1098},
             "the file",
-            "likelihood.fit_images is larger than the train split",
+            "likelihood.fit_images is 1098; expected at most data.split.train, 1097",
         ),
         ({"training__ddpm__steps": True}, "training.ddpm.steps", "True"),
         ({"guidance__gammas": []}, "guidance.gammas", "at least 1"),
@@ -108,24 +108,28 @@ def test_shipped_files_are_valid(path):
             "diffusion.time_sampling lacks eps-equivalent, and cells names",
         ),
         ({"hvae__latents": [8]}, "the file", "two or more layers"),
-        ({"sampling__images": 100000}, "the file", "larger than the train or test split"),
+        (
+            {"sampling__images": 100000},
+            "the file",
+            "sampling.images is 100000; expected at most data.split.train, 1097",
+        ),
         ({"classifiers__judge_seed": 0}, "the file", "must be independent"),
         (
             {"likelihood__iwae_images": 501},
             "the file",
-            "likelihood.iwae_images is larger than the test split",
+            "likelihood.iwae_images is 501; expected at most data.split.test, 500",
         ),
         ({"likelihood__iwae_images": 1}, "likelihood.iwae_images", "greater than or equal to 2"),
         ({"cells": ["vae_"]}, "cells.0", "'' names a variant; expected lower case letters"),
         (
             {"likelihood__images": 501},
             "the file",
-            "likelihood.images is larger than the test split",
+            "likelihood.images is 501; expected at most data.split.test, 500",
         ),
         (
             {"likelihood__images": 90},
             "the file",
-            "likelihood.ode.images is larger than likelihood.images",
+            "likelihood.ode.images is 500; expected at most likelihood.images, 90",
         ),
         (
             {"cells": ["vae", "vae_z3"]},
