@@ -210,6 +210,8 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
         read["likelihood"] = {key: values["likelihood"][key] for key in keys}
+        if not study.likelihood.lengths.steps:
+            read["likelihood"] |= {"lengths": []}  # of no images
     return read
 
 
