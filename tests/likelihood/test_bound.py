@@ -15,12 +15,12 @@ from threetargets.likelihood.bound import (
     FITTED,
     VARIANCES,
     decoder_term,
-    denoise,
     denoising_terms,
     prior_term,
     reverse_variance,
 )
 from threetargets.likelihood.decoders import DECODERS
+from threetargets.likelihood.denoised import denoise
 from threetargets.likelihood.gaussian import kl_isotropic, kl_to_standard
 from threetargets.oracles import Gaussian
 

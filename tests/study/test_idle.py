@@ -100,7 +100,7 @@ OF_A_KIND = {path for path in EVERY if path.startswith("training.") and path[-6:
 
 
 def another(path: str, value: Any) -> Any:
-    if path in OTHER:
+    if path in OTHER and OTHER[path] != value:
         return OTHER[path]
     if isinstance(value, bool):
         return not value
