@@ -33,7 +33,7 @@ def put_in(run: Run) -> float:
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.setattr(synthetic, "_effect", put_in)
+    monkeypatch.setattr(effects, "_effect", put_in)
     return synthetic.results(synthetic.study_of(STUDY))
 
 
@@ -107,7 +107,7 @@ def test_a_difference_that_a_skip_leaves_is_not_reproduced(
         x0 = run.cell.kind == "ddpm" and diffusion.of(run.cell).target == "x0"
         return put_in(run) + (0.3 if x0 else 0.0)
 
-    monkeypatch.setattr(synthetic, "_effect", still)
+    monkeypatch.setattr(effects, "_effect", still)
     finding = decomposition.output_space(synthetic.results(synthetic.study_of(STUDY)))
     assert finding.verdict == "not reproduced" and "by more than the margin" in finding.figure
 
