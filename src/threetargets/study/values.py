@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from threetargets.study.names import facts, names, one_of
+from threetargets.study.names import facts, names, one_of, pools
 
 if TYPE_CHECKING:
     from threetargets.families.cell import Cell
@@ -17,6 +17,7 @@ TARGETS = names("diffusion/target.py", "TARGETS")
 WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 CLASSES = facts("data/sources.py", "SOURCES", "classes")
 LEVELS = facts("data/sources.py", "SOURCES", "levels")
+POOLS = pools("data/sources.py", "SOURCES")
 Positive = Annotated[int, Field(gt=0, le=10**12)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
