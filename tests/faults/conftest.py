@@ -16,6 +16,7 @@ from pipeline.conftest import ROOT
 
 from threetargets import files
 from threetargets.cli import main
+from threetargets.tracking import live
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return by_name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny study that is complete but for MLflow."""
     folder = tmp_path_factory.mktemp("whole")
@@ -156,3 +157,11 @@ def server(
             yield found
         finally:
             found.kill()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds for minutes: the mirror looks, and tries again, more often than in a study."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(live, "PATIENCE_SECONDS", 0.5)

@@ -17,6 +17,8 @@ from threetargets.stages import prepare
 from threetargets.study.schema import Study
 from threetargets.tracking import live, read
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def test_a_resumed_training_goes_on_in_its_mlflow_run(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

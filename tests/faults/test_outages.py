@@ -24,8 +24,10 @@ from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import work_dir
 from threetargets.stages import prepare, train
 from threetargets.study.schema import Study
-from threetargets.tracking import Journal, live, read
+from threetargets.tracking import Journal, read
 from threetargets.training import finished
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 VAE = Run("vae", 0)
 STEPS, EVERY = 300, 50
@@ -47,14 +49,6 @@ def table(say: Callable[[str], None]) -> Iterator[None]:
             ]
         )
     )
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds for minutes: the mirror looks, and tries again, more often than in a study."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
-    monkeypatch.setattr(live, "PATIENCE_SECONDS", 0.5)
 
 
 def a_study(name: str, uri: str | None, live_after: float = 0.0) -> Study:

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from faults.servers import Server
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 TWELVE = """
 import os, sys, time
