@@ -182,7 +182,7 @@ def _reads_variance(study: Study, cell: DiffusionCell, stage: str) -> bool:
 
 
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
-    cell, values = of(cell), study.model_dump(mode="json")
+    cell = of(cell)
     chosen = process(study, cell)
     of_process: dict[str, Any] = {}
     if _reads_variance(study, cell, stage):
@@ -206,10 +206,10 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
         read["precision"] = study.precision
     elif stage == "sample":
         ignored = () if study.sampling.sampler == "ddim" else ("eta",)
-        read["sampling"] = variants.without(values["sampling"], *ignored)
+        read["sampling"] = variants.without(study.sampling.model_dump(mode="json"), *ignored)
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
-        read["likelihood"] = {key: values["likelihood"][key] for key in keys}
+        read["likelihood"] = study.likelihood.model_dump(mode="json", include=set(keys))
     return read
 
 
