@@ -59,6 +59,11 @@ THREADS = (
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
 
+# Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
+# as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says
+# what there is. A study of larger networks says what each takes: --set-resources train:gpu_mb=...
+CARD = 10000 * GPU
+
 # Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would
 # die of it at once, and Snakemake and the job with it, before the training has saved; so there is
 # none.
