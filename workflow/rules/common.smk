@@ -15,7 +15,6 @@ from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
 
-
 # A plan of thousands of jobs is millions of objects, none of them garbage: looking for it at
 # Python's default pace took a tenth of the planning time.
 gc.set_threshold(100_000, 20, 100)
