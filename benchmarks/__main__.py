@@ -2,43 +2,41 @@
 
     python -m benchmarks --out benchmarks/results.csv
 
-Every row of the table is one kind of work. Ours, the peer's and the limit's are a process each, all
-ready before the first is timed, and then timed in turn, again and again; a figure is the median of
-its rates, its spread half of what lies between the highest and the lowest, as a share of it.
-GFLOP/s are operations of the network (counted by torch.utils.flop_counter, backward passes as two
-forward ones) over time, so that networks of different sizes compare.
+Of a rate, ours, the peer's and the limit's are a process each, all ready before the first is timed,
+and then timed in turn, again and again; a figure is the median, its spread half of what lies
+between the highest and the lowest, as a share of it. GFLOP/s are operations of the network (counted
+by torch.utils.flop_counter, backward passes as two forward ones) over time, so that networks of
+different sizes compare. Of what takes s or ms, less is better. Where only some rows are asked for,
+the others stay in the file as they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
-import importlib.metadata
-import io
-import platform
-import statistics
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchmarks import ours, peers
-from benchmarks.rows import Make, Options
-from benchmarks.timing import rates
+from benchmarks import costs, ours, peers, planning, quality, sheet, variants
+from benchmarks.rows import Make, Options, spread
+from benchmarks.timing import middle, rates
 
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table: ours, a peer's and its name, and what limits both."""
+    """A rate: ours, a peer's and its name, and what limits both."""
 
     ours: Make
     peer: Make | None
     peer_name: str
     limit: Make
 
+
+Measure = Callable[[Options], dict[str, dict[str, str]]]
+"""Rows by their names: what is no rate."""
 
 LUCIDRAINS, CONVOLUTION = "denoising-diffusion-pytorch", peers.convolution
 WORKS = {
@@ -51,49 +49,63 @@ WORKS = {
     "sample transformer, guided": Work(ours.transformer_sampling, None, "", peers.product),
     "likelihood U-Net": Work(ours.unet_likelihood, peers.likelihood, "diffusers", CONVOLUTION),
 }
-COLUMNS: tuple[str, ...] = ("work", "device", "threads", "ours", "peer", "limit", "unit")
-COLUMNS += ("ratio_to_peer", "ratio_to_limit", "ours_spread", "peer_spread", "peer_name")
-COLUMNS += ("versions",)
+MEASURES: dict[str, Measure] = {
+    "time to quality": quality.time_to_quality,
+    "cost of images": costs.over_images,
+    "cost of seeds": costs.over_seeds,
+    "planning": planning.planning,
+}
+ON_GPU = {
+    f"GPU: {name}": Work(make, before, "ours, eager", peers.product)
+    for name, (make, before) in variants.VARIANTS.items()
+}
 
 
-def line(name: str, work: Work, options: Options, ready: float) -> dict[str, Any]:
-    """One row of the table. What failed is empty, and said on standard error."""
-    makes = {"ours": work.ours, "peer": work.peer, "limit": work.limit}
-    found = rates({k: v for k, v in makes.items() if v is not None}, options, ready)
-    for which, seen in found.items():
+def lines(works: dict[str, Work], options: Options, ready: float) -> dict[str, dict[str, str]]:
+    """Rows of rates. What failed is empty, and said on standard error. What several rows share is
+    one process."""
+    asked = [(work.ours, work.peer, work.limit) for work in works.values()]
+    makes = dict.fromkeys(make for some in asked for make in some if make is not None)
+    measured = dict(zip(makes, rates(list(makes), options, ready), strict=True))
+    return {name: _line(name, work, measured) for name, work in works.items()}
+
+
+def _line(name: str, work: Work, measured: dict[Make, list[float] | str]) -> dict[str, str]:
+    parts = {"ours": work.ours, "peer": work.peer, "limit": work.limit}
+    known = dict[str, list[float]]()
+    for which, make in parts.items():
+        seen = measured[make] if make else []
         if isinstance(seen, str):
             print(f"{name}, {which}: {seen}", file=sys.stderr)
-    known = {k: v for k, v in found.items() if not isinstance(v, str)}
-    middle = {k: statistics.median(v) for k, v in known.items()}
-    spread = {k: (max(v) - min(v)) / 2 / middle[k] for k, v in known.items()}
-
-    def ratio(of: str) -> str:
-        both = "ours" in middle and of in middle
-        return f"{middle['ours'] / middle[of]:.2f}" if both else ""
-
-    row = {k: f"{v:.1f}" for k, v in middle.items()}
-    row |= {f"{k}_spread": f"{v:.0%}" for k, v in spread.items() if k != "limit"}
-    row |= {"work": name, "device": device(options), "threads": str(options.threads)}
-    row |= {"unit": "GFLOP/s", "peer_name": work.peer_name, "versions": versions(work.peer_name)}
-    return row | {"ratio_to_peer": ratio("peer"), "ratio_to_limit": ratio("limit")}
+        elif seen:
+            known[which] = seen
+    row = {k: f"{middle(v):.1f}" for k, v in known.items()}
+    row |= {f"{k}_spread": spread(v) for k, v in known.items() if k != "limit"}
+    for of in ("peer", "limit"):
+        if "ours" in known and of in known:
+            row[f"ratio_to_{of}"] = f"{middle(known['ours']) / middle(known[of]):.2f}"
+    return row | {"unit": "GFLOP/s", "peer_name": work.peer_name}
 
 
-def device(options: Options) -> str:
-    if options.gpu:
-        return torch.cuda.get_device_name()
-    with contextlib.suppress(OSError):
-        for text in Path("/proc/cpuinfo").read_text().splitlines():
-            if text.startswith("model name"):
-                return text.partition(":")[2].strip()
-    return platform.machine()
-
-
-def versions(peer: str) -> str:
-    found = []
-    for name in ("torch", peer):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
+def measured(options: Options, only: str, ready: float) -> list[dict[str, str]]:
+    """The rows whose names contain `only`, in the order of the file."""
+    works = {k: v for k, v in (WORKS | ON_GPU).items() if only in k}
+    if not options.gpu and (skipped := [name for name in works if name in ON_GPU]):
+        why = "torch finds no GPU" if not torch.cuda.is_available() else "--device is cpu"
+        print(f"skipped, {why}: {'; '.join(skipped)}", file=sys.stderr)
+        works = {k: v for k, v in works.items() if k not in ON_GPU}
+    # On a GPU all compile at once, which takes minutes; a CPU has a core for one row at a time.
+    groups = [works] if options.gpu else [{name: work} for name, work in works.items()]
+    calls = [lambda group=group: lines(group, options, ready) for group in groups if group]
+    calls += [
+        lambda measure=measure: measure(options) for k, measure in MEASURES.items() if only in k
+    ]
+    rows = []
+    for call in calls:
+        for name, row in call().items():
+            rows.append(sheet.completed(name, row, options))
+            print(", ".join(f"{k} {v}" for k, v in rows[-1].items()), file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -104,9 +116,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=0, help="images of a training step")
     parser.add_argument("--sampled", type=int, default=0, help="images of the other calls")
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
+    parser.add_argument("--quality", type=float, default=0.0, help="seconds of the peer's training")
+    parser.add_argument("--repeats", type=int, default=0, help="of what is no rate")
+    parser.add_argument("--cells", type=int, default=1000, help="of the study that is planned")
     parser.add_argument("--ready", type=float, default=150.0, help="seconds to be ready in")
     parser.add_argument("--only", default="", help="rows whose names contain this")
+    parser.add_argument("--note", default="", help="to be said of every row: what ran beside")
+    parser.add_argument("--readme", action="store_true", help="print the README's table of --out")
     given = parser.parse_args()
+    if given.readme:
+        print(sheet.markdown(sheet.read(given.out or sheet.RESULTS)))
+        return
     gpu = given.device == "cuda"
     options = Options(
         given.device,
@@ -114,20 +134,16 @@ def main() -> None:
         given.batch or (512 if gpu else 64),
         given.sampled or (1000 if gpu else 100),
         given.seconds,
+        given.quality or (600.0 if gpu else 30.0),
+        given.repeats,
+        given.cells,
     )
-    rows = []
-    for name, work in WORKS.items():
-        if given.only in name:
-            rows.append(line(name, work, options, given.ready))
-            print(", ".join(f"{k} {v}" for k, v in rows[-1].items()), file=sys.stderr, flush=True)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    rows = sheet.noted(measured(options, given.only, given.ready), given.note)
     if given.out:
-        given.out.write_text(text.getvalue(), encoding="utf-8")
+        before = sheet.read(given.out) if given.only and given.out.exists() else []
+        given.out.write_text(sheet.text(sheet.merged(before, rows)), encoding="utf-8")
     else:
-        print(text.getvalue(), end="")
+        print(sheet.text(rows), end="")
 
 
 if __name__ == "__main__":

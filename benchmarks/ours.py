@@ -23,6 +23,7 @@ from threetargets.families import parse, training_of
 from threetargets.families.build import build
 from threetargets.families.diffusion.model import Ddpm, static
 from threetargets.families.diffusion.sampling import drawing, quick
+from threetargets.families.protocol import Draw
 from threetargets.likelihood.bound import denoise
 from threetargets.pipeline.cells import Run
 from threetargets.training.ema import Ema
@@ -31,45 +32,59 @@ from threetargets.training.step import Eager, Graphed, Parts, Step, adamw, repea
 RUN = Run(parse("ddpm_eps_eps-equivalent"), 0)
 
 
-def _model(options: Options, network: dict[str, Any]) -> Ddpm:
-    model = build(chosen(network), MNIST, RUN)
+def model_of(network: dict[str, Any], run: Run) -> Ddpm:
+    model = build(chosen(network), MNIST, run)
     assert isinstance(model, Ddpm)
     return model
 
 
+def readied(options: Options, model: Ddpm) -> None:
+    """On its device, and on a GPU as a study with `compile: true` and `precision: bf16` has it."""
+    if options.gpu:
+        repeatable()
+        model.autocast = torch.bfloat16
+        static(model, torch.device(options.device))
+        model.net.compile(dynamic=False)
+    model.to(options.device).train()
+
+
+def step_of(options: Options, parts: Parts) -> Step:
+    return Graphed(parts) if options.gpu else Eager(parts, Accelerator(), parts.model)
+
+
 def training(options: Options, network: dict[str, Any]) -> Row:
     """A step: draw, loss, backward, AdamW, average; on a GPU in bfloat16, compiled, one graph."""
-    repeatable()
-    device, model = torch.device(options.device), _model(options, network)
+    device, model = torch.device(options.device), model_of(network, RUN)
     operations = 3 * forward_operations(model.net)
-    if options.gpu:
-        model.autocast = torch.bfloat16
-        static(model, device)
-        model.net.compile(dynamic=False)
-    model.to(device).train()
+    readied(options, model)
     settings = training_of(chosen(network), RUN.cell).model_copy(update={"batch": options.batch})
     optimizer = adamw(model, settings, device)
     parts = Parts(model, optimizer, Ema(model, 250000), *data(options), settings, 0)
-    step: Step = Graphed(parts) if options.gpu else Eager(parts, Accelerator(), model)
+    step = step_of(options, parts)
     steps = iter(range(settings.steps))
     return Row(lambda: step(next(steps)), options.batch, operations)
 
 
-def sampling(options: Options, network: dict[str, Any]) -> Row:
+def drawn(model: Ddpm, network: dict[str, Any], device: torch.device) -> Draw:
     """Ten DDIM steps with classifier-free guidance, both halves in one batch."""
-    study, model = chosen(network), _model(options, network)
+    study = chosen(network)
     study = study.model_copy(update={"sampling": study.sampling.model_copy(update={"steps": 10})})
-    device, operations = torch.device(options.device), 2 * 10 * forward_operations(model.net)
+    return drawing(study, MNIST, RUN, model, None, "classifier-free", device)
+
+
+def sampling(options: Options, network: dict[str, Any]) -> Row:
+    model, device = model_of(network, RUN), torch.device(options.device)
+    operations = 2 * 10 * forward_operations(model.net)
     model.to(device).eval()
     if options.gpu:
         quick(model, model.net, True)
-    draw = drawing(study, MNIST, RUN, model, None, "classifier-free", device)
+    draw = drawn(model, network, device)
     return Row(lambda: draw(2.0, range(options.sampled)), options.sampled, operations)
 
 
 def likelihood(options: Options, network: dict[str, Any]) -> Row:
     """The bound over ten noise levels, without labels."""
-    model = _model(options, network)
+    model = model_of(network, RUN)
     operations = 10 * forward_operations(model.net)
     model.to(options.device).eval()
     if options.gpu:

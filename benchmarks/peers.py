@@ -4,6 +4,8 @@ as their examples have it, at its best: compiled and channels last on a GPU, fus
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,29 +15,31 @@ from threetargets.families.counted import counted
 
 STEPS = 500
 """Noise levels of their schedules."""
+NULL = 10
+"""The label that says nothing."""
 
 
-def unet(options: Options) -> nn.Module:
+def unet(options: Options, shape: tuple[int, int, int] = MNIST.shape) -> nn.Module:
     """diffusers' U-Net, conditional on a class."""
     from diffusers import UNet2DModel
 
     sizes = network_of(options)
     channels = (sizes["width"], 2 * sizes["width"], 2 * sizes["width"])
     return UNet2DModel(
-        sample_size=28,
-        in_channels=1,
-        out_channels=1,
+        sample_size=shape[-1],
+        in_channels=shape[0],
+        out_channels=shape[0],
         layers_per_block=sizes["depth"],
         block_out_channels=channels,
         down_block_types=("DownBlock2D",) * 3,
         up_block_types=("UpBlock2D",) * 3,
         norm_num_groups=8,
-        num_class_embeds=11,
+        num_class_embeds=NULL + 1,
         add_attention=False,
     )
 
 
-def _ready(options: Options, net: nn.Module) -> nn.Module:
+def ready(options: Options, net: nn.Module) -> nn.Module:
     if options.gpu:
         net = net.to(options.device, memory_format=torch.channels_last)
         net.compile(dynamic=False)
@@ -46,33 +50,69 @@ def _autocast(options: Options) -> torch.autocast:
     return torch.autocast(options.device, torch.bfloat16, enabled=options.gpu)
 
 
-def training(options: Options) -> Row:
-    """diffusers: a step with their schedule and their average of the weights."""
-    from diffusers import DDPMScheduler
-    from diffusers.training_utils import EMAModel
+class Step:
+    """diffusers: a training step as its examples have it, with its schedule and its average of the
+    weights; the learning rate is constant after its warm-up."""
 
-    net, device = unet(options), options.device
+    def __init__(
+        self,
+        options: Options,
+        net: nn.Module,
+        schedule: Any,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        scaled: Callable[[Tensor], Tensor],
+        dropout: float = 0.0,
+        rate: float = 5e-4,
+        warmup: int = 0,
+    ):
+        from diffusers.optimization import get_constant_schedule_with_warmup
+        from diffusers.training_utils import EMAModel
+
+        self.options, self.net, self.schedule = options, net, schedule
+        self.images, self.labels, self.scaled, self.dropout = images, labels, scaled, dropout
+        self.average = EMAModel(net.parameters(), use_ema_warmup=True, power=0.75, foreach=True)
+        self.optimizer = torch.optim.AdamW(net.parameters(), lr=rate, fused=True)
+        self.rates = get_constant_schedule_with_warmup(self.optimizer, warmup) if warmup else None
+
+    def __call__(self) -> None:
+        batch, device = self.options.batch, self.options.device
+        rows = torch.randint(0, len(self.images), (batch,), device=device)
+        x, labels = self.scaled(self.images[rows]), self.labels[rows]
+        if self.dropout:
+            dropped = torch.rand(batch, device=device) < self.dropout
+            labels = labels.masked_fill(dropped, NULL)
+        noise = torch.randn_like(x)
+        t = torch.randint(0, len(self.schedule.timesteps), (batch,), device=device)
+        noisy = self.schedule.add_noise(x, noise, t)
+        with _autocast(self.options):
+            guess = self.net(noisy, t, class_labels=labels).sample
+        loss = nn.functional.mse_loss(guess.float(), noise)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.rates:
+            self.rates.step()
+        self.average.step(self.net.parameters())
+
+
+def training(options: Options) -> Row:
+    from diffusers import DDPMScheduler
+
+    net = unet(options)
     operations = 3 * forward_operations(net)
-    net = _ready(options, net)
-    average = EMAModel(net.parameters(), foreach=True)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-4, fused=True)
     schedule = DDPMScheduler(num_train_timesteps=STEPS)
     images, labels = data(options)
-
-    def work() -> None:
-        rows = torch.randint(0, len(images), (options.batch,), device=device)
-        x = images[rows].float() / 127.5 - 1
-        noise, t = torch.randn_like(x), torch.randint(0, STEPS, (options.batch,), device=device)
-        noisy = schedule.add_noise(x, noise, t)
-        with _autocast(options):
-            guess = net(noisy, t, class_labels=labels[rows]).sample
-        loss = nn.functional.mse_loss(guess.float(), noise)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        average.step(net.parameters())
-
-    return Row(work, options.batch, operations)
+    step = Step(
+        options,
+        ready(options, net),
+        schedule,
+        images,
+        labels,
+        scaled=lambda levels: levels.float() / 127.5 - 1,
+    )
+    return Row(step, options.batch, operations)
 
 
 def sampling(options: Options) -> Row:
@@ -81,11 +121,11 @@ def sampling(options: Options) -> Row:
 
     net, device = unet(options).eval().requires_grad_(False), options.device
     operations = 2 * 10 * forward_operations(net)
-    net = _ready(options, net)
+    net = ready(options, net)
     schedule = DDIMScheduler(num_train_timesteps=STEPS)
     schedule.set_timesteps(10)
     labels = torch.arange(options.sampled, device=device) % 10
-    both = torch.cat([labels, torch.full_like(labels, 10)])
+    both = torch.cat([labels, torch.full_like(labels, NULL)])
 
     @torch.no_grad()
     def work() -> None:
@@ -106,11 +146,11 @@ def likelihood(options: Options) -> Row:
 
     net, device = unet(options).eval().requires_grad_(False), options.device
     operations = 10 * forward_operations(net)
-    net = _ready(options, net)
+    net = ready(options, net)
     schedule = DDPMScheduler(num_train_timesteps=STEPS)
     abar = schedule.alphas_cumprod.to(device)
     x = data(options)[0][: options.sampled].float() / 127.5 - 1
-    null = torch.full((options.sampled,), 10, device=device)
+    null = torch.full((options.sampled,), NULL, device=device)
 
     @torch.no_grad()
     def work() -> float:
@@ -136,7 +176,7 @@ def lucidrains_training(options: Options) -> Row:
     net = Unet(dim=width, dim_mults=(1, 2, 2), channels=1)
     x = torch.zeros(1, 1, 32, 32)
     operations = 3 * counted(lambda: net(x, torch.zeros(1)))
-    diffusion = GaussianDiffusion(_ready(options, net), image_size=32, timesteps=STEPS)
+    diffusion = GaussianDiffusion(ready(options, net), image_size=32, timesteps=STEPS)
     diffusion = diffusion.to(options.device)
     optimizer = torch.optim.AdamW(diffusion.parameters(), lr=5e-4, fused=True)
     images: Tensor = nn.functional.pad(data(options)[0], (2, 2, 2, 2))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +26,17 @@ IMAGES = 20000
 @dataclass(frozen=True)
 class Options:
     """device: cpu or cuda. batch: images of a training step; sampled: of a sampling or likelihood
-    call. seconds: of one measurement."""
+    call. seconds: of one measurement; quality: of the peer's training towards a quality. repeats:
+    how often what is slow is measured, 0 its own number; cells: of the study that is planned."""
 
     device: str
     threads: int
     batch: int
     sampled: int
     seconds: float
+    quality: float = 30.0
+    repeats: int = 0
+    cells: int = 1000
 
     @property
     def gpu(self) -> bool:
@@ -82,3 +89,16 @@ def forward_operations(network: nn.Module) -> float:
 def settle(options: Options) -> None:
     if options.gpu:
         torch.cuda.synchronize()
+
+
+def clock(options: Options) -> float:
+    """Seconds: on a CPU those of the processor, so that what runs beside does not count."""
+    settle(options)
+    return time.perf_counter() if options.gpu else time.process_time()
+
+
+def spread(values: list[float]) -> str:
+    """Half of what lies between the highest and the lowest, as a share of the median; empty where
+    one is infinite."""
+    middle = statistics.median(values)
+    return f"{(max(values) - min(values)) / 2 / middle:.0%}" if math.isfinite(max(values)) else ""

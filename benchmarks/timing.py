@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import statistics
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -12,6 +13,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from benchmarks.rows import Make, Options, Row, settle
+from threetargets import memory
 
 ROUNDS = 5
 
@@ -33,10 +35,13 @@ def process(make: Make, options: Options, pipe: Connection) -> None:
     """Makes a row ready, says so, and times it as often as it is told to."""
     try:
         torch.set_num_threads(options.threads)
+        memory.keep()  # of ours and of the peer's
         row = make(options)
         for _ in range(6 if options.gpu else 2):  # compiles, warms up, records
             row.work()
         settle(options)
+        if options.gpu:
+            torch.cuda.empty_cache()  # the other rows are on the card as well
         pipe.send(0.0)
         while pipe.recv():
             pipe.send(timed(row, options))
@@ -46,31 +51,36 @@ def process(make: Make, options: Options, pipe: Connection) -> None:
             pipe.send(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
 
 
-def rates(makes: dict[str, Make], options: Options, ready: float) -> dict[str, list[float] | str]:
+def middle(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def rates(makes: list[Make], options: Options, ready: float) -> list[list[float] | str]:
     """Of each, in turn: its rates, or why it has none."""
     spawn = multiprocessing.get_context("spawn")
-    pipes: dict[str, Connection] = {}
+    pipes: list[Connection] = []
     workers = []
-    for name, make in makes.items():
-        pipes[name], other = spawn.Pipe()
+    for make in makes:
+        pipe, other = spawn.Pipe()
+        pipes.append(pipe)
         workers.append(spawn.Process(target=process, args=(make, options, other), daemon=True))
         workers[-1].start()
     deadline = time.perf_counter() + ready
-    found: dict[str, list[float] | str] = {}
-    for name, pipe in pipes.items():
+    measured: list[list[float] | str] = []
+    for pipe in pipes:
         late = not pipe.poll(max(0.0, deadline - time.perf_counter()))
         answer = f"not ready in {ready:.0f} s" if late else pipe.recv()
-        found[name] = answer if isinstance(answer, str) else []
+        measured.append(answer if isinstance(answer, str) else [])
     for _ in range(ROUNDS):
-        for name, pipe in pipes.items():
-            seen = found[name]
+        for k, pipe in enumerate(pipes):
+            seen = measured[k]
             if isinstance(seen, list):
                 pipe.send(True)
                 answer = pipe.recv() if pipe.poll(120) else "no answer in 120 s"
                 if isinstance(answer, str):
-                    found[name] = answer
+                    measured[k] = answer
                 else:
                     seen.append(answer)
     for worker in workers:
         worker.terminate()
-    return found
+    return measured

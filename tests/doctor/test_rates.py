@@ -1,84 +1,98 @@
-"""From operations to hours, and what `threetargets estimate` prints."""
-
-import re
-import sys
+"""Rates that are measured here, against operations counted in another way and a clock that is
+known; and what is assumed elsewhere."""
 
 import pytest
 import torch
-from doctor.test_hours import DIGITS, ROOT, small
+from doctor.conftest import a_study
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from threetargets import study as studies
-from threetargets.cli import main
-from threetargets.doctor import estimate, hours, work
-from threetargets.networks import unet
+from threetargets.data import sources
+from threetargets.doctor import rates
 
-
-def test_rates_of_a_core_are_those_of_the_network_that_was_timed():
-    net = unet.Denoiser((1, 28, 28), 10, 16, 1)
-    x, level, label = torch.zeros(1, 1, 28, 28), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
-    assert 334 * work.counted(lambda: net(x, level, label).sum().backward()) == pytest.approx(
-        hours.CORE.train, rel=0.1
-    )
-    with torch.no_grad():
-        assert 1100 * work.counted(lambda: net(x, level, label)) == pytest.approx(
-            hours.CORE.infer, rel=0.1
-        )
+DIGITS = sources.find("digits")
+CPU = torch.device("cpu")
 
 
-def test_hours_of_studies_that_were_run():
-    """The default study took 12 min 38 s on two cores, of which few were idle."""
-    took = 2 * 12.6 / 60
-    found = hours.hours(work.whole(studies.load(ROOT / "params.yaml"), DIGITS), hours.CORE)
-    assert took / 1.5 < sum(found.values()) < 1.5 * took
+class Products(TorchDispatchMode):
+    """Counts 2 m n k for each matrix product, forwards and backwards."""
+
+    flop = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            a, b = args[-2:]
+            self.flop += 2 * a.shape[0] * a.shape[1] * b.shape[1]
+        return func(*args, **(kwargs or {}))
 
 
-def test_gpu_hours_are_work_over_rates():
-    done = work.Work(
-        train=3e13,
-        sample=1.5e13,
-        likelihood=3e13,
-        evaluate=1.5e13,
-        statistics=1e11,
-        jobs=4,
-        compiled=2,
-    )
-    found = hours.hours(done, hours.GPU)
-    seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 6 + 2 * 60}
-    assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
-    assert hours.in_words(done, hours.GPU).startswith("about 2.5 GPU minutes (train 0.017, ")
+def test_a_rate_is_operations_over_the_time_of_the_calls_after_the_first(monkeypatch):
+    """Calls of 0.15 s, the first of which takes 100 s: 0.4 s are three of them, 0.45 s."""
+    clock, calls = [0.0], []
+
+    def call():
+        clock[0] += 0.15 if calls else 100.0
+        calls.append(clock[0])
+
+    monkeypatch.setattr(rates.time, "process_time", lambda: clock[0])
+    assert rates.timed(call, 3e9, CPU) == pytest.approx(3e9 / 0.15)
+    assert len(calls) == 1 + 3
+
+
+@pytest.mark.parametrize("part", [rates._training, rates._calls])
+def test_operations_of_a_call_are_the_products_in_it(monkeypatch, part):
+    asked = []
+    monkeypatch.setattr(rates, "timed", lambda *given: asked.append(given) or 1.0)
+    study = a_study(cells=["ddpm_eps_eps-equivalent"], guidance={**GUIDANCE, "cells": []})
+    part(study, DIGITS, rates.jobs.trained_runs(study)[0], CPU)
+    ((call, operations, device),) = asked
+    with Products() as counter:
+        call()
+    assert operations == counter.flop > 0 and device == CPU
+
+
+GUIDANCE = a_study().guidance.model_dump(mode="json")
+
+
+def test_what_is_measured_is_what_is_said(monkeypatch):
+    monkeypatch.setattr(rates, "_training", lambda *_: 1e10)
+    monkeypatch.setattr(rates, "_calls", lambda *_: 2e10)
+    monkeypatch.setattr(rates, "_statistics", lambda: 3e10)
+    monkeypatch.setattr(rates.time, "process_time", lambda: 2.5)
+    known = rates.of(a_study(), DIGITS)
+    assert (known.train, known.infer, known.statistics, known.start) == (1e10, 2e10, 3e10, 2.5)
+    assert "1e10 FLOP/s in training (ddpm_x0_elbo), 2e10 FLOP/s in other calls" in known.trust
+    assert known.trust.endswith("a job starts in 2.5 s") and known.unit == "core"
+
+
+def test_where_nothing_can_be_measured_rates_are_assumed_and_say_why(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("CUDA out of memory\nmore")
+
+    monkeypatch.setattr(rates, "measured", fails)
+    known = rates.of(a_study(), DIGITS)
+    assert known.train == rates.CORE.train
+    assert known.trust.endswith("(nothing was measured: CUDA out of memory)")
 
 
 @pytest.mark.parametrize(
-    ("device", "gpu", "cluster", "rates"),
+    ("device", "gpu", "cluster", "known"),
     [
-        ("cuda", False, False, hours.GPU),
-        ("auto", True, False, hours.GPU),
-        ("auto", False, True, hours.GPU),
-        ("auto", False, False, hours.CORE),
-        ("cpu", True, True, hours.CORE),
+        ("cuda", False, False, rates.GPU),
+        ("auto", True, False, rates.GPU),
+        ("auto", False, True, rates.GPU),
+        ("auto", False, False, rates.CORE),
+        ("cpu", True, True, rates.CORE),
     ],
 )
-def test_device(monkeypatch, device, gpu, cluster, rates):
+def test_device(monkeypatch, device, gpu, cluster, known):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    assert hours.rates_of(small(device=device), cluster) is rates
+    assert rates.assumed(a_study(device=device, compile=True), cluster) == known
+    eager = rates.assumed(a_study(device=device, compile=False), cluster)
+    assert eager.train == (rates.EAGER if known is rates.GPU else rates.CORE.train)
 
 
-def test_jobs_are_those_that_write_a_record():
-    assert estimate.records(small()) == 6 + 6 + 4 + 5
-    assert estimate.records(small(evaluation__extractors=[], guidance__cells=[])) == 4 + 4 + 4
-
-
-def test_command(monkeypatch, capsys):
-    monkeypatch.setattr(
-        sys, "argv", ["threetargets", "estimate", "--params", str(ROOT / "config/smoke.yaml")]
-    )
-    with pytest.raises(SystemExit) as ended:
-        main()
-    out = capsys.readouterr().out.splitlines()
-    assert not ended.value.code
-    assert out[0] == "study smoke: 4 cells x 2 seeds, 11 trainings, 20 sample sets of 100 images"
-    assert re.match(
-        r"time: about [\d.]+ core minutes \(train [\d.]+, sample .*, starts [\d.]+\)$", out[1]
-    )
-    assert "FLOP, at the rates of one machine" in out[2] and out[3].startswith("disk: 8.1 MB (")
-    assert out[4] == "download: 0 B, where it is not here yet"
+@pytest.mark.parametrize(("device", "cluster"), [("cuda", False), ("auto", True), ("cuda", True)])
+def test_another_machine_is_not_measured(monkeypatch, device, cluster):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(rates, "measured", lambda *_: pytest.fail("measured"))
+    assert rates.of(a_study(device=device), DIGITS, cluster).unit == "GPU"

@@ -1,5 +1,6 @@
 # The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every
 # job reads this again.
+import gc
 import json
 import os
 import shlex
@@ -13,6 +14,10 @@ from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
+
+# A plan of thousands of jobs is millions of objects, none of them garbage: looking for it at
+# Python's default pace took a tenth of the planning time.
+gc.set_threshold(100_000, 20, 100)
 
 
 def parameter_file():
@@ -52,6 +57,11 @@ THREADS = (
     4 if GPU else 1
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
+
+# Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
+# as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says
+# what there is. A study of larger networks says what each takes: --set-resources train:gpu_mb=...
+CARD = 10000 * GPU
 
 # Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would
 # die of it at once, and Snakemake and the job with it, before the training has saved; so there is

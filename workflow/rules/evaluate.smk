@@ -11,6 +11,7 @@ rule likelihood:
     threads: THREADS
     resources:
         gpu=GPU,
+        gpu_mb=CARD,
         mem_mb=MEMORY,
         runtime=240,
     params:
@@ -35,6 +36,7 @@ rule evaluate:
     threads: THREADS
     resources:
         gpu=GPU,
+        gpu_mb=CARD,
         mem_mb=MEMORY,
         runtime=240,
     params:

@@ -15,6 +15,7 @@ rule sample:
     threads: THREADS
     resources:
         gpu=GPU,
+        gpu_mb=CARD,
         mem_mb=MEMORY,
         runtime=240,
     params:

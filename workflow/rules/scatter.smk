@@ -16,6 +16,7 @@ rule sample_shard:
     threads: THREADS
     resources:
         gpu=GPU,
+        gpu_mb=CARD,
         mem_mb=MEMORY,
         runtime=240,
     params:

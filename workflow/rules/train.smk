@@ -16,6 +16,7 @@ rule train:
     threads: THREADS * STUDY.processes
     resources:
         gpu=GPU * STUDY.processes,
+        gpu_mb=CARD * STUDY.processes,
         mem_mb=MEMORY,
         runtime=720,
     params:

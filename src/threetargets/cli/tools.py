@@ -115,11 +115,16 @@ def doctor(
 
 
 @app.command()
-def estimate(params: Params = "params.yaml") -> None:
-    """Say what a study will take: GPU or core hours, disk, download. Snakemake calls it before the
-    first job."""
+def estimate(
+    params: Params = "params.yaml",
+    assumed: Annotated[
+        bool, typer.Option("--assumed", help="at rates of another machine, measuring nothing here")
+    ] = False,
+) -> None:
+    """Say what a study will take: GPU or core hours, disk, download, at rates that are measured
+    here in a second or two. Snakemake calls it before the first job."""
     limit_threads(1)
     from threetargets import study
     from threetargets.doctor import hours
 
-    print("\n".join(hours.lines(study.load(params))))
+    print("\n".join(hours.lines(study.load(params), assumed)))

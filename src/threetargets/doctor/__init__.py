@@ -4,7 +4,7 @@ it is not."""
 from __future__ import annotations
 
 from threetargets.data import fetch, sources
-from threetargets.doctor import hours, machine, places, slurm
+from threetargets.doctor import card, hours, machine, places, slurm
 from threetargets.doctor.finding import Finding
 from threetargets.study.schema import Study
 
@@ -32,6 +32,7 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
     return [
         machine.packages(),
         machine.gpu(study, source, by_slurm),
+        *card.check(study, source, by_slurm),
         machine.threads(),
         hours.cost(study, source, by_slurm),
         *machine.disk(study, source, to_download),

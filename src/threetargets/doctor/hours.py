@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-
 from threetargets import experiments
 from threetargets.data import sources
 from threetargets.data.sources import Source
-from threetargets.doctor import estimate
+from threetargets.doctor import estimate, rates
 from threetargets.doctor.finding import Finding
+from threetargets.doctor.rates import CORE, Rates
 from threetargets.doctor.work import Work, sample_sets, whole
 from threetargets.pipeline import jobs
 from threetargets.sizes import amount
 from threetargets.study.schema import Study
-
-
-@dataclass(frozen=True)
-class Rates:
-    """FLOP/s that one `unit` sustains in training, in other network calls, and in the float64
-    matrices of the statistics; seconds that a job takes to start, and that the compilation of a
-    training's network takes. `trust`: how far to trust them."""
-
-    unit: str
-    train: float
-    infer: float
-    statistics: float
-    start: float
-    compile: float
-    trust: str
-
-
-GPU = Rates(
-    "GPU",
-    train=3e13,
-    infer=1.5e13,
-    statistics=1e11,
-    start=6.0,
-    compile=60.0,
-    trust="at rates that are assumed: a third of the time or three times as much is possible",
-)
-"""Of one data-centre GPU, assumed and not measured. 3e13 is 10% of an A100's peak in bf16 and 3% of
-an H100's; a DDPM of CIFAR-10, compiled, in half precision and batches of 3072, was reported at
-1.7e13 on an A100 (github.com/kimbochen/ddpm). Calls outside training are in float32. The larger
-part of the statistics is on four cores of the GPU's host."""
-
-CORE = Rates(
-    "core",
-    train=5e10,
-    infer=5e10,
-    statistics=2e10,
-    start=1.7,
-    compile=0.0,
-    trust="at the rates of one machine: half of the time or twice as much is possible on another",
-)
-"""Measured on one core of an AMD EPYC: a U-Net of width 16 and depth 1 trains on 334 images of
-28x28 a second and denoises 1100; torch's products and eigenvalues in float64; the imports of a
-job."""
 
 
 def hours(work: Work, rates: Rates) -> dict[str, float]:
@@ -72,12 +26,6 @@ def hours(work: Work, rates: Rates) -> dict[str, float]:
     return {part: value / 3600 for part, value in seconds.items()}
 
 
-def rates_of(study: Study, cluster: bool = False) -> Rates:
-    """Of the device that the study asks for; `auto` is what is here, and a GPU on a cluster."""
-    here = cluster or torch.cuda.is_available()
-    return GPU if study.device == "cuda" or (study.device == "auto" and here) else CORE
-
-
 def in_words(work: Work, rates: Rates) -> str:
     """about 18 GPU hours (train 7.6, sample 3.6, ...); minutes where there are few."""
     parts = hours(work, rates)
@@ -88,8 +36,8 @@ def in_words(work: Work, rates: Rates) -> str:
 
 def cost(study: Study, source: Source, cluster: bool) -> Finding:
     """Hours, for the doctor's table."""
-    rates = rates_of(study, cluster)
-    return Finding("cost", "ok", f"{in_words(whole(study, source), rates)}, {rates.trust}")
+    known = rates.of(study, source, cluster)
+    return Finding("cost", "ok", f"{in_words(whole(study, source), known)}, {known.trust}")
 
 
 def of_experiments(study: Study) -> str:
@@ -104,15 +52,18 @@ def of_experiments(study: Study) -> str:
     return "; ".join([*words, CORE.trust])
 
 
-def lines(study: Study) -> list[str]:
-    """What `threetargets estimate` prints."""
+def lines(study: Study, assumed: bool = False) -> list[str]:
+    """What `threetargets estimate` prints; with `--assumed`, at the rates of no machine in
+    particular."""
     aside = [f"experiments: {of_experiments(study)}"] if experiments.of(study) else []
-    return [*(_of_cells(study) if study.cells else [f"study {study.study}"]), *aside]
+    of_cells = _of_cells(study, assumed) if study.cells else [f"study {study.study}"]
+    return [*of_cells, *aside]
 
 
-def _of_cells(study: Study) -> list[str]:
+def _of_cells(study: Study, assumed: bool) -> list[str]:
     source = sources.find(study.data.name)
-    needed, disk, rates = whole(study, source), estimate.disk(study, source), rates_of(study)
+    known = rates.assumed(study) if assumed else rates.of(study, source)
+    needed, disk = whole(study, source), estimate.disk(study, source)
     sets = sum(sample_sets(study, run) for run in jobs.model_runs(study))
     trained = (
         f"{len(study.cells)} cells x {len(study.seeds)} seeds, "
@@ -122,8 +73,8 @@ def _of_cells(study: Study) -> list[str]:
     kept = f"{amount(disk.kept)} ({amount(disk.samples)} samples, {amount(disk.weights)} weights)"
     return [
         f"study {study.study}: {trained}, {sets} sample sets of {study.sampling.images} images",
-        f"time: {in_words(needed, rates)}",
-        f"      {flop} FLOP, {rates.trust}",
+        f"time: {in_words(needed, known)}",
+        f"      {flop} FLOP, {known.trust}",
         f"disk: {kept}, and up to {amount(disk.checkpoints)} more while it trains",
         f"download: {amount(disk.download)}, where it is not here yet",
     ]

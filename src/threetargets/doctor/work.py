@@ -53,6 +53,21 @@ class Work:
         return self.train + self.sample + self.likelihood + self.evaluate + self.statistics
 
 
+def step(study: Study, manifest: Manifest, run: Run) -> float:
+    """Of one training step, forward and backward."""
+    model, labels = build(study, manifest, run), torch.zeros(2, dtype=torch.int64)
+    images = torch.zeros(2, *manifest.shape, dtype=torch.uint8)
+    of_two = counted(lambda: model(images, labels, generator(0, "doctor")).backward())
+    return of_two / 2 * families.training_of(study, run.cell).batch
+
+
+def largest_step(study: Study, source: Source) -> tuple[str, float]:
+    """The cell whose training step has most operations, and how many."""
+    kinds = {families.spec_of(r.cell).cost_key(r.cell): r for r in jobs.trained_runs(study)}
+    steps = {run.cell: step(study, estimate.described(source), run) for run in kinds.values()}
+    return max(steps.items(), key=lambda item: item[1])
+
+
 def training(study: Study, manifest: Manifest, run: Run) -> float:
     """Of one training: its steps, forward and backward, and what is seen of the validation split at
     checkpoints and at the end; the accuracies of a classifier."""

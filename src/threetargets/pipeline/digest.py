@@ -239,14 +239,13 @@ def code_digest(
 ) -> str:
     """12 hexadecimal digits: SHA-256 over the statements of `modules` and of `more`, and over their
     templates."""
-    frozen = frozenset((choices or {}).items())
-    return _digest(_roots(stage, family, more), frozen, stage == "report")
+    return _digest(stage, family, frozenset((choices or {}).items()), more)
 
 
 @functools.cache
-def _digest(roots: tuple[str, ...], choices: FrozenChoices, everything: bool) -> str:
+def _digest(stage: str, family: str, choices: FrozenChoices, more: tuple[str, ...]) -> str:
     sha = hashlib.sha256()
-    reached = _reached(roots, choices, everything)
+    reached = _reached(_roots(stage, family, more), choices, stage == "report")
     for name in sorted(reached):
         sha.update("\0".join([name, *reached[name], ""]).encode())
     for name in sorted(_templates(reached)):

@@ -35,6 +35,13 @@ def _data(study: Study) -> dict[str, Any]:
 
 
 def _training_fields(study: Study, run: Run) -> dict[str, Any]:
+    """The same for all stages of a run, and so kept for them: not to be changed."""
+    return _trained(_Key(study), run)
+
+
+@functools.lru_cache(maxsize=4096)
+def _trained(key: _Key, run: Run) -> dict[str, Any]:
+    study = key.study
     settings = families.training_of(study, run.cell).model_dump()
     return {
         "data": _data(study),

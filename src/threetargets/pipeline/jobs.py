@@ -132,9 +132,9 @@ def _experiment(study: Study, run: Run) -> Job:
 
 def jobs(study: Study) -> list[Job]:
     """Every job, in an order in which they can run."""
-    of_models = [job for some in of_runs(study).values() for job in some]
+    of_models = _listed(study)
     stages = ("train", "sample", "likelihood", "evaluate", "experiment")
-    read = (*records(study), *sample_sets(study), *arrays(study))
+    read = (*_records(of_models), *_sample_sets(of_models), *arrays(study))
     calibration, tracking, report = (
         paths.calibration(study),
         paths.tracking(study),
@@ -176,14 +176,24 @@ def runs_of(study: Study, stage: str) -> list[Run]:
 
 def records(study: Study) -> list[Path]:
     """Every record, and the journals of trainings: what tracking and report read."""
-    some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
+    return _records(_listed(study))
+
+
+def _listed(study: Study) -> list[Job]:
+    return [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
+
+
+def _records(some: list[Job]) -> list[Path]:
     journals = [job.outputs[2] for job in some if job.stage == "train"]
     return [*(job.record for job in some), *journals]
 
 
 def sample_sets(study: Study) -> list[Path]:
     """The images of every sample set."""
-    some = [job for jobs_of_run in of_runs(study).values() for job in jobs_of_run]
+    return _sample_sets(_listed(study))
+
+
+def _sample_sets(some: list[Job]) -> list[Path]:
     return [path for job in some if job.stage == "sample" for path in images(job)]
 
 

@@ -126,15 +126,14 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
 
 
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
-    values = study.model_dump(mode="json")
     if stage == "train":
         return {"model": parameters(study, cell).model_dump(mode="json")}
     if stage == "sample":
-        return {"sampling": {key: values["sampling"][key] for key in ("images", "batch")}}
-    keys = ["images", "draws", "batch", "iwae", "iwae_images"]
+        return {"sampling": study.sampling.model_dump(mode="json", include={"images", "batch"})}
+    keys = {"images", "draws", "batch", "iwae", "iwae_images"}
     if len(parameters(study, cell).latents) == 1:
-        keys.append("gradients")  # of models of one layer
-    return {"likelihood": {key: values["likelihood"][key] for key in keys}}
+        keys.add("gradients")  # of models of one layer
+    return {"likelihood": study.likelihood.model_dump(mode="json", include=keys)}
 
 
 def choices(study: Study, cell: Cell, stage: str) -> Choices:

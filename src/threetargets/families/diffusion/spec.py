@@ -151,7 +151,7 @@ def _reads_variance(study: Study, cell: DiffusionCell, stage: str) -> bool:
 
 
 def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str, Any]:
-    cell, values = of(cell), study.model_dump(mode="json")
+    cell = of(cell)
     chosen = process(study, cell)
     of_process: dict[str, Any] = {}
     if _reads_variance(study, cell, stage):
@@ -177,12 +177,12 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
             read["kept"] = kept(study, cell)
     elif stage == "sample":
         ignored = () if study.sampling.sampler == "ddim" else ("eta",)
-        read["sampling"] = variants.without(values["sampling"], *ignored)
+        read["sampling"] = variants.without(study.sampling.model_dump(mode="json"), *ignored)
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
-        read["likelihood"] = {key: values["likelihood"][key] for key in keys}
-        asked = ("curve", "validation")
-        read["likelihood"] |= {k: v for k in asked if (v := values["likelihood"][k]) is not None}
+        read["likelihood"] = study.likelihood.model_dump(mode="json", include=set(keys))
+        asked = study.likelihood.model_dump(mode="json", include={"curve", "validation"})
+        read["likelihood"] |= {key: value for key, value in asked.items() if value is not None}
         if not study.likelihood.lengths.steps:
             read["likelihood"] |= {"lengths": []}  # of no images
     return read
