@@ -82,6 +82,8 @@ def test_the_lowest_bound_on_some_data_is_one_search(client: MlflowClient) -> No
     printed = subprocess.run(["sha256sum", weights], capture_output=True, text=True, check=True)
     assert best.tags["weights_sha256"] == printed.stdout.split()[0]
     assert (best.tags["target"], best.model_type, str(best.status)) == ("eps", "ddpm", "READY")
+    (experiment,) = client.search_experiments(filter_string="name = 'smoke'")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"  # not of agents
     assert best.params["diffusion.schedule.name"] == "cosine"
 
 
@@ -89,9 +91,10 @@ def test_runs_say_which_model_they_made_or_took_and_on_what_data(
     client: MlflowClient, again: Query
 ) -> None:
     best, _ = search(client)
-    made = client.get_run(ids(DDPM)["train"])
-    assert best.source_run_id == made.info.run_id
-    assert [output.model_id for output in made.outputs.model_outputs] == [best.model_id]
+    assert best.source_run_id == ids(DDPM)["parent"]
+    for name in ("parent", "train"):
+        made = client.get_run(ids(DDPM)[name])
+        assert [output.model_id for output in made.outputs.model_outputs] == [best.model_id]
     for stage, context in (("likelihood", "testing"), ("evaluate", "testing")):
         taken = client.get_run(ids(DDPM)[stage])
         assert [i.model_id for i in taken.inputs.model_inputs] == [best.model_id]

@@ -1,9 +1,10 @@
 """Which model, of which weights, on which data: a LoggedModel for each trained model, and the data
 set of each run.
 
-A model is what a training's run puts out and what the runs of its samples, its likelihood and its
-evaluation take in. It holds the digest of its weights and the path where they lie, not the weights.
-Its metrics are the figures of the model as trained, each with the data set that it was measured on.
+A model is what the run of a cell and seed and its training put out, and what the runs of its
+samples, its likelihood and its evaluation take in. It holds the digest of its weights and the path
+where they lie, not the weights. Its metrics are the figures of the model as trained, each with the
+data set that it was measured on.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
     from mlflow.entities import Dataset, LoggedModel, Metric
     from mlflow.entities import Run as MlflowRun
 
+TRAINED_BY = "study.trained_by"  # the run of the training
 CURRENT = "current"  # false: another training of the same cell and seed has taken its place
 WEIGHTS = "weights_sha256"
 DATA_DIGITS = 16  # of the digest of the data; MLflow takes 36 at most
-CONTEXTS = {"train": "training", "likelihood": "testing", "evaluate": "testing"}  # MLflow's words
+CONTEXTS = {
+    "model": "training",
+    "train": "training",
+    "likelihood": "testing",
+    "evaluate": "testing",
+}
+"""Stages in MLflow's words."""
 MODELS_A_PAGE = 500
 
 
@@ -84,6 +92,7 @@ class Models:
     def of(
         self,
         key: str,
+        parent: MlflowRun,
         trained: MlflowRun,
         record: Record,
         weights: Path,
@@ -96,7 +105,7 @@ class Models:
             return None
         model: LoggedModel | None = None
         for other in [m for m in self.known if m.tags.get(KEY) == key]:
-            if model is None and other.source_run_id == trained.info.run_id:
+            if model is None and other.tags.get(TRAINED_BY) == trained.info.run_id:
                 model = other
             else:
                 self.store.client.set_logged_model_tags(other.model_id, {CURRENT: "false"})
@@ -105,12 +114,13 @@ class Models:
             return model
         digest = weights_digest(weights) if record.status == "ok" else ""
         own = {WEIGHTS: digest, "weights": str(weights)} if digest else {"reason": record.reason}
+        own |= {KEY: key, IDENTITY: record.identity, TRAINED_BY: trained.info.run_id}
         run = record.run
         model = self.store.client.create_logged_model(
             self.store.experiment_id,
             name=f"{run.cell}-seed{run.seed}",
-            source_run_id=trained.info.run_id,
-            tags={**tags, **own, KEY: key, IDENTITY: record.identity, CURRENT: "true"},
+            source_run_id=parent.info.run_id,  # the run that a reader of the page goes on to
+            tags={**tags, **own, CURRENT: "true"},
             params={name: value[:LONGEST_PARAM] for name, value in params.items()},
             model_type=run.cell.kind,
         )
@@ -122,7 +132,9 @@ class Models:
         this sent."""
         from mlflow.entities import DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput
 
-        makes = model is not None and model.source_run_id == run.info.run_id
+        makes = model is not None and (
+            run.info.run_id in (model.source_run_id, model.tags[TRAINED_BY])
+        )
         seen = run.inputs.dataset_inputs if run.inputs else []
         takes = model is not None and is_open(model) and not makes
         if takes or (data is not None and not seen):

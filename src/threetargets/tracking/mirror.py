@@ -158,8 +158,11 @@ def _mirror_model(
         ids[job.name] = stage.info.run_id
         _mirror_stage(study, runs, stage, job, record)
         if record.stage == "train":
-            model = models.of(key, stage, record, job.outputs[0], model_tags(study, run), params)
+            model = models.of(
+                key, parent, stage, record, job.outputs[0], model_tags(study, run), params
+            )
         models.link(stage, model, lineage.data_set(study, record))
+    models.link(parent, model, lineage.data_set(study, first))
     status = "ok" if all(record.status == "ok" for record in records) else "failed"
     tags |= {k: v for record in records for k, v in failed(as_trained(record)).items()}
     runs.forget(parent, {tag for tag in parent.data.tags if tag.startswith(FAILED)} - set(tags))
@@ -184,7 +187,10 @@ def _mirror(study: Study, state: dict[str, Any]) -> None:
     state["experiment_id"] = place.experiment_id
     runs, models = Runs.load(place), Models.load(place)
     missing = 0
-    for run, expected in jobs.of_runs(study).items():
+    # What has a likelihood comes last: the page shows the newest first.
+    everything = jobs.of_runs(study).items()
+    order = sorted(everything, key=lambda one: "likelihood" in [job.stage for job in one[1]])
+    for run, expected in order:
         there = [job for job in expected if job.record.exists()]
         results = [(job, Record.of(files.read_json(job.record))) for job in there]
         missing += len(expected) - len(there)
