@@ -107,6 +107,19 @@ def test_metrics_are_the_headlines_of_the_report(real: Clone) -> None:
     (bound,) = [f["value"] for f in record["figures"] if f["metric"] == "bound_bpd"]
     assert found["bound_bpd"]["vae"] == pytest.approx(bound)
     assert "bound_bpd.vae" in real.run("dvc", "metrics", "show")
+    cells = {name: value for name, value in found["bound_bpd"].items() if value is not None}
+    best = min(cells, key=cells.get)
+    assert (found["best"]["bound_bpd"], found["best"]["bound_bpd_cell"]) == (cells[best], best)
+
+
+def test_experiments_are_compared_in_few_columns(real: Clone) -> None:
+    columns = ("--drop", ".*", "--keep", "^(Experiment|best|records|sampling.steps)")
+    head, _, *rows = real.run("dvc", "exp", "show", "--md", *columns).strip().splitlines()
+    best = ["best.bound_bpd", "best.bound_bpd_cell", "best.fid", "best.fid_cell"]
+    records = ["records.failed", "records.missing"]
+    names = [name.strip() for name in head.strip("|").split("|")]
+    assert names == ["Experiment", *best, *records, "sampling.steps"]
+    assert {row.split("|")[1].strip() for row in rows} == {"workspace", "main"}
 
 
 def test_plots_are_drawn_from_the_reports_own_files(real: Clone, tmp_path: Path) -> None:
