@@ -124,7 +124,7 @@ def test_both_engines_name_the_same_jobs(
     for stage, command in AT_START.items():
         (found,) = [c for c, job in theirs.items() if job.stage == stage]
         assert found == f"{command} --params {file}"
-        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
+        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "workflow/Snakefile").read_text()
         del theirs[found]
 
     assert set(theirs) == set(ours)
