@@ -82,7 +82,7 @@ def test_every_import_is_declared_and_every_declared_package_is_used() -> None:
 
 def prose() -> list[Path]:
     documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
-    return [*documents, ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    return [*documents, ROOT / "workflow" / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
 
 
 @pytest.mark.parametrize("path", prose(), ids=lambda path: path.name)

@@ -27,6 +27,7 @@ def micro() -> dict:
     values["data"]["split"] = {"train": 120, "validation": 40, "test": 80}
     values["guidance"] |= {"cells": ["ddpm_eps_eps-equivalent"], "gammas": [0, 1.5]}
     values["diffusion"]["steps"] = 5
+    values["likelihood"]["iwae_images"] = 60
     values["sampling"] |= {"steps": 2, "images": 60, "batch": 60}
     values["evaluation"] |= {"kid_subset_size": 30, "kid_subsets": 2, "bootstrap": 2}
     for block in values["training"].values():

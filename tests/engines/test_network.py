@@ -8,10 +8,11 @@ import json
 import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
-from engines.conftest import Clone, clone
+from engines.conftest import Clone, clone, copy
 
 STRACE = (
     "strace",
@@ -107,6 +108,19 @@ def test_metrics_are_the_headlines_of_the_report(real: Clone) -> None:
     (bound,) = [f["value"] for f in record["figures"] if f["metric"] == "bound_bpd"]
     assert found["bound_bpd"]["vae"] == pytest.approx(bound)
     assert "bound_bpd.vae" in real.run("dvc", "metrics", "show")
+    cells = {name: value for name, value in found["bound_bpd"].items() if value is not None}
+    best = min(cells, key=cells.get)
+    assert (found["best"]["bound_bpd"], found["best"]["bound_bpd_cell"]) == (cells[best], best)
+
+
+def test_experiments_are_compared_in_few_columns(real: Clone) -> None:
+    columns = ("--drop", ".*", "--keep", "^(Experiment|best|records|sampling.steps)")
+    head, _, *rows = real.run("dvc", "exp", "show", "--md", *columns).strip().splitlines()
+    best = ["best.bound_bpd", "best.bound_bpd_cell", "best.fid", "best.fid_cell"]
+    records = ["records.failed", "records.missing"]
+    names = [name.strip() for name in head.strip("|").split("|")]
+    assert names == ["Experiment", *best, *records, "sampling.steps"]
+    assert {row.split("|")[1].strip() for row in rows} == {"workspace", "main"}
 
 
 def test_plots_are_drawn_from_the_reports_own_files(real: Clone, tmp_path: Path) -> None:
@@ -114,6 +128,25 @@ def test_plots_are_drawn_from_the_reports_own_files(real: Clone, tmp_path: Path)
     page = (tmp_path / "plots" / "index.html").read_text()
     for name in ("bounds.csv", "training.csv", "gamma-fid.csv", "gamma-accuracy.csv"):
         assert name in page
+
+
+def test_snakemakes_report_shows_every_figure_and_table_under_its_topic(
+    real: Clone, tmp_path: Path
+) -> None:
+    """One that is not there, as after a failed cell, is left out."""
+    tree = copy(real, tmp_path / "tree")
+    figures = tree.folder / "reports/micro/figures"
+    contents = json.loads((figures / "contents.json").read_text())
+    assert {name for name in contents if not (figures / name).exists()} == set()
+    (figures / "bounds.svg").unlink()
+    tree.run("snakemake", "--report", "report.zip", "--quiet", "all")
+    with zipfile.ZipFile(tree.folder / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+        names = {Path(name).name for name in archive.namelist()}
+    assert set(contents) - names == {"bounds.svg"}
+    assert {"index.html", "report.md", "metrics.csv", "calibration.html"} <= names
+    for entry in contents.values():
+        assert json.dumps(entry["topic"])[1:-1] in page
 
 
 def test_dag_and_params_say_something(real: Clone) -> None:

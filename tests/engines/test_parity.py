@@ -11,8 +11,7 @@ What differs, and is left out of the comparison or stated in it:
 - Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample
   sets, the runs.
 - DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
-- DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples, all
-  cells and their data) is deleted by hand.
+- DVC has no conditions: `threetargets dvc` leaves out the stages that a study does not have.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from engines.conftest import LOGGED, Clone, clone
 from pipeline.conftest import ROOT
 
 from threetargets import study
-from threetargets.pipeline import jobs
+from threetargets.errors import ConfigError
+from threetargets.pipeline import dvc_file, jobs
 from threetargets.stages import identities
-from threetargets.study.schema import Study
 
 STUDIES = sorted(
     str(path.relative_to(ROOT))
@@ -54,14 +53,14 @@ class Job(NamedTuple):
     outputs: frozenset[str]
 
 
-def snakemake_jobs(folder: Path) -> dict[str, Job]:
+def snakemake_jobs(folder: Path, *arguments: str) -> dict[str, Job]:
     """By command, from `snakemake -n --forceall` without the rules' messages, which hide the
     files."""
     for path in (folder / "workflow/rules").glob("*.smk"):
         path.write_text(
             re.sub(r"^( +)message:\n(\1    .*\n)+", "", path.read_text(), flags=re.MULTILINE)
         )
-    text = Clone(folder).run("snakemake", "-n", "--forceall")
+    text = Clone(folder).run("snakemake", "-n", "--forceall", *arguments)
     by_command = {}
     for block in text.split("\n\n"):
         rule = re.search(r"^(?:local)?rule (\w+):$", block, re.MULTILINE)
@@ -79,45 +78,20 @@ def snakemake_jobs(folder: Path) -> dict[str, Job]:
     return by_command
 
 
-def dvc_jobs(folder: Path) -> dict[str, Job]:
+def dvc_jobs(folder: Path, file: str = "dvc.yaml") -> dict[str, Job]:
     """By command, from DVC's own index."""
     by_command = {}
     with Repo(str(folder)) as repo:
-        for stage in repo.index.stages:
+        for stage in [s for s in repo.index.stages if Path(s.path) == folder / file]:
             inputs = frozenset(str(Path(d.fs_path).relative_to(folder)) for d in stage.deps)
             outputs = frozenset(str(Path(o.fs_path).relative_to(folder)) for o in stage.outs)
             by_command[stage.cmd] = Job(stage.name.split("@")[0], inputs, outputs)
     return by_command
 
 
-OF_CELLS = ("prepare", "train", "sample", "likelihood", "evaluate")
-
-
-def without_cells(file: Path) -> None:
-    """What docs/engines.md has deleted for a study of experiments alone: the stages of cells, and
-    the data as an input of the report."""
-    values = yaml.safe_load(file.read_text())
-    for name in list(values["stages"]):
-        if name.startswith(OF_CELLS):
-            del values["stages"][name]
-    values["stages"]["report"]["deps"].remove("results/${study}/data")
-    file.write_text(yaml.safe_dump(values, sort_keys=False))
-
-
 def within(files: frozenset[str], places: frozenset[str]) -> frozenset[str]:
     """Each file, or the folder among `places` that it lies in."""
     return frozenset(next((p for p in places if f == p or f.startswith(f"{p}/")), f) for f in files)
-
-
-def without_what_is_not_used(theirs: dict[str, Job], chosen: Study) -> dict[str, Job]:
-    unused = {"classifier", "classifier-free"} - set(chosen.guidance.kinds)
-    theirs = {
-        c: j for c, j in theirs.items() if not any(f"--guidance {kind} " in c for kind in unused)
-    }
-    without = {"train_guide"} if "classifier" in unused or not chosen.guidance.cells else set()
-    if not chosen.evaluation.extractors:
-        without |= {"train_judge", "evaluate", "evaluate_floor"}
-    return {c: j for c, j in theirs.items() if j.stage not in without}
 
 
 def test_experiments_stand_beside_cells(tmp_path: Path) -> None:
@@ -132,21 +106,26 @@ def test_experiments_stand_beside_cells(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", STUDIES)
-def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
+def test_both_engines_name_the_same_jobs(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree = clone(tmp_path / "tree").folder
-    shutil.copyfile(ROOT / file, tree / "params.yaml")  # how DVC runs another study
-    chosen = study.load(tree / "params.yaml")
-    if not chosen.cells:
-        without_cells(tree / "dvc.yaml")
-    ours, theirs = snakemake_jobs(tree), dvc_jobs(tree)
+    if file == "params.yaml":
+        shutil.copyfile(ROOT / file, tree / file)
+    chosen = study.load(tree / file)
+    monkeypatch.chdir(tree)
+    place = dvc_file.write(chosen, file)
+    assert place == Path(
+        "dvc.yaml" if file == "params.yaml" else f"pipelines/{chosen.study}/dvc.yaml"
+    )
+    ours, theirs = snakemake_jobs(tree, "--configfile", file), dvc_jobs(tree, str(place))
     assert len(ours) > (10 if chosen.cells else 5)
 
     for stage, command in AT_START.items():
         (found,) = [c for c, job in theirs.items() if job.stage == stage]
-        assert found == f"{command} --params params.yaml"
-        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "Snakefile").read_text()
+        assert found == f"{command} --params {file}"
+        assert f'shell(f"{command} --params {{FILE}}")' in (tree / "workflow/Snakefile").read_text()
         del theirs[found]
-    theirs = without_what_is_not_used(theirs, chosen) if chosen.cells else theirs
 
     assert set(theirs) == set(ours)
     listed = [job for job in jobs.jobs(chosen) if (job.stage, job.run) != ("track", None)]
@@ -166,13 +145,33 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
         assert len(own) == (other.stage != "track"), command
         seen |= own
         after = (
-            {f"results/{chosen.study}/tracking-init.json", "params.yaml"}
+            {f"results/{chosen.study}/tracking-init.json", file}
             if other.stage == "track"
             else set()
         )
         inputs = job.inputs - own - after
         assert within(other.inputs, inputs) == inputs, command
     assert seen == identity_files
+
+
+def test_stages_that_params_yaml_does_not_have_are_taken_out_of_dvc_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = clone(tmp_path / "tree")
+    whole = (tree.folder / "dvc.yaml").read_text()
+    monkeypatch.chdir(tree.folder)
+    dvc_file.write(study.load("params.yaml"), "params.yaml")
+    assert Path("dvc.yaml").read_text() == whole
+    tree.edit("params.yaml", "  - classifier\n", "")
+    dvc_file.write(study.load("params.yaml"), "params.yaml")
+    gone = set(yaml.safe_load(whole)["stages"]) - set(
+        yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    )
+    assert gone == {"train_guide", "sample_classifier"}
+    with pytest.raises(ConfigError, match="has no stage sample_classifier, train_guide"):
+        dvc_file.write(study.load("config/smoke.yaml"), "config/smoke.yaml")
+    with pytest.raises(ConfigError, match="inside the project"):
+        dvc_file.write(study.load("config/smoke.yaml"), "../elsewhere.yaml")
 
 
 def test_no_parameter_is_written_down_twice() -> None:

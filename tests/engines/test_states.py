@@ -7,7 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from engines.conftest import Clone, clone, copy, planned_commands
+from pipeline.conftest import ROOT
+
+from threetargets.pipeline import dvc_file
+from threetargets.study import load
 
 CLEAN = "Data and pipelines are up to date."
 AT_START = ("threetargets estimate", "threetargets identities", "threetargets track init")
@@ -118,22 +123,76 @@ def test_an_edit_runs_the_same_jobs_in_both(
     assert {command.split()[1] for command in planned} == stages
 
 
-def test_another_study_is_another_params_yaml(adopted: Clone, tmp_path: Path) -> None:
-    """And the way back: the first study's results are still there, and its dvc.lock is in git."""
+def test_another_study_stands_beside_the_first(
+    adopted: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one kind of guidance, by a file and a dvc.lock of its own."""
     tree = copy(adopted, tmp_path / "tree")
-    tree.edit("params.yaml", "study: micro", "study: other")
-    tree.run("dvc", "repro", "--quiet", "likelihood@vae-0")
-    assert (tree.folder / "results/other/runs/vae/seed0/likelihood.json").exists()
-    tree.run("git", "checkout", "--quiet", "params.yaml", "dvc.lock")
+    values = yaml.safe_load((tree.folder / "params.yaml").read_text())
+    values["study"], values["guidance"]["kinds"] = "other", ["classifier-free"]
+    (tree.folder / "config/other.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(tree.folder)
+    place = str(dvc_file.write(load("config/other.yaml"), "config/other.yaml"))
+    planned = planned_commands(tree.run("snakemake", "-n", "--configfile", "config/other.yaml"))
+    tree.run("dvc", "repro", "--quiet", place)
+    assert jobs(tree.calls()) == planned
+    assert not [command for command in planned if "--guidance classifier " in command]
     assert CLEAN in tree.run("dvc", "status")
-    shutil.rmtree(tree.folder)
+    assert (tree.folder / place).with_name("dvc.lock").exists()
+    assert tree.run("git", "status", "--porcelain", "dvc.lock", "params.yaml") == ""
 
 
-def test_an_experiment_overrides_a_parameter(adopted: Clone, tmp_path: Path) -> None:
-    tree = copy(adopted, tmp_path / "tree")
-    tree.run("dvc", "exp", "run", "--quiet", "--name", "wider", "-S", "evaluation.neighbours=5")
-    assert {call.split()[1] for call in jobs(tree.calls())} == {"evaluate", "track", "report"}
+def test_an_experiment_overrides_numbers_lists_and_null_in_both(
+    adopted: Clone, tmp_path: Path
+) -> None:
+    tree, other = (copy(adopted, tmp_path / name) for name in ("tree", "other"))
+    overrides = (
+        "evaluation.neighbours=5",
+        "guidance.gammas=[0,2.5]",
+        "likelihood.iwae_images=null",
+    )
+    options = [word for override in overrides for word in ("-S", override)]
+    tree.run("dvc", "exp", "run", "--quiet", "--name", "wider", *options)
+    calls = jobs(tree.calls())
+    shutil.copyfile(tree.folder / "params.yaml", other.folder / "params.yaml")
+    assert calls == planned_commands(other.run("snakemake", "-n"))
+    assert {call.split()[1] for call in calls} == {
+        *("sample", "likelihood", "evaluate", "track", "report")
+    }
+    chosen = load(tree.folder / "params.yaml")
+    assert chosen.guidance.gammas == [0, 2.5] and chosen.likelihood.iwae_images is None
     shown = tree.run("dvc", "params", "diff", "--md", "main")
     assert "evaluation.neighbours" in shown and "| 5" in shown
     assert "wider" in tree.run("dvc", "exp", "list", "--name-only")
     assert tree.attempts() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("training.ddpm.learning_rate=1e-5", 1e-5),
+        ("training.vae.steps=70", 70),
+        ("seeds=[0,1,2,3]", [0, 1, 2, 3]),
+        ("guidance.kinds=[]", []),
+        ("likelihood.images=null", None),
+        ("diffusion.schedule.log_snr_max=3", 3.0),
+        ("vae={latents: [4], width: 8}", {"latents": [4], "width": 8}),
+    ],
+)
+def test_an_override_arrives_as_it_was_meant(tmp_path: Path, override: str, value: object) -> None:
+    """In the file with its merges and comments, and nothing else changes."""
+    from dvc.utils.hydra import apply_overrides
+
+    path = tmp_path / "params.yaml"
+    shutil.copyfile(ROOT / "params.yaml", path)
+    apply_overrides(path, [override])
+    before, after = (load(file).model_dump(mode="json") for file in (ROOT / "params.yaml", path))
+    *outer, last = override.split("=")[0].split(".")
+    for key in outer:
+        before, after = before[key], after[key]
+    if isinstance(value, dict):
+        assert value.items() <= after[last].items()
+    else:
+        assert after.pop(last) == value
+        before.pop(last)
+        assert after == before

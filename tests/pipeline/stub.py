@@ -58,5 +58,8 @@ elif call.stage == "track" and call.action == "init":
 elif job and call.stage != "track":
     known = identity(chosen, call.stage, run, call.guidance)
 for path in outputs:
+    if not path.suffix:  # the folder of the report's figures
+        path.mkdir(parents=True, exist_ok=True)
+        path /= "contents.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"state": "complete", "reason": "", "identity": known}))

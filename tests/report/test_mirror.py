@@ -2,7 +2,9 @@
 counted."""
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from report.conftest import SMALL
 from threetargets.errors import Disagreement
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
+from threetargets.pipeline.records import Figure
 from threetargets.report.reading import tracked as mirror
 from threetargets.report.reading.collect import Place, Results
 from threetargets.stages import report
@@ -53,6 +56,23 @@ def test_a_different_figure_is_named_with_both_values(
         repr(figure.value * factor),
     ):
         assert part in message
+
+
+def test_nan_is_nan_and_may_be_missing(have: Make) -> None:
+    results = have(**SMALL)
+    place = Place("likelihood", Run("vae", 0))
+    record = results.records[place]
+    figures = [Figure("bound_bpd", math.nan), Figure("nll_bpd", math.inf)]
+    results = replace(results, records={**results.records, place: replace(record, figures=figures)})
+    run_id = results.run_id(place)
+    metrics = synthetic.mirrored(results, figure_key)
+    counted = mirror.compare(results, metrics, figure_key)
+    largest = {"bound_bpd": math.nan, "nll_bpd": 1.7976931348623157e308}  # what MLflow keeps
+    assert mirror.compare(results, metrics | {run_id: largest}, figure_key) == counted
+    absent = mirror.compare(results, metrics | {run_id: {}}, figure_key)
+    assert (absent.compared, absent.absent) == (counted.compared - 2, 0)
+    with pytest.raises(Disagreement, match="bound_bpd is nan"):
+        mirror.compare(results, metrics | {run_id: {"bound_bpd": 2.0}}, figure_key)
 
 
 def test_figures_that_mlflow_lacks_are_counted_not_refused(have: Make) -> None:

@@ -21,12 +21,13 @@ gc.set_threshold(100_000, 20, 100)
 
 
 def parameter_file():
-    """params.yaml or the file of --configfile, relative to the working directory."""
+    """params.yaml, or the file of --configfile, or of the `configfile:` of a workflow that has this
+    one as a module; relative to the working directory."""
     if workflow.config_settings.config:
         raise WorkflowError(
             "--config is not used: name a parameter file with --configfile, or edit params.yaml"
         )
-    given = list(workflow.overwrite_configfiles) or ["params.yaml"]
+    given = list(workflow.overwrite_configfiles or workflow.configfiles) or ["params.yaml"]
     if len(given) > 1:
         raise WorkflowError(
             f"--configfile names {len(given)} files; a study is one file, they are not merged"
@@ -97,6 +98,14 @@ DATA = paths.data(STUDY)
 CALIBRATION = OF_STUDY["calibrate"].outputs
 TRACKING = OF_STUDY["track"].outputs[0]
 REPORT = OF_STUDY["report"].outputs
+*FILES, FIGURES = REPORT
+CALLED = {  # in `snakemake --report`
+    "index.html": {"title": "the report", "kind": "page"},
+    "report.md": {"title": "the report as text", "kind": "Markdown"},
+    "metrics.csv": {"title": "every figure of every record", "kind": "table"},
+    "metrics.json": {"title": "bound and FID by cell", "kind": "JSON"},
+    "calibration.html": {"title": "calibration on known densities", "kind": "page"},
+}
 READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 
 
@@ -132,6 +141,24 @@ def kept(guidance):
     """Images and record of every gamma of a guidance, which stay while a job draws others."""
     labels = jobs.gammas(STUDY, guidance)
     return [update(path) for g in labels for path in paths.sampled(STUDY, RUN, "{guidance}", g)]
+
+
+def shown(wildcards):
+    """Topic and title of a figure or table, as the report has written them down; braces would be
+    wildcards."""
+    table = wildcards.get("table")
+    name = f"{table}.csv" if table else f"{wildcards.figure}.svg"
+    entry = json.loads((FIGURES / "contents.json").read_text())[name]
+    return {key: text.translate(str.maketrans("{}", "()")) for key, text in entry.items()}
+
+
+def topic_of(wildcards):
+    return shown(wildcards)["topic"]
+
+
+def labels_of(wildcards):
+    kind = "table" if wildcards.get("table") else "figure"
+    return {"title": shown(wildcards)["title"], "kind": kind}
 
 
 def closing_words():

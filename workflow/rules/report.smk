@@ -1,10 +1,22 @@
+# Marked for `snakemake --report`: the files of the study's report, and each figure and table under
+# the heading that it has there. A figure that a failed cell leaves out is left out here.
 # The report reads records, journals, samples, the calibration and the MLflow runs that
 # tracking.json names; and the weights of autoencoders whose latent space can be drawn.
 rule report:
     input:
         OF_STUDY["report"].inputs,
     output:
-        REPORT,
+        [
+            report(path, category="Report", labels=CALLED[path.name], caption="../report/page.rst")
+            for path in FILES
+        ],
+        report(
+            directory(FIGURES),
+            patterns=["{figure,[^.]+}.svg", "{table,table-[^.]+}.csv"],
+            category=topic_of,
+            labels=labels_of,
+            caption="../report/figure.rst",
+        ),
     log:
         LOGS / "report.log",
     localrule: True

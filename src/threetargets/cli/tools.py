@@ -80,6 +80,16 @@ def identities(params: Params = "params.yaml") -> None:
 
 
 @app.command()
+def dvc(params: Params = "params.yaml") -> None:
+    """Write pipelines/<study>/dvc.yaml, by which DVC runs the study of another file than
+    params.yaml (for that one: take out of dvc.yaml the stages that its study does not have)."""
+    from threetargets import study
+    from threetargets.pipeline import dvc_file
+
+    print(f"dvc repro {dvc_file.write(study.load(params), params)}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of a parameter file, by which editors complete and check its keys."""
     from threetargets import study

@@ -8,7 +8,7 @@ results/<study>/runs/<experiment>/seed<k>/experiment.json, experiment.npz
 results/<study>/identities/<stage>/<cell>-seed<k>[-<guidance>].json
 results/<study>/calibration/calibration.json, index.html
 results/<study>/tracking-init.json, tracking.json
-reports/<study>/index.html, report.md, metrics.csv, metrics.json, calibration.html
+reports/<study>/index.html, report.md, metrics.csv, metrics.json, calibration.html, figures/
 work/<identity>/                     checkpoints and journal of a training that is not finished
 """
 
@@ -19,7 +19,7 @@ from typing import Protocol
 
 from threetargets.study.schema import Study
 
-REPORT = ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html")
+REPORT = ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html", "figures")
 
 
 class Placed(Protocol):

@@ -83,6 +83,21 @@ def _markdown(results: Results, first: Answer, body: list[Section]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def _contents(first: Answer, body: list[Section]) -> dict[str, dict[str, str]]:
+    """What each figure and table is called and under which heading it stands; the first screen
+    shows some again."""
+    shown: dict[str, dict[str, str]] = {}
+    for topic, plots, tables in (
+        *((s.title, s.plots, (*s.tables, *s.folded)) for s in body),
+        ("The answer", first.plots, first.tables),
+    ):
+        for plot in plots:
+            shown.setdefault(f"{plot.name}.svg", {"topic": topic, "title": plot.title})
+        for table in tables:
+            shown.setdefault(f"table-{table.name}.csv", {"topic": topic, "title": table.title})
+    return shown
+
+
 def write(results: Results, mirror: Mirror) -> Path:
     """Write reports/<study>/: figures and tables first, the page last. Returns the page.
 
@@ -102,6 +117,7 @@ def write(results: Results, mirror: Mirror) -> Path:
         drawn[f"table-{table.name}.csv"] = tidy.as_csv(table.csv_rows, table.head)
     for name, text in drawn.items():
         write_text(folder / "figures" / name, text)
+    write_json(folder / "figures" / "contents.json", _contents(first, body))
     for old in (folder / "figures").iterdir():
         if old.suffix in (".svg", ".csv") and old.name not in drawn:
             old.unlink()

@@ -9,6 +9,6 @@ store, and each is bounded in time.
 from threetargets.tracking.journal import Entry, Journal, read, truncate_after
 from threetargets.tracking.live import Live
 from threetargets.tracking.mirror import init, sync
-from threetargets.tracking.runs import figure_key
+from threetargets.tracking.points import figure_key
 
 __all__ = ["Entry", "Journal", "Live", "figure_key", "init", "read", "sync", "truncate_after"]

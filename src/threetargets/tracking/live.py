@@ -14,14 +14,8 @@ from threetargets.pipeline.identity import identity_fields
 from threetargets.study.schema import Study
 from threetargets.tracking import store
 from threetargets.tracking.journal import Entry, read
-from threetargets.tracking.runs import (
-    Runs,
-    flat,
-    journal_metrics,
-    milliseconds,
-    model_key,
-    model_tags,
-)
+from threetargets.tracking.points import journal_metrics, milliseconds
+from threetargets.tracking.runs import Runs, flat, model_key, model_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun

@@ -4,7 +4,6 @@ nested under it."""
 from __future__ import annotations
 
 import hashlib
-import math
 import shutil
 import sys
 import tempfile
@@ -18,24 +17,29 @@ from threetargets import files
 from threetargets.pipeline import cells, jobs, paths
 from threetargets.pipeline.identity import identity, identity_fields
 from threetargets.pipeline.jobs import Job
-from threetargets.pipeline.records import Figure, Record
+from threetargets.pipeline.records import Record
 from threetargets.study.schema import Study
-from threetargets.tracking import pictures, store
-from threetargets.tracking.journal import read
+from threetargets.tracking import lineage, pictures, store
+from threetargets.tracking.journal import Entry, read
+from threetargets.tracking.lineage import Models
+from threetargets.tracking.points import (
+    FAILED,
+    as_trained,
+    failed,
+    journal_metrics,
+    milliseconds,
+    points,
+)
 from threetargets.tracking.runs import (
     DIGEST,
     MIRRORED,
     Runs,
-    figure_key,
     flat,
-    journal_metrics,
-    milliseconds,
     model_key,
     model_tags,
 )
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
     from mlflow.entities import Run as MlflowRun
 
 INIT_SECONDS = 180.0
@@ -59,20 +63,6 @@ def _mirrored_files(job: Job) -> list[Path]:
     return [job.record, *(path for path in job.outputs if path.suffix == suffix)]
 
 
-def _figures(figures: list[Figure], when: int, step: int) -> list[Metric]:
-    from mlflow.entities import Metric
-
-    values: dict[str, float] = {}
-    for figure in figures:
-        name = figure_key(figure)
-        if name in values:
-            raise ValueError(f"two figures of one record are both called {name}")
-        for key, value in ((name, figure.value), (f"{name}/stderr", figure.stderr)):
-            if value is not None:
-                values[key] = float(value)
-    return [Metric(key, value, when, step) for key, value in values.items()]
-
-
 def _tags(study: Study, record: Record) -> dict[str, str]:
     origin = record.provenance
     tags = {
@@ -86,6 +76,7 @@ def _tags(study: Study, record: Record) -> dict[str, str]:
         "data_digest": str(origin.get("data_digest") or ""),
         "mlflow.note.content": f"`{record.command}`" if record.command else "",
     }
+    tags |= failed(record.figures)
     return {**model_tags(study, record.run), **{k: v for k, v in tags.items() if v}}
 
 
@@ -111,35 +102,40 @@ def _artifacts(study: Study, job: Job, folder: Path) -> None:
         pictures.sample_grid(others, manifest, folder / "samples.png")
 
 
-def _mirror_stage(study: Study, runs: Runs, job: Job, record: Record, parent: str) -> MlflowRun:
-    """Bring the result of one job into MLflow, unless it is there already."""
-    digest, entries = _digest(job), read(job.outputs[2]) if job.stage == "train" else []
-    written = job.record.stat().st_mtime
-    begun = entries[0]["time"] if entries else written - record.seconds
-    key = f"{model_key(study, record.run)}/{job.name}"
-    tags = _tags(study, record)
-    run = runs.open(key, record.identity, tags, milliseconds(begun), parent, digest, entries)
+def _open_stage(study: Study, runs: Runs, job: Job, record: Record, parent: str) -> MlflowRun:
+    """The run of one job: new, or the one that has its result already."""
+    digest, entries = _digest(job), _journal(job)
+    begun = entries[0]["time"] if entries else job.record.stat().st_mtime - record.seconds
+    key, tags = f"{model_key(study, record.run)}/{job.name}", _tags(study, record)
+    return runs.open(key, record.identity, tags, milliseconds(begun), parent, digest, entries)
+
+
+def _journal(job: Job) -> list[Entry]:
+    return read(job.outputs[2]) if job.stage == "train" else []
+
+
+def _mirror_stage(study: Study, runs: Runs, run: MlflowRun, job: Job, record: Record) -> None:
+    """Bring the result of one job into its run, unless it is there already."""
     if run.data.tags.get(MIRRORED) == "true":
-        return run
+        return
+    entries = _journal(job)
     # A figure comes after the journal's last entry, so that it is the metric's latest value.
     when = milliseconds(entries[-1]["time"]) + 1 if entries else run.info.start_time
-    metrics = runs.unsent(run, journal_metrics(entries)) + _figures(
-        record.figures, when, entries[-1]["step"] if entries else 0
-    )
-    runs.send(run, metrics, _params(study, record), {**tags, DIGEST: digest})
+    step = entries[-1]["step"] if entries else 0
+    metrics = runs.unsent(run, journal_metrics(entries)) + points(record.figures, when, step)
+    runs.send(run, metrics, _params(study, record), {**_tags(study, record), DIGEST: _digest(job)})
     with tempfile.TemporaryDirectory() as folder:
         _artifacts(study, job, Path(folder))
         runs.store.client.log_artifacts(run.info.run_id, folder)
-    ended = milliseconds(entries[-1]["time"] if entries else written)
+    ended = milliseconds(entries[-1]["time"] if entries else job.record.stat().st_mtime)
     runs.store.client.set_terminated(
         run.info.run_id, "FINISHED" if record.status == "ok" else "FAILED", ended
     )
     runs.store.client.set_tag(run.info.run_id, MIRRORED, "true")
-    return run
 
 
 def _mirror_model(
-    study: Study, runs: Runs, run: cells.Run, results: list[tuple[Job, Record]]
+    study: Study, runs: Runs, models: Models, run: cells.Run, results: list[tuple[Job, Record]]
 ) -> dict[str, str]:
     """A model's run and its stages; the parent shows the figures of the model as trained. Returns
     their ids."""
@@ -148,29 +144,37 @@ def _mirror_model(
     current = identity(study, "train", run) if run.cell.family else str(run.cell)  # or no model
     trained_as = first.identity if trained else current
     start = milliseconds(results[0][0].record.stat().st_mtime - first.seconds)
+    key, records = model_key(study, run), [record for _, record in results]
     tags = {**_tags(study, first), "stage": MODEL}
-    parent = runs.open(model_key(study, run), trained_as, tags, start)
-    ids = {"parent": parent.info.run_id}
-    for job, record in results:
-        stage = _mirror_stage(study, runs, job, record, parent.info.run_id)
-        ids[job.name] = stage.info.run_id
-    status = "ok" if all(record.status == "ok" for _, record in results) else "failed"
-    plain = [
-        f for _, record in results for f in record.figures if not f.gamma or f.guidance == "none"
-    ]
-    held = parent.data.metrics
-    now = milliseconds(time.time())
-    news = [
-        m
-        for m in _figures(plain, now, 0)
-        if not math.isclose(held.get(m.key, math.nan), m.value, rel_tol=1e-9)
-    ]
+    parent = runs.open(key, trained_as, tags, start)
     params = (
         flat(identity_fields(study, "train", run)["run"])
         if trained and trained_as == current
         else {}
     )
+    ids, model = {"parent": parent.info.run_id}, None
+    for job, record in results:
+        stage = _open_stage(study, runs, job, record, parent.info.run_id)
+        ids[job.name] = stage.info.run_id
+        _mirror_stage(study, runs, stage, job, record)
+        if record.stage == "train":
+            model = models.of(
+                key, parent, stage, record, job.outputs[0], model_tags(study, run), params
+            )
+        models.link(stage, model, lineage.data_set(study, record))
+    models.link(parent, model, lineage.data_set(study, first))
+    status = "ok" if all(record.status == "ok" for record in records) else "failed"
+    tags |= {k: v for record in records for k, v in failed(as_trained(record)).items()}
+    runs.forget(parent, {tag for tag in parent.data.tags if tag.startswith(FAILED)} - set(tags))
+    news = [
+        point
+        for record in records
+        for point in lineage.tied(
+            runs, parent, model, lineage.data_set(study, record), as_trained(record)
+        )
+    ]
     runs.send(parent, news, params, {**tags, "status": status})
+    models.close(model, first.status)
     ended = "FINISHED" if status == "ok" else "FAILED"
     if parent.info.status != ended:
         runs.store.client.set_terminated(parent.info.run_id, ended)
@@ -181,14 +185,20 @@ def _mirror(study: Study, state: dict[str, Any]) -> None:
     """All that is on disk into the store; `state` says at any moment how far it is."""
     place = store.connect(study)
     state["experiment_id"] = place.experiment_id
-    runs = Runs.load(place)
+    runs, models = Runs.load(place), Models.load(place)
     missing = 0
-    for run, expected in jobs.of_runs(study).items():
+    # What has a likelihood comes last: the page shows the newest first.
+    everything = jobs.of_runs(study).items()
+    order = sorted(everything, key=lambda one: "likelihood" in [job.stage for job in one[1]])
+    for run, expected in order:
         there = [job for job in expected if job.record.exists()]
         results = [(job, Record.of(files.read_json(job.record))) for job in there]
         missing += len(expected) - len(there)
         if results:
-            state["runs"][f"{run.cell}/seed{run.seed}"] = _mirror_model(study, runs, run, results)
+            state["runs"][f"{run.cell}/seed{run.seed}"] = _mirror_model(
+                study, runs, models, run, results
+            )
+    runs.sweep()
     if missing:
         state["reason"] = f"{missing} records are not written yet"
     else:

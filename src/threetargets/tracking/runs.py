@@ -2,7 +2,8 @@
 
 The key of a run is `<study>/<cell>/seed<k>` for a trained model and
 `<study>/<cell>/seed<k>/<stage>` for a stage nested under it. A run with the same key that stands
-for an older result is kept, and tagged as superseded.
+for an older result is kept, and tagged as superseded. One that was deleted is restored, with its
+family; what is nested under a run that is gone for good goes to the new one.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from threetargets import families
 from threetargets.pipeline import cells
-from threetargets.pipeline.records import Figure
 from threetargets.study.schema import Study
-from threetargets.study.values import kind_of
 from threetargets.tracking.journal import Entry
 from threetargets.tracking.store import Store
 
@@ -34,22 +33,6 @@ METRICS_A_BATCH, PARAMS_A_BATCH = (
     100,
 )  # MLflow takes 1000 things at once, 100 of them parameters
 LONGEST_PARAM = 6000  # MLflow cuts what is longer, and says nothing
-
-
-def figure_key(figure: Figure) -> str:
-    """The MLflow name of a figure: `<metric>`, `<metric>/gamma_<g>` or
-    `<metric>/<guidance>/gamma_<g>`.
-
-    The model as trained (guidance `none`) goes by the bare name of the metric. A figure of another
-    extractor than the judge has its kind in the metric's name: `fid-inception`.
-    """
-    kind = kind_of(figure.extractor)
-    metric = figure.metric if kind in ("", "judge") else f"{figure.metric}-{kind}"
-    if not figure.gamma or figure.guidance == "none":
-        return metric
-    return "/".join(
-        [metric, *([figure.guidance] if figure.guidance else []), f"gamma_{figure.gamma}"]
-    )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -74,44 +57,42 @@ def model_tags(study: Study, run: cells.Run) -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
-def milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def journal_metrics(entries: Iterable[Entry]) -> list[Metric]:
-    """The journal's numbers with its own times and steps, so that sending one twice adds nothing.
-    NaN is left out."""
-    from mlflow.entities import Metric
-
-    return [
-        Metric(name, value, milliseconds(entry["time"]), entry["step"])
-        for entry in entries
-        for name, value in entry["metrics"].items()
-        if value == value
-    ]
+def is_active(run: Run) -> bool:
+    return str(run.info.lifecycle_stage) == "active"
 
 
 @dataclass
 class Runs:
-    """The runs that the store holds of a study, and how new ones are opened. `only` reads no more
-    than one model's."""
+    """The runs that the store holds of a study, deleted ones behind the others, and how new ones
+    are opened. `only` reads no more than one model's."""
 
     store: Store
     known: list[Run] = field(default_factory=list)
+    parents: dict[str, str] = field(default_factory=dict)  # of nested runs
+    active: set[str] = field(default_factory=set)
 
     @classmethod
     def load(cls, store: Store, only: str = "") -> Runs:
+        from mlflow.entities import ViewType
+
         filters = f"tags.`{KEY}` LIKE '{only}%'" if only else f"tags.`{KEY}` LIKE '%'"
-        known: list[Run] = []
+        every: list[Run] = []
         token: str | None = None
         while True:
             page = store.client.search_runs(
-                [store.experiment_id], filters, max_results=1000, page_token=token
+                [store.experiment_id], filters, ViewType.ALL, max_results=1000, page_token=token
             )
-            known.extend(page)
+            every.extend(page)
             token = page.token
             if not token:
-                return cls(store, [run for run in known if SUPERSEDED not in run.data.tags])
+                break
+        known = [run for run in every if SUPERSEDED not in run.data.tags]
+        return cls(
+            store,
+            sorted(known, key=is_active, reverse=True),
+            {r.info.run_id: r.data.tags[PARENT] for r in every if PARENT in r.data.tags},
+            {run.info.run_id for run in every if is_active(run)},
+        )
 
     def open(
         self,
@@ -132,6 +113,7 @@ class Runs:
             else:
                 self._supersede(run)
         if known_run is not None:
+            self._take_in(known_run.info.run_id, parent)
             return known_run
         name = key.split("/", 1)[1] if not parent else key.split("/", 3)[3]
         own = {
@@ -146,13 +128,25 @@ class Runs:
             self.store.experiment_id, start_time=start, tags={**tags, **own}
         )
         self.known.append(made)
+        self.active.add(made.info.run_id)
         return made
+
+    def _take_in(self, run_id: str, parent: str) -> None:
+        """Back from the deleted ones, and under the parent that there is now."""
+        if run_id not in self.active:
+            self.store.client.restore_run(run_id)
+            self.active.add(run_id)
+        if self.parents.get(run_id, "") != parent:
+            self.store.client.set_tag(run_id, PARENT, parent)
+            self.parents[run_id] = parent
 
     def _stands_for(
         self, run: Run, identity: str, parent: str, digest: str, journal: list[Entry]
     ) -> bool:
         tags = run.data.tags
-        if tags.get(IDENTITY) != identity or tags.get(PARENT, "") != parent:
+        under = self.parents.get(run.info.run_id, "")
+        orphan = bool(under and parent) and under not in self.active
+        if tags.get(IDENTITY) != identity or (under != parent and not orphan):
             return False
         if DIGEST in tags or not parent:
             return tags.get(DIGEST, "") == digest
@@ -161,6 +155,25 @@ class Runs:
         held = {step for _, step in self.held(run)}
         steps = {entry["step"] for entry in journal}
         return {step for step in held if step <= max(steps)} <= steps if steps else not held
+
+    def sweep(self) -> None:
+        """Delete what is nested under a run that is deleted: its family is not what the study
+        has."""
+        for run_id, parent in self.parents.items():
+            if run_id in self.active and parent not in self.active and not self._is_there(parent):
+                self.store.client.delete_run(run_id)
+                self.active.remove(run_id)
+
+    def _is_there(self, run_id: str) -> bool:
+        """Asked again of the store: a live mirror may have made it since."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return is_active(self.store.client.get_run(run_id))
+        except MlflowException as error:
+            if error.get_http_status_code() != 404:
+                raise
+            return False
 
     def held(self, run: Run) -> set[tuple[str, int]]:
         """Metric and step of every point in the store."""
@@ -171,6 +184,15 @@ class Runs:
             for point in history(run.info.run_id, name)
         }
 
+    def last(self, run: Run, name: str) -> Metric:
+        """The latest point of a metric that the run has."""
+        history = self.store.client.get_metric_history(run.info.run_id, name)
+        return max(history, key=lambda point: (point.step, point.timestamp))
+
+    def forget(self, run: Run, tags: Iterable[str]) -> None:
+        for tag in tags:
+            self.store.client.delete_tag(run.info.run_id, tag)
+
     def unsent(self, run: Run, journal: Iterable[Metric]) -> list[Metric]:
         """The journal's points that the store lacks: a step is sent once, however often an
         interruption repeated it."""
@@ -178,8 +200,8 @@ class Runs:
         return [point for point in journal if (point.key, point.step) not in held]
 
     def _supersede(self, run: Run) -> None:
-        nested = [r for r in self.known if r.data.tags.get(PARENT) == run.info.run_id]
-        for old in [run, *nested]:
+        nested = [r for r in self.known if self.parents.get(r.info.run_id) == run.info.run_id]
+        for old in [r for r in [run, *nested] if r.info.run_id in self.active]:
             self.store.client.set_tag(old.info.run_id, SUPERSEDED, "true")
             if old.info.status == "RUNNING":
                 self.store.client.set_terminated(old.info.run_id, "KILLED")

@@ -38,6 +38,8 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
+KIND = ("mlflow.experimentKind", "custom_model_development")
+"""Of the experiment; without it MLflow's page may take it for one of agents."""
 T = TypeVar("T")
 
 
@@ -135,7 +137,7 @@ def _open(study: Study, address: str) -> Store:
             "https",
         )  # a server says itself where its artifacts lie
         place = (Path(ARTIFACTS).absolute() / study.study).as_uri() if local else None
-        note = {"mlflow.note.content": study.title}
+        note = {"mlflow.note.content": study.title, KIND[0]: KIND[1]}
         try:
             return Store(
                 client,
@@ -147,6 +149,8 @@ def _open(study: Study, address: str) -> Store:
                 raise
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
+    if KIND[0] not in experiment.tags:
+        client.set_experiment_tag(experiment.experiment_id, *KIND)
     return Store(client, str(experiment.experiment_id))
 
 

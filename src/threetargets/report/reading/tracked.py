@@ -29,11 +29,14 @@ class Mirror:
 
 
 def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) -> Mirror:
-    """Every finite figure of every record against `metrics[run_id][key(figure)]`.
+    """Every figure of every record against `metrics[run_id][key(figure)]`; one that is not finite
+    need not be there, and NaN equals NaN.
 
     Raises Disagreement, naming file, figure and both values, at the first pair that differs by 1e-9
     of its size.
     """
+    from threetargets.tracking.points import same
+
     compared = absent = 0
     for place, record in results.records.items():
         run_id = results.run_id(place)
@@ -42,8 +45,8 @@ def compare(results: Results, metrics: Metrics, key: Callable[[Figure], str]) ->
                 continue
             mirrored = metrics.get(run_id, {}).get(key(figure))
             if mirrored is None:
-                absent += 1
-            elif not math.isclose(mirrored, figure.value, rel_tol=1e-9, abs_tol=1e-12):
+                absent += math.isfinite(figure.value)
+            elif not same(figure.value, mirrored):
                 raise Disagreement(
                     f"{place.path(results.study)}: {key(figure)} is {figure.value!r} but "
                     f"MLflow run {run_id} has {mirrored!r}; find out which is right, then run "
