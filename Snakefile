@@ -8,12 +8,12 @@
 #     results/<study>/runs/<experiment>/seed<k>/experiment.{json,npz}      experiment
 #     results/<study>/tracking.json                                              track
 #     results/<study>/calibration/calibration.json, index.html                   calibrate
-#     reports/<study>/index.html, report.md, metrics.{csv,json}, calibration.html  report
+#     reports/<study>/index.html, report.md, metrics.{csv,json}, ...              report
+#     reports/index.html, report.md      index: the page across studies, from what all reports say
 #     logs/<study>/<stage>/...log                                          one log a job
 #
-# A cell is vae, hvae, ddpm_<target>_<weighting>, a variant of one, guide, judge, or data: the
-# floor, real images in the place of samples. Jobs and paths come from threetargets.pipeline, and so
-# does what makes a result stale.
+# A cell is vae, hvae, ddpm_<target>_<weighting>, a variant, guide, judge, or data: real images in
+# the place of samples. Jobs, paths and what makes a result stale come from threetargets.pipeline.
 
 from snakemake.utils import min_version
 
@@ -34,7 +34,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        REPORT,
+        REPORT + INDEX,
         READ,  # named again: a deleted one would go unnoticed behind a report that is there
         CALIBRATION,
 

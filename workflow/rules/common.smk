@@ -87,6 +87,7 @@ DATA = paths.data(STUDY)
 CALIBRATION = OF_STUDY["calibrate"].outputs
 TRACKING = OF_STUDY["track"].outputs[0]
 REPORT = OF_STUDY["report"].outputs
+INDEX = OF_STUDY["index"].outputs
 READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 
 
@@ -126,7 +127,7 @@ def kept(guidance):
 
 def closing_words():
     """Where the report is, and whether MLflow has everything."""
-    lines = [f"The report of {STUDY.study}: {REPORT[0]}"]
+    lines = [f"The report of {STUDY.study}: {REPORT[0]} (all studies: {INDEX[0]})"]
     state = json.loads(TRACKING.read_text()) if TRACKING.exists() else {"state": "complete"}
     if state["state"] != "complete":
         lines.append(
