@@ -11,6 +11,8 @@ What differs, and is left out of the comparison or stated in it:
 - Where a job reads or writes every file of a folder, DVC names the folder: the data, the sample
   sets, the runs.
 - DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
+- The page across studies is no output of DVC's, which would hold it against the study that was run
+  last.
 - DVC has no conditions: what a study leaves out (a kind of guidance, the measuring of samples, all
   cells and their data) is deleted by hand.
 """
@@ -161,7 +163,10 @@ def test_both_engines_name_the_same_jobs(tmp_path: Path, file: str) -> None:
     for command, job in theirs.items():
         other = ours[command]
         assert RULES.get(job.stage, job.stage) == RULES.get(other.stage, other.stage), command
-        assert within(other.outputs, job.outputs) == job.outputs, command
+        if other.stage == "index":
+            assert job.outputs == frozenset()
+        else:
+            assert within(other.outputs, job.outputs) == job.outputs, command
         own = job.inputs & identity_files
         assert len(own) == (other.stage != "track"), command
         seen |= own

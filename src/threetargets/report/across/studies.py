@@ -133,11 +133,10 @@ def _shown(rows: list[dict[str, str]]) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(rows, 2):
         plain = line["guidance"] in ("", "none") and line["gamma"] in ("", "1")
         other = [*(line.get("trained_as") or "").split("_"), ""][1]
-        if other and other != line["target"]:
-            continue
-        if plain and line["status"] == "ok" and line["model"] != FLOOR:
-            if line["metric"] in BOUNDS or line["metric"] == "fid":
-                yield number, line
+        twin = bool(other) and other != line["target"]
+        asked = line["metric"] in BOUNDS or line["metric"] == "fid"
+        if plain and asked and not twin and line["status"] == "ok" and line["model"] != FLOOR:
+            yield number, line
 
 
 def _setting(folder: Path, config: list[Path]) -> tuple[Setting | None, str]:
@@ -200,7 +199,9 @@ def read(folder: Path, config: list[Path]) -> OneStudy:
             if line["extractor"] != extractor:
                 continue
         if seed in kept.setdefault(one, {}):
-            raise DataError(f"{path}: row {number}: a second {line['metric']} of one model and seed")
+            raise DataError(
+                f"{path}: row {number}: a second {line['metric']} of one model and seed"
+            )
         kept[one][seed] = value
         if known and known.process and line["target"]:
             ends[one.more] = known.process.ends(variant)
