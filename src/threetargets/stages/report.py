@@ -39,8 +39,8 @@ def _mirror(results: collect.Results) -> Mirror:
 
 
 def run(study: Study) -> Path:
-    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, setting.json, figures/}.
-    Returns the page.
+    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, setting.json} and
+    figures/. Returns the page.
 
     Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where
     a record and MLflow hold different numbers, CannotWrite. Missing and failed runs are shown, they

@@ -200,7 +200,8 @@ def read(folder: Path, config: list[Path]) -> OneStudy:
                 continue
         if seed in kept.setdefault(one, {}):
             raise DataError(
-                f"{path}: row {number}: a second {line['metric']} of one model and seed"
+                f"{path}: row {number}: a second {line['metric']} of one model and seed; make its "
+                "report again"
             )
         kept[one][seed] = value
         if known and known.process and line["target"]:
