@@ -12,6 +12,8 @@ What differs, and is left out of the comparison or stated in it:
   sets, the runs.
 - DVC has a stage for each kind of guidance and of classifier, Snakemake has one rule for them.
 - DVC has no conditions: `threetargets dvc` leaves out the stages that a study does not have.
+- The page across studies is no output of DVC's, which would hold it against the study that was run
+  last.
 """
 
 from __future__ import annotations
@@ -140,7 +142,10 @@ def test_both_engines_name_the_same_jobs(
     for command, job in theirs.items():
         other = ours[command]
         assert RULES.get(job.stage, job.stage) == RULES.get(other.stage, other.stage), command
-        assert within(other.outputs, job.outputs) == job.outputs, command
+        if other.stage == "index":
+            assert job.outputs == frozenset()
+        else:
+            assert within(other.outputs, job.outputs) == job.outputs, command
         own = job.inputs & identity_files
         assert len(own) == (other.stage != "track"), command
         seen |= own

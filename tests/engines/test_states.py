@@ -19,8 +19,12 @@ AT_START = ("threetargets estimate", "threetargets identities", "threetargets tr
 ADOPT = ("snakemake", "--touch", "--forceall", "--cores", "2", "--quiet", "all")
 
 
+INDEX = "threetargets index --keep-failed"
+"""Snakemake plans it wherever a report is made again, DVC runs it where its figures are others."""
+
+
 def jobs(calls: set[str]) -> set[str]:
-    return {call for call in calls if not call.startswith(AT_START)}
+    return {call for call in calls if not call.startswith((*AT_START, INDEX))}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +121,9 @@ def test_an_edit_runs_the_same_jobs_in_both(
 ) -> None:
     tree = copy(adopted, tmp_path / "tree")
     tree.edit(file, old, new)
-    planned = planned_commands(tree.run("snakemake", "-n"))
+    every = planned_commands(tree.run("snakemake", "-n"))
+    assert (INDEX in every) == ("report" in stages)
+    planned = every - {INDEX}
     tree.run("dvc", "repro", "--quiet")
     assert jobs(tree.calls()) == planned
     assert {command.split()[1] for command in planned} == stages

@@ -45,6 +45,12 @@ if call.stage == "calibrate":  # of no study
         (Path(call.out) / file).write_text("{}")
     raise SystemExit(0)
 
+if call.stage == "index":  # of all studies
+    for path in paths.index():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    raise SystemExit(0)
+
 chosen = study.load(call.params)
 run = Run(call.cell, call.seed) if call.cell else None
 listed = {(job.stage, job.run, job.guidance): job for job in jobs.jobs(chosen)}

@@ -19,7 +19,7 @@ from threetargets import study
 from threetargets.pipeline import jobs
 from threetargets.pipeline.identity import identity
 chosen = study.load(sys.argv[1])
-listed = [job for job in jobs.jobs(chosen) if job.stage not in ("track", "report")]
+listed = [job for job in jobs.jobs(chosen) if job.stage not in ("track", "report", "index")]
 print(json.dumps({
     "/".join([job.stage, *([job.run.cell, str(job.run.seed)] if job.run else []), job.guidance]):
     identity(chosen, job.stage, job.run, job.guidance) for job in listed

@@ -104,8 +104,10 @@ CALLED = {  # in `snakemake --report`
     "report.md": {"title": "the report as text", "kind": "Markdown"},
     "metrics.csv": {"title": "every figure of every record", "kind": "table"},
     "metrics.json": {"title": "bound and FID by cell", "kind": "JSON"},
+    "setting.json": {"title": "what the study was set to", "kind": "JSON"},
     "calibration.html": {"title": "calibration on known densities", "kind": "page"},
 }
+INDEX = OF_STUDY["index"].outputs
 READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 
 
@@ -163,7 +165,7 @@ def labels_of(wildcards):
 
 def closing_words():
     """Where the report is, and whether MLflow has everything."""
-    lines = [f"The report of {STUDY.study}: {REPORT[0]}"]
+    lines = [f"The report of {STUDY.study}: {REPORT[0]} (all studies: {INDEX[0]})"]
     state = json.loads(TRACKING.read_text()) if TRACKING.exists() else {"state": "complete"}
     if state["state"] != "complete":
         lines.append(

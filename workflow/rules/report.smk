@@ -32,3 +32,27 @@ rule report:
         "report (log: {log})"
     shell:
         f"threetargets report --params {FILE} > {{log}} 2>&1"
+
+
+# The page across studies reads what every report has committed; the same inputs whichever study
+# runs, so that no study makes another's page stale.
+rule index:
+    input:
+        paths.across_all(STUDY),
+    output:
+        INDEX,
+    log:
+        LOGS / "index.log",
+    localrule: True
+    conda:
+        "../envs/threetargets.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        identity=identity(STUDY, "index"),
+    message:
+        "index: the page across studies (log: {log})"
+    shell:
+        "threetargets index --keep-failed > {log} 2>&1"

@@ -70,6 +70,35 @@ def calibrate(
 
 
 @app.command()
+def index(
+    reports: Annotated[
+        str, typer.Option("--reports", help="folder of the reports, a folder for each study")
+    ] = "reports",
+    keep_failed: Annotated[
+        bool,
+        typer.Option(
+            "--keep-failed",
+            help="exit 0 although a report is damaged: the page says so (the pipeline does)",
+        ),
+    ] = False,
+) -> None:
+    """Write the page across studies, from what every report has committed."""
+    import sys
+    from pathlib import Path
+
+    from threetargets.stages import index as stage
+
+    written, left_out = stage.run(Path(reports))
+    damaged = [error for error in left_out if not isinstance(error, MissingInput)]
+    for error in left_out:
+        if keep_failed or error not in damaged[-1:]:
+            print(f"threetargets: left out: {stage.one_line(error)}", file=sys.stderr)
+    print(f"The page across studies: {written}")
+    if damaged and not keep_failed:
+        raise damaged[-1]
+
+
+@app.command()
 def identities(params: Params = "params.yaml") -> None:
     """Write down what the numbers of each job depend on; DVC compares these files (Snakemake runs
     it by the way)."""

@@ -56,7 +56,7 @@ def _of_study(study: Study, stage: str) -> dict[str, Any]:
     if stage == "prepare":
         chosen = {"SOURCES": frozenset({study.data.name})}
         return {"code": code_digest(stage, "", chosen), "data": _data(study)}
-    if stage == "calibrate":  # of no study
+    if stage in ("calibrate", "index"):  # of no study
         return {"code": code_digest(stage)}
     cells = ((cell, families.spec_of(cell).drawn(study, cell)) for cell in study.cells)
     drawn = tuple(sorted({f"families.{cell.family}.{name}" for cell, name in cells if name}))

@@ -148,6 +148,7 @@ def jobs(study: Study) -> list[Job]:
         Job("calibrate", calibration[0], (), calibration),
         Job("track", tracking, read, (tracking,)),
         Job("report", report[3], for_report, report),
+        Job("index", paths.index()[0], paths.across(study), paths.index()),
     ]
 
 

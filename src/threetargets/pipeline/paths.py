@@ -8,7 +8,9 @@ results/<study>/runs/<experiment>/seed<k>/experiment.json, experiment.npz
 results/<study>/identities/<stage>/<cell>-seed<k>[-<guidance>].json
 results/<study>/calibration/calibration.json, index.html
 results/<study>/tracking-init.json, tracking.json
-reports/<study>/index.html, report.md, metrics.csv, metrics.json, calibration.html, figures/
+reports/<study>/index.html, report.md, metrics.csv, metrics.json, calibration.html, setting.json,
+                                     figures/
+reports/index.html, report.md, figures/                            of all studies
 work/<identity>/                     checkpoints and journal of a training that is not finished
 """
 
@@ -19,7 +21,13 @@ from typing import Protocol
 
 from threetargets.study.schema import Study
 
-REPORT = ("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html", "figures")
+REPORT = (
+    *("index.html", "report.md", "metrics.csv", "metrics.json", "calibration.html"),
+    *("setting.json", "figures"),
+)
+REPORTS = Path("reports")
+READ_ACROSS = ("metrics.csv", "setting.json")
+"""What the page across studies reads of each report; and its provenance, written with them."""
 
 
 class Placed(Protocol):
@@ -37,7 +45,7 @@ def results(study: Study) -> Path:
 
 
 def reports(study: Study) -> Path:
-    return Path("reports") / study.study
+    return REPORTS / study.study
 
 
 def data_dir(study: Study) -> Path:
@@ -89,3 +97,20 @@ def calibration(study: Study) -> tuple[Path, ...]:
 
 def report(study: Study) -> tuple[Path, ...]:
     return tuple(reports(study) / name for name in REPORT)
+
+
+def index() -> tuple[Path, Path]:
+    """The page across studies, and the same in Markdown."""
+    return REPORTS / "index.html", REPORTS / "report.md"
+
+
+def across(study: Study) -> tuple[Path, ...]:
+    """What the page across studies reads of this one."""
+    return tuple(reports(study) / name for name in READ_ACROSS)
+
+
+def across_all(study: Study) -> tuple[Path, ...]:
+    """And of every report that is there. The same files whichever study asks, once its report is
+    written."""
+    there = (path for name in READ_ACROSS for path in REPORTS.glob(f"*/{name}"))
+    return tuple(sorted({*across(study), *there}))

@@ -1,7 +1,7 @@
 """Write down what the numbers of each job depend on: one small file for each, which DVC takes as
 the job's input.
 
-    results/<study>/identities/prepare.json, calibrate.json, report.json
+    results/<study>/identities/{prepare,calibrate,report,index}.json
     results/<study>/identities/{train,likelihood,evaluate}/<cell>-seed<k>.json
     results/<study>/identities/sample/<cell>-seed<k>-<guidance>.json
 

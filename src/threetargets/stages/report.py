@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from threetargets.families.drawn import pictures
+from threetargets.files import write_json
+from threetargets.pipeline import paths
 from threetargets.pipeline.identity import work_dir
 from threetargets.report import page
-from threetargets.report.reading import collect, tracked
+from threetargets.report.reading import collect, setting, tracked
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.schema import Study
 from threetargets.tracking import figure_key, store
@@ -37,8 +39,8 @@ def _mirror(results: collect.Results) -> Mirror:
 
 
 def run(study: Study) -> Path:
-    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, figures/}. Returns
-    the page.
+    """Write reports/<study>/{index.html, report.md, metrics.csv, metrics.json, setting.json} and
+    figures/. Returns the page.
 
     Raises MissingInput without a data manifest, DataError for a damaged record, Disagreement where
     a record and MLflow hold different numbers, CannotWrite. Missing and failed runs are shown, they
@@ -46,6 +48,8 @@ def run(study: Study) -> Path:
     """
     results = replace(collect.load(study), pictures=pictures(study))
     written = page.write(results, _mirror(results))
+    known = setting.setting(study).model_dump(mode="json")
+    write_json(paths.reports(study) / "setting.json", known)
     _release(results)
     return written
 

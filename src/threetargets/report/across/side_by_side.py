@@ -1,0 +1,159 @@
+"""The tables across studies: models beside each other, and what differs between the studies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from threetargets.metrics.statistics import t_interval
+from threetargets.report.across.contrasts import WEIGHTINGS
+from threetargets.report.across.studies import Model, OneStudy, Values
+from threetargets.report.parts.wording import Table, Text, count, interval, number, of, target
+from threetargets.study.values import TARGETS
+from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
+from threetargets.units import BITS
+
+COMMAND = ("threetargets index",)
+CAPTION = (
+    "The bound, bits/dim, and below it FID without guidance: mean ± half-width of the 95% t "
+    "interval over seeds; bold, the lowest bound of a column, picked on these same figures. "
+    "Columns are different tasks, and FIDs of different studies do not compare, because each is "
+    "measured by a judge of its own."
+)
+REST = "Models of one study alone, and studies without diffusion models; the same figures."
+SETTINGS = "What tells the studies apart, from each report's setting.json; commits are shortened."
+GUESSED = (
+    " Marked with *: the report has none, and this is from its parameter file as it stands now."
+)
+
+
+def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
+    return (known.index(name) if name in known else len(known), name)
+
+
+def _order(one: Model) -> tuple[object, ...]:
+    """By weighting, the three of the picture first, then target; autoencoders last."""
+    weightings = [*WEIGHTINGS, *(w for w in ALL_WEIGHTINGS if w not in WEIGHTINGS)]
+    where = (_place(one.weighting, weightings), _place(one.target, TARGETS))
+    more = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", one.more)]
+    return (not one.target, *where, more, one.skip, len(one.kind), one.kind)
+
+
+def models(studies: list[OneStudy]) -> list[Model]:
+    """All of them, in the order of the table."""
+    return sorted({one for s in studies for one in (*s.bounds, *s.fids)}, key=_order)
+
+
+def label(one: Model) -> str:
+    """A row's name: x₀ · elbo · input skip, or VAE."""
+    skip = ["input skip"] if one.skip else []
+    if not one.target:
+        return " · ".join(filter(None, [one.kind.upper(), one.more]))
+    return " · ".join(filter(None, [target(one.target), one.weighting, *skip, one.more]))
+
+
+def _figure(values: Values, seeds: int) -> str:
+    """mean ± half-width, with what is missing."""
+    some = t_interval([values[s] for s in sorted(values)])
+    text = number(some.mean, 4) if some.n == 1 else interval(some)
+    return text if some.n == seeds else f"{text} ({of(some.n, 'seed')} of {seeds})"
+
+
+def _cell(study: OneStudy, one: Model, lowest: float | None) -> Text:
+    bound, fid = study.bounds.get(one, {}), study.fids.get(one, {})
+    below = f"FID {_figure(fid, study.seeds)}" if fid else ""
+    if not bound:
+        return Text("", "", below)
+    mean = sum(bound.values()) / len(bound)
+    return Text(_figure(bound, study.seeds), "best" if mean == lowest else "", below)
+
+
+def _lowest(study: OneStudy, rows: list[Model]) -> float | None:
+    means = [sum(v.values()) / len(v) for one, v in study.bounds.items() if one in rows]
+    return min(means, default=None)
+
+
+def _has(study: OneStudy, one: Model) -> bool:
+    return one in study.bounds or one in study.fids
+
+
+def _head(study: OneStudy) -> str:
+    unit = [study.unit.name] if study.unit != BITS else []
+    return ", ".join([study.name, *unit, *(["one seed"] if study.seeds == 1 else [])])
+
+
+def _table(
+    name: str, title: str, rows: list[Model], columns: list[OneStudy], caption: str
+) -> Table | None:
+    if not rows:
+        return None
+    lowest = [_lowest(s, rows) for s in columns]
+    body = tuple(
+        (
+            Text(label(one)),
+            *(_cell(s, one, least) for s, least in zip(columns, lowest, strict=True)),
+        )
+        for one in rows
+    )
+    numeric = frozenset(range(1, len(columns) + 1))
+    head = ("model", *map(_head, columns))
+    return Table(name, title, head, body, caption, COMMAND, numeric)
+
+
+def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
+    """The models that two studies with diffusion models or more have; and all others."""
+    with_targets = [s for s in studies if any(one.target for one in s.bounds)]
+    rows = models(studies)
+    shared = [one for one in rows if sum(_has(s, one) for s in with_targets) > 1]
+    columns = [s for s in with_targets if any(_has(s, one) for one in shared)]
+    rest = [one for one in rows if any(_has(s, one) for s in studies if s not in columns)]
+    rest = [one for one in rows if one not in shared or one in rest]
+    others = [s for s in studies if any(_has(s, one) for one in rest)]
+    return (
+        _table("side-by-side", "Side by side", shared, columns, CAPTION),
+        _table("other-models", "All other models", rest, others, REST),
+    )
+
+
+def _facts(study: OneStudy) -> tuple[Text, ...]:
+    known = study.setting
+    name = Text(f"{study.name}*" if study.guessed else study.name)
+    commit = study.commit or "–"
+    if known is None:
+        return (name, *([Text("–")] * 7), Text(str(study.seeds)), Text(commit))
+    images = "–"
+    if known.images and known.levels:
+        size = "×".join(map(str, known.images[1:]))
+        images = f"{size}{', colour' if known.images[0] > 1 else ''}, {known.levels} levels"
+    seeds = Text(str(len(known.seeds)))
+    process = known.process
+    if process is None:
+        of_process = ["–"] * 5
+    else:
+        low = f"{process.log_snr_min:g}".replace("-", "−")
+        ends = sorted({*study.ends.values()}) or [process.log_snr_max]
+        high = ", ".join(f"{end:g}".replace("-", "−") for end in ends)
+        of_process = [
+            str(process.steps),
+            f"{high} to {low}",
+            process.bound_variance,
+            process.network.words + (", input skip" if process.network.input_skip else ""),
+            count(process.images_seen),
+        ]
+    data = Text(known.data or "–")
+    return (name, data, Text(images), *map(Text, of_process), seeds, Text(commit))
+
+
+HEAD = (
+    *("study", "data", "images", "T", "log-SNR", "variance of the bound", "network"),
+    *("images seen", "seeds", "commit"),
+)
+
+
+def settings(studies: list[OneStudy]) -> Table:
+    """A row for each study."""
+    caption = SETTINGS + (GUESSED if any(s.guessed for s in studies) else "")
+    rows = tuple(_facts(study) for study in studies)
+    numeric = frozenset({3, 7, 8})
+    title = "What differs between the studies"
+    return Table("settings", title, HEAD, rows, caption, COMMAND, numeric)
