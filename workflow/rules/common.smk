@@ -13,6 +13,7 @@ from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
+from threetargets.study.values import GUIDES
 
 
 def parameter_file():
@@ -93,7 +94,7 @@ READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 wildcard_constraints:
     cell="[a-z0-9-]+(_[a-z0-9-]+)*",
     seed="[0-9]+",
-    guidance="none|classifier|classifier-free",
+    guidance="|".join(("none", *GUIDES)),
     gamma="[0-9.e+-]+?",
 
 

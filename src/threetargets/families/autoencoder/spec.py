@@ -135,7 +135,7 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     return {"likelihood": {key: values["likelihood"][key] for key in keys}}
 
 
-def choices(study: Study, cell: Cell, stage: str) -> Choices:
+def choices(study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices:
     return {"DECODERS": frozenset({parameters(study, cell).decoder})}
 
 
