@@ -57,22 +57,22 @@ def evaluations(study: Study, run: Run) -> int:
 
 def sampling(study: Study, manifest: Manifest, run: Run) -> float:
     """Of all sample sets of one run."""
-    total, known, levels = 0.0, dict[tuple[str, bool], float](), visited(study, run)
+    total, known, model = 0.0, dict[tuple[str, bool], float](), _model(study, manifest, run)
     for guidance in guidances(study, run):
         for gamma in map(float, gammas(study, guidance)):
             # A classifier is not asked at gamma = 0; else gamma changes no cost.
             kind = (guidance, gamma == 0)
             if kind not in known:
-                known[kind] = _of_set(study, manifest, run, guidance, gamma, levels)
+                known[kind] = _of_set(study, manifest, run, model, guidance, gamma)
             total += known[kind]
     return total
 
 
 def _of_set(
-    study: Study, manifest: Manifest, run: Run, guidance: str, gamma: float, levels: list[Tensor]
+    study: Study, manifest: Manifest, run: Run, model: Ddpm, guidance: str, gamma: float
 ) -> float:
     """Of one sample set: calls within an interval of guidance, and those beyond it."""
-    model, chosen, ends = _model(study, manifest, run), study.sampling, ends_of(study)
+    chosen, ends, levels = study.sampling, ends_of(study), visited(study, run)
     by = run if weakened(guidance) else guide_of(run, guidance)
     guide: nn.Module | None = build(study, manifest, by).eval() if by else None
     rows = len(batches(chosen.images, chosen.batch))
