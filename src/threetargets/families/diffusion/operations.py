@@ -126,17 +126,17 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     x = torch.zeros(1, *manifest.shape, dtype=torch.float64)
     back = counted(lambda: hutchinson(x[None])(slope, x)) - each - shared
     finest = max((t for t in chosen.lengths.steps if t > noise_levels), default=0)
-    bounds = [(noise_levels, n) for n in (images, chosen.fit_images)]
-    bounds.append((finest, chosen.lengths.images))
+    levels = [(chosen.draws * noise_levels, n) for n in (images, chosen.fit_images)]
+    levels.append((chosen.draws * finest, chosen.lengths.images))
     if chosen.curve:
         points = len(spec.curve_steps(study, run.cell)) + 1
-        bounds += [
+        levels += [  # one draw each
             (points * chosen.curve.steps, n) for n in (chosen.curve.images, chosen.fit_images)
         ]
     slopes = 4 * (2 * ode.images * ode.steps + min(STEP_CHECK, ode.images) * (ode.steps // 2))
-    seen = sum(chosen.draws * steps * n for steps, n in bounds) + ode.images + slopes
+    seen = sum(calls * n for calls, n in levels) + ode.images + slopes
     seen += forms.images * forms.draws * (noise_levels - 1)
-    calls = sum(chosen.draws * steps * rows(n) for steps, n in bounds) + rows(ode.images)
+    calls = sum(calls * rows(n) for calls, n in levels) + rows(ode.images)
     calls += noise_levels - 1 + 4 * (2 * rows(ode.images) * ode.steps + ode.steps // 2)
     total = seen * each + calls * shared
     passes = 2 if model.learned_variance else 1
