@@ -22,6 +22,7 @@ SUITES = {
     "diffusion": ["tests/diffusion", "tests/likelihood", "tests/families"],
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
+    "study": ["tests/study/test_counts.py"],
     "metrics": ["tests/metrics/test_factors.py"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
@@ -74,6 +75,10 @@ MUTATIONS = [
         "share * small + (1.0 - share) * large",
     ),
     ("likelihood/learned.py", "x0_hat.detach()", "x0_hat"),
+    ("likelihood/denoised.py", "+= part.cpu() / draws", "+= part.cpu()"),
+    ("likelihood/denoised.py", "Bound(prior, self.own[:, 1:]", "Bound(prior, self.own[:, :-1]"),
+    ("study/counts.py", "_log_ways(sizes) - math.lgamma(parts + 1)", "_log_ways(sizes)"),
+    ("study/counts.py", "chosen.neighbours >= images", "chosen.neighbours > images"),
     ("likelihood/fitted.py", "torch.exp(low + high)", "torch.exp(0.5 * (low + high))"),
     ("metrics/factors.py", "others = tuple(a for a in axes if a not in some)", "others = some"),
     ("diffusion/times.py", "1.0 / (table.steps * p[i - 1])", "1.0 / p[i - 1]"),
@@ -124,7 +129,7 @@ MUTATIONS = [
     ("likelihood/bound.py", "kl_isotropic(q.A**2 * squared", "kl_isotropic(q.B**2 * squared"),
     ("likelihood/bound.py", "optimal = q.C + q.A**2 * mse", "optimal = q.C + q.A * mse"),
     (
-        "likelihood/bound.py",
+        "likelihood/denoised.py",
         "torch.exp(self.table.log_snr[1:])",
         "torch.exp(-self.table.log_snr[1:])",
     ),

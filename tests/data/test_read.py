@@ -106,11 +106,11 @@ def test_official_validation_images_stay_apart():
     [
         (
             OFFICIAL,
-            (801, 200, 1),
+            (801, 200, 2),
             r"801 \+ 200 = 1001 images, but o has 1000 for train and validation",
         ),
         (OFFICIAL, (1, 1, 798), "798 images, but o has 797 for test"),
-        (THREE, (500, 298, 1), "298 images, but t has 297 for validation"),
+        (THREE, (500, 298, 2), "298 images, but t has 297 for validation"),
     ],
 )
 def test_splits_larger_than_their_pool(source, sizes, said):

@@ -14,6 +14,7 @@ from threetargets.diffusion.schedule import SCHEDULES, table
 from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.oracles import Gaussian, Mixture
+from threetargets.study.blocks import EXTREME
 
 PROCESSES = {name: table(schedule(9.0, -9.0), 50) for name, schedule in SCHEDULES.items()}
 UNSCALED = {"raw-score"}
@@ -197,3 +198,23 @@ def test_without_signal_x0_and_v_go_on_and_the_others_do_not():
         finite = bool(torch.isfinite(guess.x0).all() and torch.isfinite(guess.eps).all())
         assert finite == (name in ("x0", "v")), name
     assert math.isinf(float(TARGETS["x0"].eps_scale(a, s)))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("target", TARGETS)
+def test_float32_tells_both_parts_apart_at_the_ends_that_a_schedule_may_have(target, sign):
+    """As a network sees and says it: x_t and the output rounded to float32. At twice the log-SNR
+    the weaker part is lost in every target's input."""
+
+    def errors(log_snr):
+        a, s = signal_noise(torch.tensor([[log_snr]], dtype=torch.float64))
+        x0, eps = noise(64, 3), noise(64, 3, seed=1)
+        x_t, chosen = a * x0 + s * eps, TARGETS[target]
+        out = (chosen.encode(x0, eps, a, s) / chosen.scale(a, s)).float().double()
+        own = chosen.decode(chosen.scale(a, s) * out, x_t, a, s)
+        seen = x_t.float().double()
+        weak = (seen - s * eps) / a - x0 if log_snr < 0 else (seen - a * x0) / s - eps
+        return [float(e.abs().max()) for e in (own.x0 - x0, own.eps - eps, weak)]
+
+    assert max(errors(sign * EXTREME)) < 0.03
+    assert errors(sign * 2 * EXTREME)[2] > 1

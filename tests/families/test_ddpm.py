@@ -18,7 +18,7 @@ from threetargets.diffusion.times import PROPOSALS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.levels import centres
-from threetargets.likelihood.bound import denoise
+from threetargets.likelihood.denoised import denoise
 from threetargets.networks import mlp
 from threetargets.streams import PerSample, generator
 

@@ -3,13 +3,10 @@ the last row."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,12 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
-from faults.servers import Server, postgres
+from faults.servers import Server
 from pipeline.conftest import BIN
 from tracking.synthetic import small_study
 
 from threetargets import tracking
-from threetargets.errors import BudgetReached
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import work_dir
@@ -59,28 +55,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
     monkeypatch.setattr(live, "PATIENCE_SECONDS", 0.5)
-
-
-@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    if request.param == "SQLite":
-        found = Server(folder, f"sqlite:///{folder}/store.db")
-        try:
-            found.start()
-            yield found
-        finally:
-            found.kill()
-        return
-    with postgres() as address:
-        found = Server(folder, address)
-        try:
-            found.start()
-            yield found
-        finally:
-            found.kill()
 
 
 def a_study(name: str, uri: str | None, live_after: float = 0.0) -> Study:
@@ -288,132 +262,3 @@ def test_a_process_ends_though_the_store_takes_calls_and_never_answers(
     assert done.returncode == 0, done.stderr
     TABLE.append(f"a server that never answers: {extra:.1f} s with the start of the process")
     assert extra < EXTRA_SECONDS + 20  # for that start
-
-
-def test_a_resumed_training_goes_on_in_its_mlflow_run(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ended by its budget, then by a crash that takes back what the store has seen, then to the
-    end."""
-    monkeypatch.chdir(tmp_path)
-    study = a_study("resumed", server.uri)
-    prepare.run(study)
-
-    class Crash(Exception):
-        pass
-
-    def crash() -> None:
-        appear(study, 190)()
-        raise Crash
-
-    def slow() -> None:
-        appear(study, 60)()
-
-    monkeypatch.setattr("threetargets.training.loop.time.monotonic", _jump(monkeypatch, study))
-    with pytest.raises(BudgetReached):
-        train_with(study, monkeypatch, {60: slow}, budget=1e6)
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(live, "EVERY_SECONDS", 0.2)
-    first = _train_runs(study)
-    with pytest.raises(Crash):
-        train_with(study, monkeypatch, {190: crash})
-    train_with(study, monkeypatch, {})
-    assert_whole(study)
-    assert len(first) == 1 and _train_runs(study) == first
-
-
-def _jump(monkeypatch: pytest.MonkeyPatch, study: Study) -> Callable[[], float]:
-    """A clock that leaps past any budget once step 100 is in the journal."""
-    path, clock = work_dir(study, VAE) / "journal.jsonl", time.monotonic
-
-    def now() -> float:
-        done = path.exists() and max((e["step"] for e in read(path)), default=0) >= 100
-        return clock() + (
-            1e7 if done and threading.current_thread() is threading.main_thread() else 0.0
-        )
-
-    return now
-
-
-def _train_runs(study: Study) -> list[str]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=str(study.tracking.uri))
-    experiment = client.get_experiment_by_name(study.study)
-    return sorted(
-        run.info.run_id
-        for run in client.search_runs([experiment.experiment_id])
-        if run.data.tags["study.key"].endswith("/train")
-    )
-
-
-TWELVE = """
-import os, sys, time
-import mlflow
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from tracking.synthetic import small_study
-from threetargets.pipeline import cells
-from threetargets.pipeline.identity import identity
-from threetargets.pipeline.identity import work_dir
-from threetargets.pipeline import paths
-from threetargets.tracking import Journal, init, live
-live.EVERY_SECONDS = 0.2
-study = small_study(sys.argv[1], 0.0, study="twelve", cells=["vae"], seeds=list(range(12)),
-                    guidance=small_study().model_dump(mode="json")["guidance"] | {"cells": []})
-start, children = time.time() + 1, []
-for seed in study.seeds:
-    if not (child := os.fork()):
-        time.sleep(max(0.0, start - time.time()))
-        state = init(study)["state"]
-        run = cells.Run("vae", seed)
-        path = Path("journals") / f"{seed}.jsonl"
-        identity = identity(study, "train", run)
-        with Journal(path) as journal, live.Live(study, run, identity, path) as mirror:
-            for step in range(1, 21):
-                journal.log(step, step, {"loss": 1 / step})
-            mirror.close(timeout=60)
-        os._exit(state != "ready")
-    children.append(child)
-sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children))
-"""
-
-
-def test_twelve_processes_start_at_once_on_an_empty_file(tmp_path: Path) -> None:
-    twelve(tmp_path, f"sqlite:///{tmp_path}/empty.db")
-
-
-def test_twelve_processes_start_at_once_on_an_empty_server(server: Server, tmp_path: Path) -> None:
-    twelve(tmp_path, server.uri)
-
-
-def twelve(folder: Path, uri: str) -> None:
-    from mlflow import MlflowClient
-
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-c", TWELVE, uri, str(Path(__file__).parents[1])]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    client = MlflowClient(tracking_uri=uri)
-    experiments = [e for e in client.search_experiments() if e.name == "twelve"]
-    assert len(experiments) == 1
-    runs = client.search_runs([experiments[0].experiment_id])
-    keys = sorted(run.data.tags["study.key"] for run in runs)
-    assert keys == sorted(
-        f"twelve/vae/seed{s}{stage}" for s in range(12) for stage in ("", "/train")
-    )
-    for run in runs:
-        if run.data.tags["study.key"].endswith("/train"):
-            history = client.get_metric_history(run.info.run_id, "loss")
-            assert sorted((m.step, m.value) for m in history) == [
-                (step, 1 / step) for step in range(1, 21)
-            ]

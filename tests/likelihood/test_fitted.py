@@ -11,7 +11,8 @@ from scipy.stats import norm
 
 from threetargets.diffusion.schedule import Cosine, table
 from threetargets.levels import centres
-from threetargets.likelihood.bound import FITTED, VARIANCES, Denoised
+from threetargets.likelihood.bound import FITTED, VARIANCES
+from threetargets.likelihood.denoised import Denoised
 from threetargets.likelihood.fitted import decoder_variance, fitted_errors
 
 PROCESS, COUNT = table(Cosine(4.0, -7.0), 10), 17

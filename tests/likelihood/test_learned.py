@@ -13,9 +13,11 @@ from threetargets.diffusion.schedule import Cosine, table
 from threetargets.diffusion.target import TARGETS, Prediction
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.levels import centres
-from threetargets.likelihood.bound import denoise, reverse_variance
-from threetargets.likelihood.learned import learned_bound, log_variance, terms, variance_loss
+from threetargets.likelihood.bound import prior_term, reverse_variance
+from threetargets.likelihood.denoised import Headed, denoise
+from threetargets.likelihood.learned import log_variance, terms, variance_loss
 from threetargets.networks.mlp import Denoiser
+from threetargets.streams import generator
 
 COUNT, PROCESS = 17, table(Cosine(4.0, -7.0), 12)
 SHAPE = (1, 2, 3)
@@ -50,12 +52,13 @@ def test_the_ends_of_the_head_are_the_fixed_variances(value: float, fixed: str) 
     def predictor(x_t: torch.Tensor, log_snr: torch.Tensor) -> Prediction:
         return Prediction(torch.tanh(x_t), torch.zeros_like(x_t))
 
-    def headed(x_t: torch.Tensor, log_snr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.tanh(x_t), torch.full_like(x_t, value)
+    def headed(x_t: torch.Tensor, log_snr: torch.Tensor) -> Headed:
+        return Headed(torch.tanh(x_t), torch.full_like(x_t, value))
 
     rows = [slice(0, 5), slice(5, 8)]
     expected = denoise([(r, predictor) for r in rows], PROCESS, LEVELS, COUNT, seed=3, draws=2)
-    ours = learned_bound([(r, headed) for r in rows], PROCESS, LEVELS, COUNT, seed=3, draws=2)
+    seen = denoise([(r, headed) for r in rows], PROCESS, LEVELS, COUNT, seed=3, draws=2)
+    ours = seen.bound("learned")
     torch.testing.assert_close(ours.nats, expected.bound(fixed).nats, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(ours.decoder, expected.bound(fixed).decoder, rtol=1e-9, atol=1e-9)
 
@@ -114,3 +117,44 @@ def test_predictions_leave_the_head_out() -> None:
         x0_hat, head = whole.headed(x_t, PROCESS.log_snr[3], labels)
     torch.testing.assert_close(x0_hat, own.x0)
     assert head.shape == x_t.shape
+
+
+def test_one_pass_gives_every_bound() -> None:
+    """With a head as without one: the same squared errors and guesses from as many calls; and the
+    learned bound is its terms, one noise level and draw after the other. Of the first examples it
+    is theirs; without a head there is none."""
+    whole, labels, calls = model(learned=True), torch.zeros(1, dtype=torch.long), 0
+
+    def headed(x_t: torch.Tensor, log_snr: torch.Tensor) -> Headed:
+        nonlocal calls
+        calls += 1
+        return Headed(*whole.headed(x_t, log_snr, labels))
+
+    def plain(x_t: torch.Tensor, log_snr: torch.Tensor) -> Prediction:
+        return whole.conditional(x_t, log_snr, labels)
+
+    rows = [slice(0, 5), slice(5, 8)]
+    seen, other = (
+        denoise([(r, one) for r in rows], PROCESS, LEVELS, COUNT, seed=3, draws=2)
+        for one in (headed, plain)
+    )
+    assert calls == 12 * 2 * 2
+    torch.testing.assert_close(seen.squared, other.squared, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(seen.first, other.first, rtol=1e-12, atol=1e-12)
+    x0, by_level = centres(LEVELS, COUNT).double(), torch.zeros(8, 12, dtype=torch.float64)
+    with torch.no_grad():
+        for i in range(1, 13):
+            for draw in range(2):
+                noise = torch.randn(x0.shape, generator=generator(3, "bound", i, draw)).double()
+                x_t = PROCESS.a[i] * x0 + PROCESS.s[i] * noise
+                own = [headed(x_t[r], PROCESS.log_snr[i]) for r in rows]
+                guess, head = (torch.cat(parts) for parts in zip(*own, strict=True))
+                index = torch.full((8,), i)
+                by_level[:, i - 1] += terms(LEVELS, guess, head, PROCESS, index, COUNT) / 2
+    bound = seen.bound("learned")
+    torch.testing.assert_close(bound.decoder, by_level[:, 0], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(bound.denoising, by_level[:, 1:], rtol=1e-12, atol=1e-12)
+    assert torch.equal(bound.prior, prior_term(x0, PROCESS))
+    assert torch.equal(seen.of_first(3).bound("learned").nats, bound.nats[:3])
+    with pytest.raises(ValueError, match="no head"):
+        other.bound("learned")

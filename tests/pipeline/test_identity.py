@@ -102,9 +102,9 @@ NOTHING = {
     "a new data set": (
         "data/sources.py",
         '    "digits": Source(',
-        '    "again": Source(levels=3, classes=2),\n    "digits": Source(',
+        '    "again": Source(levels=3, classes=2, pools=((9, OFFICIAL),)),\n    "digits": Source(',
     ),
-    "a label in the report": ("families/diffusion/spec.py", '"eps": "ε"', '"eps": "noise"'),
+    "a label in the report": ("families/diffusion/named.py", '"eps": "ε"', '"eps": "noise"'),
 }
 
 

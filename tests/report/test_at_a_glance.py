@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from report import synthetic
+from report import effects
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
@@ -24,7 +24,7 @@ def test_every_target_stands_with_its_best_cell(have: Make) -> None:
     assert [*rows] == ["x₀", "ε", "score", "v", "raw score"]
     for name, target in (("x₀", "x0"), ("v", "v")):
         cells = [c for c in diffusion.cells(results.study) if c.target == target]
-        means = {c: np.mean([synthetic.bound(Run(c, s)) for s in (0, 1, 2)]) for c in cells}
+        means = {c: np.mean([effects.bound(Run(c, s)) for s in (0, 1, 2)]) for c in cells}
         best = min(means, key=lambda c: means[c])
         assert rows[name][1].text.startswith(f"{means[best]:.4f}"[:4])
         assert rows[name][1].note == best.weighting

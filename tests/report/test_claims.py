@@ -6,20 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report import synthetic
-from report.synthetic import part
+from report import effects
+from report.effects import part
 from scipy import stats
 
-from threetargets.calibration.checks import CHECKS
 from threetargets.metrics.statistics import welch_reference
-from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
 from threetargets.report import topics
-from threetargets.report.reading import calibrated
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import claims
 from threetargets.report.topics import guided_claims as guided
-from threetargets.report.topics.calibrated_claims import CALIBRATED
 
 Make = Callable[..., Results]
 Change = Callable[[Place, Figure, float], float]
@@ -62,7 +57,7 @@ def test_effects_that_were_put_in_are_reproduced(have: Make, name: str) -> None:
 
 def _noise(place: Place) -> float:
     """Small, and not the same for two cells that differ."""
-    cell = synthetic.twin(place.run).cell
+    cell = effects.twin(place.run).cell
     return 0.001 * (place.run.seed + 1) ** 2 * (1 + sum(map(ord, cell)) % 7)
 
 
@@ -263,54 +258,3 @@ def test_a_missing_curve_keeps_a_claim_open(have: Make) -> None:
     assert verdict(results, "guidance-u") == "reproduced"
     assert verdict(holed, "guidance-u") == "inconclusive"
     assert verdict(holed, "guidance-clear") == "inconclusive"
-
-
-def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
-    table = claims.claims_table(have(missing=Run("vae", 0)), topics.every_claim())
-    names = [row[0].text.split(" (")[0] for row in table.rows]
-    assert len(set(names)) == 22  # as many as the study's list has
-    # It has one width and one network, and does not run the experiment.
-    without = [row[0].text for row in table.rows if row[1].text == "no data"]
-    assert without == ["latent-width", "output-space", "manifold"]
-    assert set(names) >= {"elbo-identity", "two-elbos", "guidance-tilt", "ladder"}
-    assert synthetic.FAILED.cell not in names
-
-
-@pytest.mark.parametrize(
-    ("measured", "relation", "expected"),
-    [
-        (1.01, "=", "reproduced"),
-        (1.05, "=", "not reproduced"),
-        (1.05, ">", "reproduced"),
-        (1.03, ">", "inconclusive"),
-        (0.9, ">", "not reproduced"),
-        (1.03, "≠", "inconclusive"),
-        (float("nan"), "=", "not reproduced"),
-    ],
-)
-def test_a_calibrated_claim_follows_its_rows(
-    have: Make, measured: float, relation: str, expected: str
-) -> None:
-    """A standard error of 0.01: the margin is 0.04."""
-    results = replace(have(), calibration=calibrated.of(synthetic.calibration(measured, relation)))
-    decided = {
-        c.id: f for c, f in claims.decided(results, topics.every_claim()) if c.rule == CALIBRATED
-    }
-    assert set(decided) == set(synthetic.CALIBRATED) - {""}
-    assert {finding.verdict for finding in decided.values()} == {expected}
-    assert all("a quantity" in f.figure and "c0de" in f.runs for f in decided.values())
-
-
-def test_a_check_that_is_missing_or_empty_decides_nothing(have: Make) -> None:
-    values = synthetic.calibration()
-    values["checks"] = [
-        {**c, "rows": []} if c["claim"] == "tweedie" else c for c in values["checks"][1:]
-    ]
-    results = replace(have(), calibration=calibrated.of(values))
-    assert verdict(results, "elbo-identity") == verdict(results, "tweedie") == "no data"
-    assert verdict(results, "guidance-tilt") == "reproduced"
-
-
-def test_every_check_that_names_a_claim_decides_it_and_the_other_way_round() -> None:
-    named = {check.claim for check in CHECKS} - {""}
-    assert named == {c.id for c in topics.every_claim() if c.rule == CALIBRATED}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report import synthetic
+from report import effects, synthetic
 from scipy import stats
 
 from threetargets.families.cell import Cell
@@ -30,7 +30,7 @@ def found_of(family: list[Comparison], a: str, b: str) -> Any:
 def test_the_numbers_of_a_pair_are_scipys(have: Make) -> None:
     results = have()
     c = found_of(comparisons.targets(results, BOUND), "ddpm_x0_native", "ddpm_eps_native")
-    a, b = ([synthetic.bound(Run(cell, s)) for s in results.study.seeds] for cell in (c.a, c.b))
+    a, b = ([effects.bound(Run(cell, s)) for s in results.study.seeds] for cell in (c.a, c.b))
     expected = stats.ttest_rel(a, b)
     family = sum(one.evidence for one in comparisons.targets(results, BOUND))
     interval = expected.confidence_interval(1 - 0.05 / family)
@@ -47,13 +47,13 @@ def test_the_interval_over_images_is_of_each_image_s_difference(have: Make) -> N
     results = have()
     c = found_of(comparisons.targets(results, BOUND), "ddpm_x0_native", "ddpm_eps_native")
     a, b = (
-        np.array([synthetic.by_image(Run(x, s), synthetic.bound(Run(x, s))) for s in (0, 1, 2)])
+        np.array([effects.by_image(Run(x, s), effects.bound(Run(x, s))) for s in (0, 1, 2)])
         for x in (c.a, c.b)
     )
     expected = stats.ttest_1samp((a - b).mean(0), 0.0).confidence_interval(0.95)
     assert (c.over_images.low, c.over_images.high) == pytest.approx((expected.low, expected.high))
     assert c.over_images.mean == pytest.approx(c.difference.interval.mean)
-    assert c.over_images.half_width < 0.02 and c.over_images.n == synthetic.IMAGES
+    assert c.over_images.half_width < 0.02 and c.over_images.n == effects.IMAGES
 
 
 def test_known_effects_get_their_verdicts(have: Make) -> None:
@@ -243,7 +243,7 @@ def test_pairs_are_the_seeds_that_both_have(have: Make) -> None:
     results = have(missing=synthetic.MISSING)
     c = found_of(comparisons.targets(results, BOUND), "ddpm_x0_elbo", "ddpm_eps_elbo")
     assert c.pairs == 2
-    a, b = ([synthetic.bound(Run(cell, s)) for s in (0, 1)] for cell in (c.a, c.b))
+    a, b = ([effects.bound(Run(cell, s)) for s in (0, 1)] for cell in (c.a, c.b))
     assert c.difference.interval.mean == pytest.approx(sum(a) / 2 - sum(b) / 2)
 
 

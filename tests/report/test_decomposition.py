@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report import synthetic
+from report import effects, synthetic
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import t_interval
@@ -33,7 +33,7 @@ def put_in(run: Run) -> float:
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.setattr(synthetic, "_effect", put_in)
+    monkeypatch.setattr(effects, "_effect", put_in)
     return synthetic.results(synthetic.study_of(STUDY))
 
 
@@ -107,7 +107,7 @@ def test_a_difference_that_a_skip_leaves_is_not_reproduced(
         x0 = run.cell.kind == "ddpm" and diffusion.of(run.cell).target == "x0"
         return put_in(run) + (0.3 if x0 else 0.0)
 
-    monkeypatch.setattr(synthetic, "_effect", still)
+    monkeypatch.setattr(effects, "_effect", still)
     finding = decomposition.output_space(synthetic.results(synthetic.study_of(STUDY)))
     assert finding.verdict == "not reproduced" and "by more than the margin" in finding.figure
 
@@ -147,7 +147,7 @@ def test_pictures_hold_the_figures_of_their_cells(results: Results) -> None:
     by_target, errors = at_a_glance.by_target(results), output_spaces.errors(results)
     rows = {(r["measure"], r["cell"]): r for r in by_target.rows}
     for cell in ("ddpm_flow_min-snr-5_skip", "ddpm_x0_elbo"):
-        interval = t_interval([synthetic.bound(Run(diffusion.parse(cell), s)) for s in (0, 1, 2)])
+        interval = t_interval([effects.bound(Run(diffusion.parse(cell), s)) for s in (0, 1, 2)])
         assert rows["bound", cell]["mean"] == pytest.approx(interval.mean)
         assert rows["bound", cell]["low"] == pytest.approx(interval.low)
     assert len({r["cell"] for r in errors.rows}) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report import synthetic
+from report import effects, synthetic
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
@@ -43,7 +43,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Results:
         early = 0.02 if run.seed == 0 else 0.0
         return 2.0 + ((0.1 * (at - 6.0) + early) if x0 else 0.0)
 
-    monkeypatch.setattr(synthetic, "bound", bound)
+    monkeypatch.setattr(effects, "bound", bound)
     return synthetic.results(synthetic.study_of(ROOT / "config" / "endpoints.yaml"))
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from report import synthetic
+from report import effects, synthetic
 
 from threetargets.errors import Disagreement
 from threetargets.pipeline.cells import FLOOR, Run
@@ -37,13 +37,13 @@ def test_each_extractor_has_a_table_of_its_own(have: Make) -> None:
     assert judge.head == inception.head == ("model", "FID", "FID∞", "KID", "precision", "recall")
     for one, other in zip(numbers(judge, "VAE"), numbers(inception, "VAE"), strict=True):
         assert float(other.split()[0]) == pytest.approx(
-            synthetic.LARGER * float(one.split()[0]), rel=0.1
+            effects.LARGER * float(one.split()[0]), rel=0.1
         )
     assert float(numbers(inception, "real images (floor)")[0].split()[0]) == pytest.approx(
         55, rel=0.1
     )
-    assert synthetic.EXTRACTOR in judge.caption and synthetic.INCEPTION not in judge.caption
-    assert synthetic.INCEPTION in inception.caption and synthetic.EXTRACTOR not in inception.caption
+    assert effects.EXTRACTOR in judge.caption and effects.INCEPTION not in judge.caption
+    assert effects.INCEPTION in inception.caption and effects.EXTRACTOR not in inception.caption
     assert "all three channels" in inception.caption and "round(255 k / 16)" in inception.caption
     assert (
         "N = 500" in inception.caption
@@ -70,7 +70,7 @@ def test_the_first_extractor_has_the_headline(
     assert compared[0].difference.interval.mean == pytest.approx(
         comparisons.targets(alone, FID)[0].difference.interval.mean or 0.0
     )
-    wanted = {"judge": synthetic.EXTRACTOR, "inception": synthetic.INCEPTION}
+    wanted = {"judge": effects.EXTRACTOR, "inception": effects.INCEPTION}
     for caption in (models.models(results).caption, sweeps.curve(results, "fid").caption):
         assert wanted[chosen[0]] in caption and wanted[chosen[1]] not in caption
     assert dict(claims.decided(results, topics.every_claim())) if headline == 1.0 else True
@@ -83,13 +83,13 @@ def test_the_judge_alone_is_as_before(have: Make) -> None:
     ) == ()
     assert {
         f.extractor for r in results.records.values() for f in r.figures if f.metric == "fid"
-    } == {synthetic.EXTRACTOR}
+    } == {effects.EXTRACTOR}
 
 
 def test_without_the_judge_as_extractor_it_still_measures_accuracy(have: Make) -> None:
     results = have(evaluation={"extractors": ["inception"]})
     figure = results.figure(Run(CELL, 0), "accuracy", "none", "1")
-    assert figure is not None and figure.extractor == synthetic.EXTRACTOR
+    assert figure is not None and figure.extractor == effects.EXTRACTOR
     assert "The judge, whose features" not in sweeps.curve(results, "fid").caption
 
 
@@ -122,7 +122,7 @@ def test_no_two_figures_of_a_record_have_one_name_in_mlflow(have: Make) -> None:
 def test_two_judges_do_not_stand_in_one_report(make: Make) -> None:
     results = make()
     path = Place("evaluate", Run("vae", 1)).path(results.study)
-    path.write_text(path.read_text().replace(synthetic.EXTRACTOR, "judge-9999999999999999"))
+    path.write_text(path.read_text().replace(effects.EXTRACTOR, "judge-9999999999999999"))
     with pytest.raises(Disagreement, match=r"judge-9999999999999999.*judge-0123456789abcdef"):
         collect.load(results.study)
     assert json.loads(path.read_text())["figures"]
@@ -136,4 +136,4 @@ def test_further_extractors_have_tables_along_gamma(make: Make) -> None:
         names
     ) == len(set(names))
     (table,) = (t for t in guidance.folded if t.name == "gamma-fid-inception")
-    assert synthetic.INCEPTION in table.caption and synthetic.EXTRACTOR not in table.caption
+    assert effects.INCEPTION in table.caption and effects.EXTRACTOR not in table.caption

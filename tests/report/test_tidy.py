@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report import synthetic
-from report.synthetic import part
+from report import effects, synthetic
+from report.effects import part
 
 from threetargets.errors import DataError, MissingInput
 from threetargets.pipeline import paths
@@ -79,7 +79,7 @@ def test_a_number_keeps_its_digits_and_names_its_run(have: Make) -> None:
         if (r["target"], r["weighting"], r["seed"], r["metric"])
         == ("eps", "elbo", "1", "bound_bpd")
     ]
-    assert float(row["value"]) == synthetic.bound(run)
+    assert float(row["value"]) == effects.bound(run)
     assert row["run_id"] == results.tracking["runs"]["ddpm_eps_elbo/seed1"]["likelihood"]
     assert (row["n"], row["reference"]) == ("500", "test, 500 images")
 

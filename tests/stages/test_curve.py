@@ -59,14 +59,16 @@ def run_curve(chosen, monkeypatch, wrong):
     monkeypatch.setattr(curve, "load", lambda s, m, r, device, step: stub(chosen, wrong[step]))
     calls = []
 
-    def counted(predictor):
+    def made(model, labels):
+        assert labels.tolist() == [model.null]
+
         def predict(x_t, log_snr):
             calls.append(len(x_t))
-            return predictor(x_t, log_snr)
+            return model.conditional(x_t, log_snr, labels)
 
         return predict
 
-    return (*curve.over_training(chosen, SMALL, RUN, TEST, FIT, counted), len(calls))
+    return (*curve.over_training(chosen, SMALL, RUN, TEST, FIT, made), len(calls))
 
 
 def test_the_last_point_at_every_level_is_the_bound_itself(monkeypatch):
@@ -77,6 +79,24 @@ def test_the_last_point_at_every_level_is_the_bound_itself(monkeypatch):
     assert figures[-1].value == pytest.approx(bound.value, rel=1e-12)
     assert figures[-1].stderr == pytest.approx(bound.stderr, rel=1e-12)
     assert rows["images"] == [30 * 64, 60 * 64] and calls == curve.calls(chosen, RUN)
+
+
+def test_the_bound_on_validation_images_is_of_those(monkeypatch):
+    """Its noise is that of the test images in their place, so the same images have the same
+    bound."""
+    chosen = parsed(None)
+    chosen = study.parse(
+        chosen.model_dump(mode="json", exclude={"likelihood"})
+        | {"likelihood": chosen.likelihood.model_dump(mode="json") | {"validation": 60}},
+        "test",
+    )
+    monkeypatch.setattr(diffusion, "load_split", lambda s, name: {"validation": TEST}[name])
+    figures, _ = diffusion.measure(chosen, SMALL, RUN, stub(chosen, 0.1), TEST, FIT)
+    own = {f.metric: f for f in figures}
+    assert own["validation_bound_bpd"].value == own["bound_bpd"].value
+    assert own["validation_bound_bpd"].reference == "validation"
+    assert identity(chosen, "likelihood", RUN) != identity(parsed(None), "likelihood", RUN)
+    assert identity(chosen, "train", RUN) == identity(parsed(None), "train", RUN)
 
 
 def test_a_denoiser_that_gets_better_has_a_falling_curve(monkeypatch):

@@ -2,101 +2,20 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
-from torch import nn
+from stages.conftest import GUIDED, N, result, write_record, write_samples
 
 from threetargets import files
-from threetargets import study as studies
 from threetargets.data import read
 from threetargets.errors import DataError, Diverged, MissingInput
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
-from threetargets.pipeline.records import Figure, Record
-from threetargets.stages import evaluate, prepare
-
-PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
-GUIDED = Run("ddpm_eps_eps-equivalent", 0)
-N = 120
-
-
-class Judge(nn.Module):
-    """Features: the pixels. Logits: least squares on the training split, sharp enough to be sure of
-    itself."""
-
-    def __init__(self, study):
-        super().__init__()
-        train = read.load_split(study, "train")
-        x = (2 * train.images.double() + 1) / 17 - 1
-        x = torch.cat([x.flatten(1), torch.ones(len(x), 1, dtype=torch.float64)], 1)
-        y = nn.functional.one_hot(train.labels, 10).double()
-        self.register_buffer("weight", (20 * torch.linalg.lstsq(x, y).solution).float())
-
-    def features(self, x):
-        return x.flatten(1)
-
-    def logits(self, x):
-        return self.features(x) @ self.weight[:-1] + self.weight[-1]
-
-
-@pytest.fixture
-def study(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    values = {
-        **PARAMS,
-        "cells": ["vae", GUIDED.cell],
-        "guidance": {
-            "cells": [GUIDED.cell],
-            "kinds": ["classifier", "classifier-free"],
-            "gammas": [0, 2],
-        },
-        "sampling": {**PARAMS["sampling"], "images": N},
-        "evaluation": {**PARAMS["evaluation"], "kid_subset_size": 50, "bootstrap": 5},
-        "device": "cpu",
-    }
-    study = studies.parse(values, "test")
-    prepare.run(study)
-    weights = paths.run_dir(study, jobs.judge_runs(study)[0]) / "weights.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"abc")
-    monkeypatch.setattr(evaluate, "load", lambda study, manifest, run, device: Judge(study))
-    return study
-
-
-def write_record(path, stage, run, guidance="", status="ok", reason=""):
-    record = Record(stage, "digits", run.cell, run.seed, "0" * 16, guidance, status, reason)
-    files.write_json(path, record.json())
-
-
-def write_samples(study, run, labelled=True, failed=()):
-    """Test images as samples: asked for by their own labels, or without labels."""
-    write_record(paths.run_dir(study, run) / "train.json", "train", run)
-    test = read.load_split(study, "test")
-    for guidance in jobs.guidances(study, run):
-        bad = guidance in failed
-        folder = paths.sample_dir(study, run, guidance)
-        write_record(
-            folder / "sample.json",
-            "sample",
-            run,
-            guidance,
-            *(("failed", "guide diverged") if bad else ()),
-        )
-        for gamma in jobs.gammas(study, guidance):
-            n = 0 if bad else N
-            labels = test.labels[:n].numpy() if labelled else np.full(n, -1)
-            files.write_arrays(
-                folder / f"gamma{gamma}.npz", levels=test.images[:n].numpy(), labels=labels
-            )
-
-
-def result(study, run):
-    return Record.of(files.read_json(paths.run_dir(study, run) / "evaluate.json"))
+from threetargets.pipeline.records import Figure
+from threetargets.stages import evaluate
 
 
 def test_every_set_of_a_guided_run(study):
@@ -320,52 +239,3 @@ def test_figures_name_nothing_twice(study):
     assert len(rows) == len(set(rows)) and all(
         isinstance(f, Figure) for f in result(study, GUIDED).figures
     )
-
-
-@pytest.fixture
-def inception(monkeypatch, tmp_path):
-    """In the place of Inception: pixels and their squares, float32. Returns the images of each
-    extraction."""
-    seen = []
-
-    def see(name, images, count, device, told):
-        assert name == "inception-0123456789abcdef" and count == 17
-        seen.append(len(images))
-        told(len(images))
-        x = images.flatten(1).float() / 16
-        return torch.cat([x[:, ::4], x[:, ::4] ** 2], 1)
-
-    monkeypatch.setenv("THREETARGETS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        evaluate.pretrained, "obtain", lambda named, mirror: tmp_path / "weights.pth"
-    )
-    monkeypatch.setattr(evaluate.inception, "register", lambda path: "inception-0123456789abcdef")
-    monkeypatch.setattr(evaluate.inception, "see", see)
-    return seen
-
-
-FIDELITY = ["fid", "fid_infinity", "kid", "precision", "recall"]
-
-
-@pytest.mark.parametrize("chosen", [["judge", "inception"], ["inception"]])
-def test_figures_by_each_extractor(study, inception, chosen):
-    evaluation = study.evaluation.model_copy(update={"extractors": chosen})
-    both, run = study.model_copy(update={"evaluation": evaluation}), Run("data", 0)
-    evaluate.run(study, run, params="p.yaml", threads=1)
-    before = result(study, run).figures
-    evaluate.run(both, run, params="p.yaml", threads=1)
-    after = result(study, run).figures
-    judged = [f for f in after if f.extractor.startswith("judge")]
-    assert judged == [f for f in before if "judge" in chosen or f.metric in ("accuracy", "entropy")]
-    other = [f for f in after if f.extractor == "inception-0123456789abcdef"]
-    assert [f.metric for f in other] == FIDELITY and len(after) == len(judged) + len(other)
-    assert all(f.n == N and f.reference == "test (n=500)" for f in other)
-    for metric in ("fid", "fid_infinity", "kid"):
-        assert len({f.value for f in [*before, *other] if f.metric == metric}) == 2
-    assert inception == [500, N]
-    evaluate.run(both, run, params="p.yaml", threads=1)
-    assert result(study, run).figures == after and inception == [
-        500,
-        N,
-        N,
-    ]  # the reference was kept

@@ -18,7 +18,8 @@ from threetargets.families.autoencoder.likelihood import gradient_figures
 from threetargets.families.diffusion import likelihood as diffusion
 from threetargets.families.diffusion import process as processes
 from threetargets.families.diffusion.likelihood import _between, _cut_anew
-from threetargets.likelihood.bound import FITTED, VARIANCES, denoise
+from threetargets.likelihood.bound import FITTED, VARIANCES
+from threetargets.likelihood.denoised import denoise
 from threetargets.likelihood.ode import dequantised
 from threetargets.oracles import Gaussian
 from threetargets.pipeline.cells import Run

@@ -24,6 +24,7 @@ CPU = torch.device("cpu")
 def chosen():
     values = study.load(ROOT / "config/smoke.yaml").model_dump(mode="json")
     values["sampling"] |= {"images": 50, "batch": 50, "steps": 4}
+    values["evaluation"] |= {"kid_subset_size": 20}
     return study.parse(values, "test")
 
 

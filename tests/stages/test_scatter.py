@@ -33,6 +33,7 @@ def chosen(tmp_path_factory):
     """A study with data and models that were never trained, in a working directory of its own."""
     values = study.load(ROOT / "config/smoke.yaml").model_dump(mode="json")
     values["sampling"] |= {"images": IMAGES, "batch": BATCH, "steps": 3, "sampler": "ancestral"}
+    values["evaluation"] |= {"kid_subset_size": 20}
     parsed = study.parse(values, "test")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("scatter"))

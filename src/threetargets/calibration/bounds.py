@@ -16,7 +16,8 @@ from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table, table_of_betas
 from threetargets.levels import centres, nearest
 from threetargets.likelihood import bound
-from threetargets.likelihood.bound import FITTED, VARIANCES, denoise, prior_term
+from threetargets.likelihood.bound import FITTED, VARIANCES, prior_term
+from threetargets.likelihood.denoised import denoise
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.streams import generator
 

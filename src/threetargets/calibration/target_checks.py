@@ -16,7 +16,7 @@ from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS, Prediction
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import nearest
-from threetargets.likelihood.bound import denoise
+from threetargets.likelihood.denoised import denoise
 from threetargets.streams import generator
 
 ROUNDING = "rounding in float64"

@@ -22,6 +22,7 @@ from threetargets.data.sources import Source
 from threetargets.errors import ConfigError
 from threetargets.pipeline import cells
 from threetargets.study.blocks import Split
+from threetargets.study.counts import no_room
 from threetargets.study.schema import Study
 
 
@@ -35,19 +36,9 @@ def split_indices(source: Source, split: Split) -> dict[str, np.ndarray]:
     """
     wanted, first = split.model_dump(), 0
     indices: dict[str, np.ndarray] = {}
+    if wrong := no_room(source.name, source.pools, split):
+        raise ConfigError(wrong)
     for total, parts in source.pools:
-        if sum(wanted[part] for part in parts) > total:
-            sizes = " + ".join(str(wanted[part]) for part in cells.SPLITS if part in parts)
-            asked = f"{sizes} = {sum(wanted[part] for part in parts)}" if len(parts) > 1 else sizes
-            several = len(source.pools) > 1
-            has = (
-                f"{total} for {' and '.join(p for p in cells.SPLITS if p in parts)}"
-                if several
-                else str(total)
-            )
-            raise ConfigError(
-                f"data.split: {asked} images, but {source.name} has {has}; make the splits smaller"
-            )
         purpose = f"split/{source.name}" + (f"/{parts[0]}" if len(source.pools) > 1 else "")
         order = first + torch.randperm(total, generator=streams.generator(0, purpose)).numpy()
         ends = np.cumsum([wanted[part] for part in parts])

@@ -14,7 +14,11 @@ from threetargets.units import BITS, unit
 
 ABSURD = 100.0
 """A likelihood so many times that of guessing every level alike is a fault and no result."""
-OVER_IMAGES = {"test": "test images", "train": "training images"}
+OVER_IMAGES = {
+    "test": "test images",
+    "train": "training images",
+    "validation": "validation images",
+}
 
 
 def batches(count: int, batch: int) -> list[slice]:
@@ -38,14 +42,19 @@ def likelihood_figure(
     name = f"{metric}_{shown.suffix}"
     values, over = in_unit(manifest, nats), OVER_IMAGES[reference]
     figure = mean_figure(name, values, over, reference=reference, quantity=metric)
+    return held_against_a_guess(manifest, figure, float(nats.double().mean()))
+
+
+def held_against_a_guess(manifest: Manifest, figure: Figure, nats: float) -> Figure:
+    """The figure of a likelihood, nats per example; a failed one where it is not finite, or so far
+    from guessing every level alike that it cannot be right."""
     assert figure.value is not None
-    most = ABSURD * math.log2(manifest.levels)
-    size = bits_per_dim(float(nats.double().mean()), manifest.dims)
-    if math.isfinite(size) and abs(size) <= most:
+    guess, size = math.log2(manifest.levels), bits_per_dim(nats, manifest.dims)
+    if math.isfinite(size) and abs(size) <= ABSURD * guess:
         return figure
     reason = (
-        f"{figure.value:.3g} {shown.name} is no likelihood of {manifest.levels} levels: a guess "
-        f"gives {math.log2(manifest.levels):.3g} bits/dim"
+        f"{figure.value:.3g} {unit(manifest.levels).name} is no likelihood of {manifest.levels} "
+        f"levels: a guess gives {guess:.3g} bits/dim"
     )
     return replace(figure, value=None, stderr=None, reason=reason)
 

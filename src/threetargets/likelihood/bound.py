@@ -13,13 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from threetargets.diffusion.kernel import add_noise, posterior, transition_variance
-from threetargets.diffusion.predictor import Predictor
+from threetargets.diffusion.kernel import posterior, transition_variance
 from threetargets.diffusion.schedule import Table
-from threetargets.levels import centres
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import kl_isotropic, kl_to_standard, total
-from threetargets.streams import generator
 
 VARIANCES = ("fixed-small", "fixed-large", "fixed-large-override")
 FITTED = ("learned-interpolation", "optimal")
@@ -115,99 +112,3 @@ class Bound:
     def nats(self) -> Tensor:
         """The bound on -log p, shape (N,)."""
         return self.prior + self.denoising.sum(1) + self.decoder
-
-
-@dataclass(frozen=True)
-class Denoised:
-    """What a denoiser did with N noised examples, float64: all that the bound takes from it,
-    whatever the variance.
-
-    levels (N, ...) and their K; squared (N, T): |x_0 - x0^(x_i)|^2, averaged over the draws; first
-    (draws, N, ...): x0^(x_1).
-    """
-
-    table: Table
-    levels: Tensor
-    count: int
-    squared: Tensor
-    first: Tensor
-
-    @property
-    def dims(self) -> int:
-        return self.levels[0].numel()
-
-    @property
-    def x0_mse(self) -> Tensor:
-        """Per dimension, over examples, noise levels 1..T, shape (T,)."""
-        return self.squared.mean(0) / self.dims
-
-    @property
-    def eps_mse(self) -> Tensor:
-        """The same of eps^: SNR_i times that of x0^, since x_i = a x0^ + s eps^."""
-        return self.x0_mse * torch.exp(self.table.log_snr[1:])
-
-    def of_first(self, n: int) -> Denoised:
-        """Of the first n examples alone."""
-        squared, first = self.squared[:n], self.first[:, :n]
-        return Denoised(self.table, self.levels[:n], self.count, squared, first)
-
-    def respaced(self, steps: int) -> Denoised:
-        """At `steps` of the noise levels, evenly chosen, the first and the last among them: what
-        the shorter process takes from the same network calls (Nichol & Dhariwal 2021,
-        arXiv:2102.09672, section 4, on fewer sampling steps)."""
-        i, table = _spread(self.table, steps), spaced(self.table, steps)
-        return Denoised(table, self.levels, self.count, self.squared[:, i - 1], self.first)
-
-    def bound(self, variance: str, mse: Tensor | None = None) -> Bound:
-        """The bound with this reverse variance; mse (T,) for a fitted one, from examples other than
-        these."""
-        prior = prior_term(centres(self.levels, self.count).double(), self.table)
-        denoising = denoising_terms(self.squared[:, 1:], self.table, variance, self.dims, mse)
-        decoder = [
-            decoder_term(self.levels, x0, self.table, variance, self.count, mse)
-            for x0 in self.first
-        ]
-        return Bound(prior, denoising, torch.stack(decoder).mean(0))
-
-
-def _spread(table: Table, steps: int) -> Tensor:
-    """`steps` of the indices 1..T, evenly chosen, the first and the last among them."""
-    return torch.linspace(1, table.steps, steps, dtype=torch.float64).round().long()
-
-
-def spaced(table: Table, steps: int) -> Table:
-    """The process at `steps` of its noise levels, evenly chosen, the first and the last among
-    them."""
-    index = torch.cat([torch.zeros(1, dtype=torch.long), _spread(table, steps)])
-    return Table(table.log_snr[index.to(table.log_snr.device)])
-
-
-def denoise(
-    predictors: list[tuple[slice, Predictor]],
-    table: Table,
-    levels: Tensor,
-    count: int,
-    *,
-    seed: int,
-    draws: int = 1,
-) -> Denoised:
-    """Noise every example to every noise level, `draws` times each, and denoise it.
-
-    levels: (N, C, H, W) integers. predictors: the predictor of each batch (its labels are bound).
-    The noise of step i and draw d is one stream over all N examples, so the batch size changes
-    nothing. Computed in float64 around a float32 network; the result lies on the CPU.
-    """
-    x0 = centres(levels, count).double()
-    squared = torch.zeros(len(x0), table.steps, dtype=torch.float64)
-    first = torch.zeros(draws, *x0.shape, dtype=torch.float64)
-    with torch.no_grad():
-        for i in range(1, table.steps + 1):
-            log_snr = table.log_snr[i].to(x0.device)
-            for draw in range(draws):
-                noise = torch.randn(x0.shape, generator=generator(seed, "bound", i, draw)).to(x0)
-                for rows, predictor in predictors:
-                    guess = predictor(add_noise(x0[rows], noise[rows], log_snr), log_snr).x0
-                    squared[rows, i - 1] += (total((guess - x0[rows]) ** 2) / draws).cpu()
-                    if i == 1:
-                        first[draw, rows] = guess.cpu()
-    return Denoised(table, levels.cpu(), count, squared, first)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from threetargets.likelihood.bound import Denoised
 from threetargets.likelihood.decoders import gaussian_log_mass
+from threetargets.likelihood.denoised import Denoised
 
 NARROWEST, WIDEST, TRIED, ROUNDS = 1e-3, 2.0, 25, 4
 

@@ -7,21 +7,15 @@ with the mean held fixed (`variance_loss`; their section 3.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from threetargets.diffusion.kernel import add_noise, aligned, posterior
+from threetargets.diffusion.kernel import aligned, posterior
 from threetargets.diffusion.schedule import Table
 from threetargets.levels import centres
-from threetargets.likelihood.bound import Bound, prior_term, reverse_variance
+from threetargets.likelihood.bound import reverse_variance
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import total
-from threetargets.streams import generator
-
-Headed = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(x_t (B, C, ...), log_snr ()) -> (x0^, head), both (B, C, ...)."""
 
 
 def log_variance(head: Tensor, table: Table, i: Tensor) -> Tensor:
@@ -59,29 +53,3 @@ def variance_loss(
     reaches the head alone."""
     dims = levels[0].numel()
     return table.steps * terms(levels, x0_hat.detach(), head, table, i, count) / dims
-
-
-def learned_bound(
-    predictors: list[tuple[slice, Headed]],
-    table: Table,
-    levels: Tensor,
-    count: int,
-    *,
-    seed: int,
-    draws: int = 1,
-) -> Bound:
-    """The bound of every example under the network's own variance, with the noise that
-    likelihood.bound.denoise draws. Shapes and batches as there; the result lies on the CPU."""
-    x0 = centres(levels, count).double()
-    by_level = torch.zeros(len(x0), table.steps, dtype=torch.float64)
-    with torch.no_grad():
-        for i in range(1, table.steps + 1):
-            log_snr = table.log_snr[i].to(x0.device)
-            for draw in range(draws):
-                noise = torch.randn(x0.shape, generator=generator(seed, "bound", i, draw)).to(x0)
-                for rows, predictor in predictors:
-                    guess, head = predictor(add_noise(x0[rows], noise[rows], log_snr), log_snr)
-                    index = torch.full((len(guess),), i, device=x0.device)
-                    part = terms(levels[rows], guess, head, table, index, count)
-                    by_level[rows, i - 1] += part.cpu() / draws
-    return Bound(prior_term(x0.cpu(), table), by_level[:, 1:], by_level[:, 0])

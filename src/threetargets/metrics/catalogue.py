@@ -22,7 +22,8 @@ class Metric:
 
     needs: `features` are seen by every extractor of the study; `logits` and `labels` by the judge
     alone, where images have classes, and `labels` where a class was asked for, too.
-    takes: the key of `evaluation` that must hold something for it, if any. compute: module of
+    reads: the keys of `evaluation` that its value depends on. takes: the one of them that must hold
+    something for it, if any. compute: module of
     metrics/ and function in it. over_gamma: whether the report draws it against gamma.
     """
 
@@ -33,6 +34,7 @@ class Metric:
     unit: str = ""
     over_gamma: bool = True
     takes: str = ""
+    reads: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -44,15 +46,22 @@ class Metric:
 
 
 SAMPLES: dict[str, Metric] = {
-    "fid": Metric("FID", "lower", "features", "fidelity:fid"),
+    "fid": Metric("FID", "lower", "features", "fidelity:fid", reads=("bootstrap",)),
     "fid_infinity": Metric(
-        "FID∞", "lower", "features", "fidelity:fid_infinity", over_gamma=False, takes="fid_parts"
+        *("FID∞", "lower", "features", "fidelity:fid_infinity"),
+        over_gamma=False,
+        takes="fid_parts",
+        reads=("bootstrap", "fid_parts", "fid_partitions"),
     ),
     "accuracy": Metric("accuracy", "higher", "labels", "accuracy:of_labels"),
-    "precision": Metric("precision", "higher", "features", "fidelity:precision"),
-    "recall": Metric("recall", "higher", "features", "fidelity:recall"),
+    "precision": Metric(
+        "precision", "higher", "features", "fidelity:precision", reads=("neighbours",)
+    ),
+    "recall": Metric("recall", "higher", "features", "fidelity:recall", reads=("neighbours",)),
     "entropy": Metric("entropy", "", "logits", "accuracy:of_logits", unit="nats"),
-    "kid": Metric("KID", "lower", "features", "fidelity:kid"),
+    "kid": Metric(
+        "KID", "lower", "features", "fidelity:kid", reads=("kid_subset_size", "kid_subsets")
+    ),
 }
 """In the order in which their curves are shown."""
 
@@ -91,6 +100,7 @@ OTHERS: dict[str, Measured] = {
     "bound": _bound("bound"),
     "bound_given_label": _bound("bound given label"),
     "train_bound": _bound("on training images"),
+    "validation_bound": _bound("on validation images"),
     "nll": _bound("−log p"),
     "prior": _bound("prior"),
     "denoising": _bound("denoising"),

@@ -241,8 +241,13 @@ def code_digest(
     """12 hexadecimal digits: SHA-256 over the statements of `modules` and of `more`, and over their
     templates."""
     frozen = frozenset((choices or {}).items())
+    return _digest(_roots(stage, family, more), frozen, stage == "report")
+
+
+@functools.cache
+def _digest(roots: tuple[str, ...], choices: FrozenChoices, everything: bool) -> str:
     sha = hashlib.sha256()
-    reached = _reached(_roots(stage, family, more), frozen, stage == "report")
+    reached = _reached(roots, choices, everything)
     for name in sorted(reached):
         sha.update("\0".join([name, *reached[name], ""]).encode())
     for name in sorted(_templates(reached)):

@@ -22,7 +22,7 @@ def _code(study: Study, stage: str, run: Run, guidance: str = "") -> str:
     """The digest of the code that a stage runs for this run."""
     chosen = {"SOURCES": frozenset({study.data.name})}
     if not run.cell.family or (stage == "evaluate" and families.spec_of(run.cell).GENERATIVE):
-        metrics = study.evaluation.metrics if stage == "evaluate" else []
+        metrics = study.evaluation.measured if stage == "evaluate" else []
         modules = {f"metrics.{SAMPLES[name].module}" for name in metrics}
         asked = {"SAMPLES": frozenset(metrics), "OTHERS": frozenset(), "SERIES": frozenset()}
         return code_digest(stage, "", {**chosen, **asked}, tuple(modules))
@@ -99,7 +99,9 @@ def identity_fields(
 
 
 def _evaluation(study: Study, run: Run) -> dict[str, Any]:
-    evaluation = study.evaluation.model_dump(mode="json", exclude={"inception"})  # has a digest
+    chosen = study.evaluation  # inception is left out: the weights have a digest
+    evaluation = chosen.model_dump(mode="json", include={*chosen.read, "extractors"})
+    evaluation["metrics"] = chosen.measured
     samples = {
         guidance: [identity(study, "sample", run, guidance), *jobs.gammas(study, guidance)]
         for guidance in (jobs.guidances(study, run) if run.cell != FLOOR else [])

@@ -53,8 +53,8 @@ def guide_runs(study: Study) -> list[Run]:
 
 def judge_runs(study: Study) -> list[Run]:
     """The one independent classifier, whose features and labels are the same for every figure; none
-    where images have no labels, or samples are not measured."""
-    wanted = _measures(study) and study.labelled
+    where images have no labels, or nothing that is measured needs it."""
+    wanted = _measures(study) and study.labelled and study.evaluation.judged
     return [Run(families.JUDGE, families.judge_seed(study))] if wanted else []
 
 

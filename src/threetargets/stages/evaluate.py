@@ -221,7 +221,7 @@ def _judged(
     sight = fidelity.Sight(
         seen.features, judge.reference, study.evaluation, run.seed, asked, logits, labels
     )
-    names = study.evaluation.metrics
+    names = study.evaluation.measured
     if "judge" not in study.evaluation.extractors:
         names = [name for name in names if name not in by_features(names)]
     figures = _measured(sight, names)
@@ -252,7 +252,7 @@ def _figures(
             sight = fidelity.Sight(
                 other.see(one.levels), other.reference, study.evaluation, run.seed, asked_of(one)
             )
-            measured = _measured(sight, by_features(study.evaluation.metrics))
+            measured = _measured(sight, by_features(study.evaluation.measured))
             figures_of_set += [
                 replace(figure, reference=other.reference.label, extractor=other.name)
                 for figure in measured

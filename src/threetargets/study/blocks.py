@@ -24,6 +24,9 @@ from threetargets.study.values import (
     no_repeats,
 )
 
+Images = Annotated[int, Field(ge=2, le=10**12)]
+"""Images whose figure has a standard error over them."""
+
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -33,7 +36,7 @@ class Split(Section):
 
     train: Positive
     validation: Positive
-    test: Positive
+    test: Images
 
 
 class Data(Section):
@@ -88,6 +91,15 @@ class Sampling(Section):
     images: Positive
     batch: Positive
     clip: bool
+
+    @model_validator(mode="after")
+    def _noise(self) -> Sampling:
+        if self.eta and self.sampler != "ddim":
+            raise ValueError(
+                f"eta is {self.eta:g} and sampler is {self.sampler}: ddim alone reads eta; write "
+                "eta: 0"
+            )
+        return self
 
 
 class Interval(Section):
@@ -152,7 +164,7 @@ class Ode(Section):
 class Forms(Section):
     """The bound's two Monte Carlo forms: draws for each of the first images."""
 
-    images: Annotated[int, Field(ge=2)]
+    images: Images
     draws: Annotated[int, Field(ge=2)]
 
 
@@ -166,7 +178,7 @@ class Lengths(Section):
 class Gradients(Section):
     """Variance of gradient estimators of a trained VAE: draws for each of the first images."""
 
-    images: Annotated[int, Field(ge=2)]
+    images: Images
     draws: Annotated[int, Field(ge=2)]
 
 
@@ -185,21 +197,24 @@ class Curve(Section):
 
 
 class Likelihood(Section):
-    images: Positive | None = None
+    images: Images | None = None
     draws: Positive
     batch: Positive
     fit_images: Positive
     iwae: Annotated[list[Positive], Field(min_length=1), AfterValidator(no_repeats)]
-    iwae_images: Annotated[int, Field(ge=2)] | None = None
+    iwae_images: Images | None = None
     ode: Ode
     forms: Forms
     lengths: Lengths
     gradients: Gradients
     curve: Curve | None = None
+    validation: Annotated[int, Field(ge=2)] | None = None
+    """Of diffusion models, first images of the validation split whose bound is measured, for
+    choices that have to be made on other than test images."""
 
 
 class Evaluation(Section):
-    kid_subset_size: Positive
+    kid_subset_size: Images
     kid_subsets: Positive
     neighbours: Positive
     bootstrap: Annotated[int, Field(ge=2)]
@@ -209,12 +224,23 @@ class Evaluation(Section):
     )
     inception: str | None = None
     fid_parts: Annotated[list[Positive], AfterValidator(no_repeats)] = Field(default=[1, 2, 3])
-    fid_partitions: Positive = 4
+    fid_partitions: Annotated[int, Field(ge=2)] = 4
 
     @property
     def measured(self) -> list[str]:
         """The metrics less those that take a key which is empty here."""
         return [m for m in self.metrics if not SAMPLES[m].takes or getattr(self, SAMPLES[m].takes)]
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The keys that the measured metrics read, besides `metrics` and `extractors`."""
+        return frozenset(key for metric in self.measured for key in SAMPLES[metric].reads)
+
+    @property
+    def judged(self) -> bool:
+        """Whether a judge is needed, where images have classes to train one on."""
+        asked = any(SAMPLES[metric].needs != "features" for metric in self.measured)
+        return bool(self.extractors) and ("judge" in self.extractors or asked)
 
     @model_validator(mode="after")
     def _a_line(self) -> Evaluation:
@@ -222,6 +248,11 @@ class Evaluation(Section):
             raise ValueError(
                 f"fid_parts is {self.fid_parts}: a line in 1/N takes two numbers of parts, or "
                 "[] for none"
+            )
+        if not self.measured:
+            raise ValueError(
+                f"metrics is {self.metrics} with fid_parts {self.fid_parts}, which measures "
+                "nothing; extractors: [] measures no samples"
             )
         return self
 

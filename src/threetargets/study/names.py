@@ -72,6 +72,33 @@ def words(module: str, variable: str, keyword: str) -> dict[str, str]:
     return _given(module, variable, keyword, str)
 
 
+@functools.cache
+def pools(module: str, variable: str) -> dict[str, tuple[tuple[int, tuple[str, ...]], ...]]:
+    """What every entry of the dictionary is made with as `pools=`: numbers of images, and the
+    splits that may be cut from them."""
+    value = _assigned(module, variable)
+    calls = value.values if isinstance(value, ast.Dict) else []
+    given = [
+        _literal(module, k.value)
+        for c in calls
+        if isinstance(c, ast.Call)
+        for k in c.keywords
+        if k.arg == "pools"
+    ]
+    return dict(zip(names(module, variable), given, strict=True))
+
+
+def _literal(module: str, node: ast.expr | None) -> Any:
+    """The value of an expression of plain values, and of names of such in the module."""
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(module, entry) for entry in node.elts)
+    if isinstance(node, ast.Name):
+        return _literal(module, _assigned(module, node.id))
+    if isinstance(node, ast.Constant):
+        return node.value
+    raise LookupError(f"{module}: expected plain values, found {ast.dump(node) if node else node}")
+
+
 @dataclass(frozen=True)
 class OneOf:
     """A check that a string is an entry of one of these registries of a module; for editors, the

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from threetargets import experiments
 from threetargets.families import FAMILIES, spec_of
+from threetargets.study import counts
 
 if TYPE_CHECKING:
     from threetargets.study.schema import Study
@@ -31,7 +32,8 @@ def check(study: Study) -> None:
         spec.check(study, tuple(cell for cell in study.cells if cell.family == name))
     _guidance(study)
     _labels(study)
-    _sizes(study)
+    _shares(study)
+    counts.check(study)
 
 
 def _guidance(study: Study) -> None:
@@ -59,38 +61,11 @@ def _labels(study: Study) -> None:
         raise ValueError(f"guidance.cells is not empty, {has_none} to guide to")
 
 
-def _sizes(study: Study) -> None:
-    split, chosen = study.data.split, study.likelihood
-    if (chosen.images or 0) > split.test:
-        raise ValueError("likelihood.images is larger than the test split")
-    most, of_what = (
-        (chosen.images, "likelihood.images") if chosen.images else (split.test, "the test split")
-    )
-    counts = {
-        f"{k}.images": getattr(chosen, k).images for k in ("ode", "forms", "lengths", "gradients")
-    }
-    counts |= {"curve.images": chosen.curve.images} if chosen.curve else {}
-    for key, count in {**counts, "iwae_images": chosen.iwae_images or 0}.items():
-        if count > most:
-            raise ValueError(f"likelihood.{key} is larger than {of_what}")
-    if chosen.fit_images > split.train:
-        raise ValueError("likelihood.fit_images is larger than the train split")
-    if not study.evaluation.extractors:
-        return
-    images, measured = study.sampling.images, study.evaluation
-    if images < measured.kid_subset_size:
-        raise ValueError("evaluation.kid_subset_size is larger than sampling.images")
-    if measured.neighbours >= images:
-        raise ValueError(
-            f"evaluation.neighbours is {measured.neighbours}; expected less than sampling.images, "
-            f"{images}: an image is not its own neighbour"
-        )
-    if measured.fid_parts and images // max(measured.fid_parts) < 2:
-        raise ValueError(
-            f"evaluation.fid_parts has {max(measured.fid_parts)}; expected parts of two images or "
-            f"more of sampling.images, {images}"
-        )
-    if study.sampling.images > min(split.train, split.test):
-        raise ValueError(
-            "sampling.images is larger than the train or test split, so FID has no floor at that N"
-        )
+def _shares(study: Study) -> None:
+    for cell in study.cells:
+        batch = spec_of(cell).training(study, cell).batch
+        if batch % study.processes:
+            raise ValueError(
+                f"processes is {study.processes}, and training.{cell.kind}.batch, {batch}, of "
+                f"{str(cell)!r} has no equal shares for them; use a multiple"
+            )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from threetargets.study.names import facts, names, one_of, words
+from threetargets.study.names import facts, names, one_of, pools, words
 
 if TYPE_CHECKING:
     from threetargets.families.cell import Cell
@@ -17,6 +17,7 @@ TARGETS = names("diffusion/target.py", "TARGETS")
 WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 CLASSES = facts("data/sources.py", "SOURCES", "classes")
 LEVELS = facts("data/sources.py", "SOURCES", "levels")
+POOLS = pools("data/sources.py", "SOURCES")
 GUIDES = words("diffusion/guidance.py", "GUIDANCES", "guide")
 """Of each kind of guidance the classifier that is trained for it, or ""."""
 READS = words("diffusion/guidance.py", "GUIDANCES", "reads")

@@ -18,7 +18,7 @@ from threetargets.diffusion.schedule import table_of_betas
 from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.levels import centres, nearest
-from threetargets.likelihood.bound import denoise
+from threetargets.likelihood.denoised import denoise
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.streams import generator
 

@@ -111,6 +111,11 @@ class Manifold(Section):
                 "weighting: elbo has the decoder's term at the cleanest level, and these data have "
                 "no decoder"
             )
+        if self.excess.levels > self.process.steps:
+            raise ValueError(
+                f"excess.levels is {self.excess.levels}; expected at most process.steps, "
+                f"{self.process.steps}"
+            )
         return self
 
 

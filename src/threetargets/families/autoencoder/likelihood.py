@@ -17,6 +17,7 @@ from threetargets.families.measured import (
     OVER_IMAGES,
     batches,
     bound_by_image,
+    held_against_a_guess,
     in_unit,
     likelihood_figure,
     mean_figure,
@@ -84,15 +85,19 @@ def _nll(manifest: Manifest, bound: Tensor, tight: Tensor, k: int) -> Figure:
         float(whole.var()) / len(whole) + float(gap.var()) / len(gap) - 2 * shared / len(whole)
     )
     figure = likelihood_figure(manifest, "nll", bound)
+    if figure.value is None:
+        return figure
     spread = (
         f"test images: the bound on {len(whole)}, less its gap to IWAE {k} on the first {len(gap)}"
     )
-    return replace(
+    estimate = replace(
         figure,
         value=float(whole.mean() - gap.mean()),
         stderr=math.sqrt(max(variance, 0.0)),
         spread=spread,
     )
+    nats = float(bound.mean() - (bound[: len(tight)] - tight).mean())
+    return held_against_a_guess(manifest, estimate, nats)
 
 
 def _active(model: Vae, images: Tensor, batch: int) -> Figure:

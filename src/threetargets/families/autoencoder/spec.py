@@ -131,7 +131,9 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
         return {"model": parameters(study, cell).model_dump(mode="json")}
     if stage == "sample":
         return {"sampling": {key: values["sampling"][key] for key in ("images", "batch")}}
-    keys = ("images", "draws", "batch", "iwae", "iwae_images", "gradients")
+    keys = ["images", "draws", "batch", "iwae", "iwae_images"]
+    if len(parameters(study, cell).latents) == 1:
+        keys.append("gradients")  # of models of one layer
     return {"likelihood": {key: values["likelihood"][key] for key in keys}}
 
 

@@ -61,7 +61,7 @@ def training(study: Study, cell: Cell) -> Training:
 
 def check(study: Study, names: tuple[Cell, ...]) -> None:
     guided = study.guidance.guides
-    judged = study.evaluation.extractors and study.labelled
+    judged = study.evaluation.judged and study.labelled
     if not guided and not judged:
         return
     if getattr(study, "classifiers", None) is None:

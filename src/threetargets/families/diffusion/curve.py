@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 from threetargets.data.read import Images, Manifest
-from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
 from threetargets.families.build import load
 from threetargets.families.diffusion import spec
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.measured import batches, in_unit, likelihood_figure
-from threetargets.likelihood.bound import LEARNED, Denoised, denoise, spaced
+from threetargets.likelihood.bound import LEARNED
+from threetargets.likelihood.denoised import Denoised, denoise, spaced
 from threetargets.likelihood.fitted import fitted_errors
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
 from threetargets.study.schema import Study
 
-Counted = Callable[[Predictor], Predictor]
+Made = Callable[[Ddpm, Tensor], Predictor]
+"""(model, labels) -> its conditional predictor, counted for the progress line."""
 
 
 def calls(study: Study, run: Run) -> int:
@@ -35,7 +36,7 @@ def calls(study: Study, run: Run) -> int:
 
 
 def over_training(
-    study: Study, manifest: Manifest, run: Run, test: Images, fit: Tensor, counted: Counted
+    study: Study, manifest: Manifest, run: Run, test: Images, fit: Tensor, made: Made
 ) -> tuple[list[Figure], dict[str, list[float]]]:
     """The bound without labels after each number of training images that the study names, and at
     the end: of the first test images and at `curve.steps` of the noise levels, all of it the bound
@@ -51,8 +52,8 @@ def over_training(
     for step in (*spec.curve_steps(study, run.cell), None):
         model = cast(Ddpm, load(study, manifest, run, levels.device, step))
         table = spaced(model.table, curve.steps)
-        mse = fitted_errors(_seen(study, manifest, run, model, table, fit, counted))
-        seen = _seen(study, manifest, run, model, table, levels, counted)
+        mse = fitted_errors(_seen(study, manifest, run, model, table, fit, made))
+        seen = _seen(study, manifest, run, model, table, levels, made)
         nats = seen.bound(variance, mse).nats
         images = (step or training.steps) * training.batch
         figures.append(likelihood_figure(manifest, f"bound_after_{images}", nats))
@@ -70,9 +71,8 @@ def _seen(
     model: Ddpm,
     table: Table,
     levels: Tensor,
-    counted: Counted,
+    made: Made,
 ) -> Denoised:
-    null = torch.full((1,), model.null, device=levels.device)
-    predictor = counted(conditional(model.conditional, null))
+    predictor = made(model, torch.full((1,), model.null, device=levels.device))
     predictors = [(rows, predictor) for rows in batches(len(levels), study.likelihood.batch)]
     return denoise(predictors, table, levels, manifest.levels, seed=run.seed)

@@ -3,19 +3,21 @@ and its ODE."""
 
 from __future__ import annotations
 
+import functools
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from threetargets.data.read import Images, Manifest
+from threetargets.data.read import Images, Manifest, load_split
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import Prediction
 from threetargets.diffusion.times import PROPOSALS, single_draw_std
 from threetargets.families.diffusion import curve, spec
+from threetargets.families.diffusion.by_ode import ode_figures
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.process import refined
 from threetargets.families.measured import (
@@ -33,31 +35,18 @@ from threetargets.likelihood.bound import (
     LEARNED,
     VARIANCES,
     Bound,
-    Denoised,
     decoder_term,
-    denoise,
     denoising_terms,
     prior_term,
 )
+from threetargets.likelihood.denoised import Denoised, Denoiser, Headed, denoise
 from threetargets.likelihood.fitted import fitted_errors
-from threetargets.likelihood.learned import Headed, learned_bound
-from threetargets.likelihood.ode import (
-    decoded_log_prob,
-    exact_trace,
-    hutchinson,
-    level_log_prob,
-    rademacher,
-)
 from threetargets.likelihood.two_sided import two_sided_terms
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.records import Figure
 from threetargets.progress import Progress
-from threetargets.streams import generator
 from threetargets.study.schema import Study
 from threetargets.units import unit
-
-STEP_CHECK = 50
-"""Images on which the ODE is solved again with half the steps."""
 
 
 def measure(
@@ -74,12 +63,12 @@ def measure(
     )
     null = torch.full_like(labels[:1], model.null)
 
-    def seen(levels: Tensor, y: Tensor, table: Table) -> Denoised:
+    def seen(levels: Tensor, y: Tensor, table: Table, own: bool = False) -> Denoised:
         rows = batches(len(levels), study.likelihood.batch)
         named = [y if len(y) == 1 else y[r] for r in rows]
+        predict = _headed if own else _plain
         predictors = [
-            (r, _counted(conditional(model.conditional, one), progress))
-            for r, one in zip(rows, named, strict=True)
+            (r, predict(model, one, progress)) for r, one in zip(rows, named, strict=True)
         ]
         return denoise(
             predictors, table, levels, manifest.levels, seed=run.seed, draws=study.likelihood.draws
@@ -89,15 +78,9 @@ def measure(
     variance = chosen_process.bound_variance
     denoised = seen(fit, null, model.table)
     mse, fitted = denoised.x0_mse, fitted_errors(denoised)
-    without, given = seen(images, null, model.table), seen(images, labels, model.table)
     own = chosen_process.learned_variance
-    learned, learned_given = (
-        (_learned(study, manifest, run, model, images, y, progress) if own else None)
-        for y in (null, labels)
-    )
-    as_reported = variance == LEARNED[0]
-    bound = learned if as_reported and learned else without.bound(variance, fitted)
-    with_label = learned_given if as_reported and learned_given else given.bound(variance, fitted)
+    without, given = (seen(images, y, model.table, own) for y in (null, labels))
+    bound, with_label = (one.bound(variance, fitted) for one in (without, given))
     figures = [
         likelihood_figure(manifest, "bound", bound.nats),
         likelihood_figure(manifest, "prior", bound.prior),
@@ -107,18 +90,27 @@ def measure(
     ]
     figures += [
         likelihood_figure(manifest, f"bound_{v}", without.bound(v, fitted).nats)
-        for v in (*VARIANCES, *FITTED)
+        for v in (*VARIANCES, *FITTED, *(LEARNED if own else ()))
     ]
-    if learned:
-        figures.append(likelihood_figure(manifest, "bound_learned", learned.nats))
+    if study.likelihood.validation:
+        held = load_split(study, "validation").first(study.likelihood.validation)
+        nats = (
+            seen(held.images.to(images.device), null, model.table, own).bound(variance, fitted).nats
+        )
+        figures.append(likelihood_figure(manifest, "validation_bound", nats, "validation"))
     drawn, by_level = _by_noise_level(manifest, model.table, without, bound)
 
-    chosen, finest = study.likelihood.lengths, max(study.likelihood.lengths.steps, default=0)
-    coarse = fine = without.of_first(chosen.images)
-    if finest > model.table.steps:
-        fine = seen(images[: chosen.images], null, refined(chosen_process, finest))
-    for steps in chosen.steps:
-        part = (coarse if steps <= model.table.steps else fine).respaced(steps)
+    lengths = study.likelihood.lengths
+
+    @functools.cache
+    def finest() -> Denoised:
+        """Of the longest process that is asked for: others longer than T are some of its steps."""
+        few = images[: lengths.images]
+        return seen(few, null, refined(chosen_process, max(lengths.steps)))
+
+    for steps in lengths.steps:
+        whole = finest() if steps > model.table.steps else without.of_first(lengths.images)
+        part = whole.respaced(steps)
         fixed, best = (
             _cut_anew(part, v, model.table, mse, fitted)
             for v in (chosen_process.variance, "optimal")
@@ -126,40 +118,13 @@ def measure(
         figures.append(likelihood_figure(manifest, f"bound_T{steps}", fixed))
         figures.append(likelihood_figure(manifest, f"bound_T{steps}_fitted", best))
 
-    predictor = _counted(conditional(model.conditional, null), progress)
+    predictor = _plain(model, null, progress)
     figures += drawn + ode_figures(study, manifest, run, predictor, model, images, fitted)
     figures += form_figures(study, manifest, run, predictor, model, images)
     curves = {"noise_levels": by_level, "images": bound_by_image(manifest, bound.nats)}
-    points, over = curve.over_training(
-        study, manifest, run, test, fit, lambda predictor: _counted(predictor, progress)
-    )
+    made = functools.partial(_plain, progress=progress)
+    points, over = curve.over_training(study, manifest, run, test, fit, made)
     return figures + points, curves | ({"training": over} if points else {})
-
-
-def _learned(
-    study: Study,
-    manifest: Manifest,
-    run: Run,
-    model: Ddpm,
-    levels: Tensor,
-    labels: Tensor,
-    progress: Progress,
-) -> Bound:
-    """The bound under the network's own variance."""
-
-    def bound_to(rows: slice) -> Headed:
-        y = labels if len(labels) == 1 else labels[rows]
-
-        def predict(x_t: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
-            progress.step()
-            return model.headed(x_t, log_snr, y)
-
-        return predict
-
-    chosen = study.likelihood
-    parts = [(rows, bound_to(rows)) for rows in batches(len(levels), chosen.batch)]
-    count, draws = manifest.levels, chosen.draws
-    return learned_bound(parts, model.table, levels, count, seed=run.seed, draws=draws)
 
 
 def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
@@ -169,9 +134,9 @@ def _calls(study: Study, model: Ddpm, images: int, fit: int) -> int:
     def count(n: int) -> int:
         return len(batches(n, chosen.batch))
 
-    finest = max((t for t in chosen.lengths.steps if t > T), default=0)
-    passes = 4 if model.learned_variance else 2
-    bounds = T * (passes * count(images) + count(fit)) + finest * count(chosen.lengths.images)
+    bounds = T * (2 * count(images) + count(fit) + count(chosen.validation or 0))
+    if longer := [t for t in chosen.lengths.steps if t > T]:
+        bounds += max(longer) * count(chosen.lengths.images)
     ode = (2 * 4 * chosen.ode.steps + 1) * count(chosen.ode.images) + 2 * chosen.ode.steps
     return chosen.draws * bounds + ode + T - 1
 
@@ -196,10 +161,22 @@ def _cut_anew(seen: Denoised, variance: str, whole: Table, mse: Tensor, fitted: 
     return terms.prior + terms.denoising.sum(1) + torch.stack(decoders).mean(0)
 
 
-def _counted(predictor: Predictor, progress: Progress) -> Predictor:
+def _plain(model: Ddpm, labels: Tensor, progress: Progress) -> Predictor:
+    predictor = conditional(model.conditional, labels)
+
     def predict(x_t: Tensor, log_snr: Tensor) -> Prediction:
         progress.step()
         return predictor(x_t, log_snr)
+
+    return predict
+
+
+def _headed(model: Ddpm, labels: Tensor, progress: Progress) -> Denoiser:
+    """With the head of the variance, from the same call."""
+
+    def predict(x_t: Tensor, log_snr: Tensor) -> Headed:
+        progress.step()
+        return Headed(*model.headed(x_t, log_snr, labels))
 
     return predict
 
@@ -229,59 +206,6 @@ def _by_noise_level(
         "eps_mse": seen.eps_mse.tolist(),
         "x0_mse": seen.x0_mse.tolist(),
     }
-
-
-def ode_figures(
-    study: Study,
-    manifest: Manifest,
-    run: Run,
-    predictor: Predictor,
-    model: Ddpm,
-    images: Tensor,
-    fitted: Tensor,
-) -> list[Figure]:
-    """-log P by the probability-flow ODE: of the uniformly dequantised image (ode), and of a draw
-    of x_1 with the reported bound's own decoder behind it (ode_decoder); and what halving the
-    solver's steps changes. fitted (T,): of that decoder.
-
-    The same noise and probes for every model of a seed, so that they are compared in pairs.
-    """
-    chosen, levels = study.likelihood.ode, images[: study.likelihood.ode.images]
-    table = model.table
-    high, low = float(table.log_snr[1]), float(table.log_snr[-1])
-    source = generator(run.seed, "ode")
-    u = torch.rand(levels.shape, generator=source, dtype=torch.float64).to(levels.device)
-    eps = torch.randn(levels.shape, generator=source, dtype=torch.float64).to(levels.device)
-    probes = rademacher(max(1, chosen.probes), tuple(levels.shape), source).to(levels.device)
-
-    def solve(rows: slice, steps: int) -> Tensor:
-        trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
-        return -level_log_prob(
-            predictor, levels[rows], u[rows], manifest.levels, high, low, steps, trace
-        )
-
-    def decoded(rows: slice) -> Tensor:
-        trace = hutchinson(probes[:, rows]) if chosen.probes else exact_trace
-        chosen_process = spec.process(study, run.cell)
-        fixed = chosen_process.bound_variance in LEARNED  # its decoder has a width for each pixel
-        variance = chosen_process.variance if fixed else chosen_process.bound_variance
-        count = manifest.levels
-        return -decoded_log_prob(
-            predictor, levels[rows], eps[rows], table, variance, count, chosen.steps, trace, fitted
-        )
-
-    rows = batches(len(levels), study.likelihood.batch)
-    nats = torch.cat([solve(r, chosen.steps) for r in rows])
-    check = slice(0, min(STEP_CHECK, len(levels)))
-    return [
-        likelihood_figure(manifest, "ode", nats),
-        likelihood_figure(manifest, "ode_decoder", torch.cat([decoded(r) for r in rows])),
-        likelihood_figure(
-            manifest,
-            "ode_half_steps_difference",
-            (solve(check, chosen.steps // 2) - nats[check]).abs(),
-        ),
-    ]
 
 
 def form_figures(

@@ -16,7 +16,7 @@ from threetargets.diffusion.target import Prediction
 from threetargets.families.build import build
 from threetargets.families.counted import by_image, counted
 from threetargets.families.diffusion import spec
-from threetargets.families.diffusion.likelihood import STEP_CHECK
+from threetargets.families.diffusion.by_ode import STEP_CHECK
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.sampling import (
     ends_of,
@@ -126,7 +126,8 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     x = torch.zeros(1, *manifest.shape, dtype=torch.float64)
     back = counted(lambda: hutchinson(x[None])(slope, x)) - each - shared
     finest = max((t for t in chosen.lengths.steps if t > noise_levels), default=0)
-    levels = [(chosen.draws * noise_levels, n) for n in (images, chosen.fit_images)]
+    held = chosen.validation or 0
+    levels = [(chosen.draws * noise_levels, n) for n in (images, chosen.fit_images, held)]
     levels.append((chosen.draws * finest, chosen.lengths.images))
     if chosen.curve:
         points = len(spec.curve_steps(study, run.cell)) + 1
@@ -139,8 +140,5 @@ def likelihood(study: Study, manifest: Manifest, run: Run) -> float:
     calls = sum(calls * rows(n) for calls, n in levels) + rows(ode.images)
     calls += noise_levels - 1 + 4 * (2 * rows(ode.images) * ode.steps + ode.steps // 2)
     total = seen * each + calls * shared
-    passes = 2 if model.learned_variance else 1
-    total += passes * chosen.draws * noise_levels * (images * labelled + rows(images) * common)
-    if model.learned_variance:
-        total += chosen.draws * noise_levels * (images * each + rows(images) * shared)
+    total += chosen.draws * noise_levels * (images * labelled + rows(images) * common)
     return total + slopes * (ode.probes or math.prod(manifest.shape)) * back

@@ -23,7 +23,7 @@ def forward(chosen: Process, steps: int | None = None) -> Table:
 def refined(chosen: Process, steps: int) -> Table:
     """The same process cut more finely, into T = `steps` between its own first and last noise
     level, so that decoder and prior stay what they are and the number of reverse steps alone
-    changes. Fewer steps are some of these: likelihood/bound.py::Denoised.respaced."""
+    changes. Fewer steps are some of these: likelihood/denoised.py::Denoised.respaced."""
     t = torch.linspace(1.0 / chosen.steps, 1.0, steps, dtype=torch.float64)
     clean = torch.tensor([math.inf], dtype=torch.float64)
     return Table(torch.cat([clean, _schedule(chosen).log_snr(t)]))

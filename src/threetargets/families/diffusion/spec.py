@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from threetargets.families import variants
 from threetargets.families.cell import Cell
-from threetargets.families.protocol import Choices, Look
+from threetargets.families.diffusion import named
+from threetargets.families.diffusion.named import DiffusionCell
+from threetargets.families.protocol import Choices
 from threetargets.families.variants import TRAINING, Variants
 from threetargets.networks.parameters import Network, NetworkBlock
 from threetargets.study.blocks import Schedule, after
@@ -29,24 +31,15 @@ if TYPE_CHECKING:
     from threetargets.study.blocks import Training
     from threetargets.study.schema import Study
 
-NAME = "diffusion"
-KIND = "ddpm"
+NAME, KIND, GRAMMAR = named.NAME, named.KIND, named.GRAMMAR
 KINDS = (KIND,)
-GRAMMAR = ("ddpm_<target>_<weighting>", "ddpm_<target>_<weighting>_<variant>")
+parse, of, cell_of = named.parse, named.of, named.cell_of
+symbol, tags, look = named.symbol, named.tags, named.look
+label, short_label = named.label, named.short_label
 GENERATIVE, LABELLED = True, True
 COMPILED = True
 FITTED, LEARNED = (names("likelihood/bound.py", name) for name in ("FITTED", "LEARNED"))
-SYMBOLS = {"x0": "x₀", "eps": "ε", "raw-score": "raw score"}
-"""How targets are written; any other is written as it is called."""
-DASHES = {"native": (0, (1.2, 1.2)), "elbo": (0, (4, 1.5))}
 NETWORK = "network"
-
-
-class DiffusionCell(Cell):
-    """A target and a weighting."""
-
-    target: str
-    weighting: str
 
 
 class Process(Section):
@@ -98,33 +91,9 @@ class Diffusion(Process):
 BLOCKS: dict[str, Any] = {"diffusion": Diffusion, NETWORK: Network}
 
 
-def parse(name: str) -> DiffusionCell:
-    parts = name.split("_")
-    if not 3 <= len(parts) <= 4:
-        raise ValueError(f"unknown model {name!r}; expected {' or '.join(GRAMMAR)}")
-    if parts[1] not in TARGETS:
-        raise ValueError(f"unknown target {parts[1]!r}; expected one of {', '.join(TARGETS)}")
-    if parts[2] not in WEIGHTINGS:
-        raise ValueError(f"unknown weighting {parts[2]!r}; expected one of {', '.join(WEIGHTINGS)}")
-    cell = DiffusionCell(name, NAME, KIND, variants.variant_name(parts[3]) if parts[3:] else "")
-    cell.target, cell.weighting = parts[1], parts[2]
-    return cell
-
-
-def of(cell: Cell) -> DiffusionCell:
-    """The cell as one of this family. Raises TypeError."""
-    if not isinstance(cell, DiffusionCell):
-        raise TypeError(f"{cell} is no diffusion model")
-    return cell
-
-
 def cells(study: Study) -> list[DiffusionCell]:
     """Those of the study."""
     return [cell for cell in study.cells if isinstance(cell, DiffusionCell)]
-
-
-def cell_of(target: str, weighting: str, variant: str = "") -> DiffusionCell:
-    return parse("_".join([KIND, target, weighting, *([variant] if variant else [])]))
 
 
 def block(study: Study) -> Diffusion:
@@ -221,8 +190,10 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
         read["likelihood"] = {key: values["likelihood"][key] for key in keys}
-        if study.likelihood.curve:
-            read["likelihood"]["curve"] = values["likelihood"]["curve"]
+        asked = ("curve", "validation")
+        read["likelihood"] |= {k: v for k in asked if (v := values["likelihood"][k]) is not None}
+        if not study.likelihood.lengths.steps:
+            read["likelihood"] |= {"lengths": []}  # of no images
     return read
 
 
@@ -239,11 +210,6 @@ def choices(study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices
     if stage == "sample":
         taken["SAMPLERS"] = frozenset({study.sampling.sampler})
     return taken
-
-
-def symbol(target: str) -> str:
-    """How a target is written."""
-    return SYMBOLS.get(target, target)
 
 
 def cost_key(cell: Cell) -> str:
@@ -303,31 +269,6 @@ def also(study: Study) -> dict[Cell, Cell]:
     ]
     models = {cell: one_model(study, cell) for cell in grid if cell not in own}
     return {cell: trained[model] for cell, model in models.items() if model in trained}
-
-
-def tags(cell: Cell) -> dict[str, str]:
-    cell = of(cell)
-    return {"model": cell.kind, "target": cell.target, "weighting": cell.weighting}
-
-
-def label(cell: Cell) -> str:
-    cell = of(cell)
-    return " · ".join([symbol(cell.target), cell.weighting, *([cell.variant] * bool(cell.variant))])
-
-
-def short_label(cell: Cell) -> str:
-    cell = of(cell)
-    return " · ".join([symbol(cell.target), *([cell.variant] * bool(cell.variant))])
-
-
-def look(cell: Cell, shared: bool = False) -> Look:
-    """A colour for each target. Weightings differ by dashes where cells of one target share a
-    figure. The score's line has gaps, because under one weighting it lies on that of eps, which has
-    to show through."""
-    cell = of(cell)
-    if shared:
-        return Look(cell.target, DASHES.get(cell.weighting, "-"))
-    return Look(cell.target, (0, (3.5, 2.5)) if cell.target == "score" else "-")
 
 
 def null_branch(study: Study) -> str:

@@ -1,0 +1,84 @@
+"""From operations to hours, and what `threetargets estimate` prints."""
+
+import re
+import sys
+
+import pytest
+import torch
+from doctor.test_hours import DIGITS, ROOT, small
+
+from threetargets import study as studies
+from threetargets.cli import main
+from threetargets.doctor import estimate, hours, work
+from threetargets.networks import unet
+
+
+def test_rates_of_a_core_are_those_of_the_network_that_was_timed():
+    net = unet.Denoiser((1, 28, 28), 10, 16, 1)
+    x, level, label = torch.zeros(1, 1, 28, 28), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
+    assert 334 * work.counted(lambda: net(x, level, label).sum().backward()) == pytest.approx(
+        hours.CORE.train, rel=0.1
+    )
+    with torch.no_grad():
+        assert 1100 * work.counted(lambda: net(x, level, label)) == pytest.approx(
+            hours.CORE.infer, rel=0.1
+        )
+
+
+def test_hours_of_studies_that_were_run():
+    """The default study took 12 min 38 s on two cores, of which few were idle."""
+    took = 2 * 12.6 / 60
+    found = hours.hours(work.whole(studies.load(ROOT / "params.yaml"), DIGITS), hours.CORE)
+    assert took / 1.5 < sum(found.values()) < 1.5 * took
+
+
+def test_gpu_hours_are_work_over_rates():
+    done = work.Work(
+        train=3e13,
+        sample=1.5e13,
+        likelihood=3e13,
+        evaluate=1.5e13,
+        statistics=1e11,
+        jobs=4,
+        compiled=2,
+    )
+    found = hours.hours(done, hours.GPU)
+    seconds = {"train": 1, "sample": 1, "likelihood": 2, "evaluate": 2, "starts": 4 * 6 + 2 * 60}
+    assert {part: round(3600 * value, 9) for part, value in found.items()} == seconds
+    assert hours.in_words(done, hours.GPU).startswith("about 2.5 GPU minutes (train 0.017, ")
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "cluster", "rates"),
+    [
+        ("cuda", False, False, hours.GPU),
+        ("auto", True, False, hours.GPU),
+        ("auto", False, True, hours.GPU),
+        ("auto", False, False, hours.CORE),
+        ("cpu", True, True, hours.CORE),
+    ],
+)
+def test_device(monkeypatch, device, gpu, cluster, rates):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert hours.rates_of(small(device=device), cluster) is rates
+
+
+def test_jobs_are_those_that_write_a_record():
+    assert estimate.records(small()) == 6 + 6 + 4 + 5
+    assert estimate.records(small(evaluation__extractors=[], guidance__cells=[])) == 4 + 4 + 4
+
+
+def test_command(monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["threetargets", "estimate", "--params", str(ROOT / "config/smoke.yaml")]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out = capsys.readouterr().out.splitlines()
+    assert not ended.value.code
+    assert out[0] == "study smoke: 4 cells x 2 seeds, 11 trainings, 20 sample sets of 100 images"
+    assert re.match(
+        r"time: about [\d.]+ core minutes \(train [\d.]+, sample .*, starts [\d.]+\)$", out[1]
+    )
+    assert "FLOP, at the rates of one machine" in out[2] and out[3].startswith("disk: 8.1 MB (")
+    assert out[4] == "download: 0 B, where it is not here yet"
