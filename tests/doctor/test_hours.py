@@ -20,13 +20,19 @@ from threetargets.networks import mlp
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import Run
 from threetargets.stages import likelihood, prepare, sample, train
+from threetargets.study.values import GUIDES
 
 ROOT = Path(__file__).parents[2]
 DIGITS = estimate.described(sources.find("digits"))
 CELL = "ddpm_eps_eps-equivalent"
-EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide")] + [
+EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide", "guide_clean")] + [
     Run("judge", 1000)
 ]
+GUIDED = {
+    "guidance__kinds": [*GUIDES],
+    "guidance__interval": {"log_snr_min": -3.0, "log_snr_max": 1.0},
+    "guidance__weak_at": 0.3,
+}
 
 
 def small(**changes):
@@ -110,7 +116,7 @@ def products(call, *dtypes):
 def trained(tmp_path_factory):
     """A folder in which every model of the small study was trained, and the products of each
     training."""
-    folder, study = tmp_path_factory.mktemp("trained"), small()
+    folder, study = tmp_path_factory.mktemp("trained"), small(**GUIDED)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/none.db")
@@ -129,12 +135,12 @@ def test_training_is_what_the_stage_computes(trained, run):
 
 @pytest.mark.parametrize("cell", ["vae", "hvae", CELL])
 def test_sampling_is_what_the_stage_computes(trained, cell):
-    study, run = small(), Run(cell, 0)
+    study, run = small(**GUIDED), Run(cell, 0)
     drawn = [
         products(lambda g=g: sample.run(study, run, g, params="", threads=1))
         for g in jobs.guidances(study, run)
     ]
-    assert len(drawn) == (3 if cell == CELL else 1)
+    assert len(drawn) == (1 + len(GUIDES) if cell == CELL else 1)
     assert work.sampling(study, DIGITS, run) == sum(drawn)
 
 
@@ -212,6 +218,21 @@ def test_classifier_free_guidance_costs_twice_but_for_the_noise_level():
     # label is.
     modulation = 2 * 2 * condition * 2 * 64
     assert by_classifier == 2 * none - 5 * 29 * modulation
+
+
+def test_an_interval_costs_what_it_holds():
+    """Between the model's own cost and that of classifier-free guidance, by its noise levels."""
+    run = Run(CELL, 0)
+    none, free = (
+        work.sampling(small(guidance__kinds=kinds, guidance__gammas=[3]), DIGITS, run)
+        for kinds in ([], ["classifier-free"])
+    )
+    levels = [float(one) for one in operations.visited(small(), run)]
+    for held in (0, 2, 5):
+        ends = {"log_snr_min": -20.0, "log_snr_max": sorted([*levels, 20.0])[held]}
+        study = small(guidance__kinds=["interval"], guidance__gammas=[3], guidance__interval=ends)
+        expected = 2 * none + held / len(levels) * (free - 2 * none)
+        assert work.sampling(study, DIGITS, run) == pytest.approx(expected, rel=1e-12)
 
 
 def test_twice_the_seeds_is_twice_the_work():

@@ -94,6 +94,11 @@ NOTHING = {
         '"mlp": mlp.Denoiser,',
         '"mlp": mlp.Denoiser, "again": mlp.Denoiser,',
     ),
+    "a new kind of guidance": (
+        "diffusion/guidance.py",
+        '    "interval": Kind(',
+        '    "again": Kind(build=_again, guide="", reads=""),\n    "interval": Kind(',
+    ),
     "a new data set": (
         "data/sources.py",
         '    "digits": Source(',
@@ -115,6 +120,14 @@ def test_what_changes_no_number_makes_nothing_stale(
             "diffusion/target.py",
             entry,
             f'    "residual": Target(residual_space),\n{entry}',
+        )
+    if what == "a new kind of guidance":
+        entry = "def _in_interval("
+        edit(
+            package,
+            "diffusion/guidance.py",
+            entry,
+            f"def _again(of):\n    return conditional(of.model, of.labels)\n\n\n{entry}",
         )
     # The calibration measures every entry of the registries: a new one, too.
     assert changed(package, before) <= ({"calibrate/"} if "a new" in what else set())

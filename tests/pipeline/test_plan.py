@@ -22,7 +22,8 @@ def expected_jobs(values: dict) -> dict[str, int]:
     if not cells:
         return {**alone, "total": sum(alone.values())}
     guidance = values["guidance"]
-    guides = seeds if "classifier" in guidance["kinds"] and guidance["cells"] else 0
+    guided_by = [kind for kind in guidance["kinds"] if kind in ("classifier", "classifier-clean")]
+    guides = seeds * len(guided_by) if guidance["cells"] else 0
     measured = bool(values["evaluation"]["extractors"])
     jobs = {
         "prepare": 1,

@@ -72,6 +72,48 @@ def test_gamma_zero_of_both_guidances_is_the_null_branch(chosen, model, guide):
     assert not torch.equal(free, draw(chosen, model, None, "none", 1.0))
 
 
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 3.0])
+def test_a_model_that_is_its_own_weak_one_draws_what_it_draws(chosen, model, gamma):
+    plain = draw(chosen, model, None, "none", 1.0)
+    same = draw(chosen, model, model, "autoguidance", gamma) == plain
+    assert same.double().mean() > 0.999  # rounding may move a value over the edge of a level
+    other = noisy(models.build(chosen, MANIFEST, Run(RUN.cell, 1)))
+    with torch.no_grad():
+        other.net.last.weight.mul_(0.5)
+    changed = draw(chosen, model, other, "autoguidance", gamma)
+    assert torch.equal(changed, plain) == (gamma == 1.0)
+
+
+def test_an_interval_is_that_of_the_study(chosen, model):
+    """All levels: classifier-free; none of the sampler's: the conditional model; half: neither."""
+    free, own = (draw(chosen, model, None, kind, 3.0) for kind in ("classifier-free", "none"))
+    for ends, same in (((-20.0, 20.0), free), ((20.0, 21.0), own), ((-20.0, 0.0), None)):
+        values = chosen.model_dump(mode="json")
+        values["guidance"] |= {
+            "kinds": ["interval"],
+            "interval": dict(zip(("log_snr_min", "log_snr_max"), ends, strict=True)),
+        }
+        drawn = draw(study.parse(values, "test"), model, None, "interval", 3.0)
+        if same is not None:
+            assert torch.equal(drawn, same)
+        else:
+            assert not torch.equal(drawn, free) and not torch.equal(drawn, own)
+
+
+def test_a_guide_of_clean_images_is_no_judge_and_takes_noise_for_an_image(chosen, model, guide):
+    clean = noisy(models.build(chosen, MANIFEST, Run("guide_clean", 0)))
+    assert clean.noisy is None and guide.noisy is not None
+    x = torch.randn(5, *MANIFEST.shape, generator=torch.Generator().manual_seed(1)).double()
+    expected = torch.log_softmax(clean.logits(x.float()), 1)
+    for log_snr in (-4.0, 3.0):
+        at = torch.tensor(log_snr, dtype=torch.float64)
+        torch.testing.assert_close(clean.log_probability(x, at).float(), expected)
+    zero, five = (draw(chosen, model, clean, "classifier-clean", g) for g in (0.0, 5.0))
+    assert torch.equal(zero, draw(chosen, model, None, "classifier-free", 0.0))
+    assert not torch.equal(five, draw(chosen, model, guide, "classifier", 5.0))
+    assert not torch.equal(five, zero)
+
+
 @pytest.mark.parametrize("guidance", ["classifier-free", "classifier"])
 def test_a_network_made_quick_draws_the_same(guidance, chosen, model, guide, monkeypatch):
     whole = torch.nn.Module.compile

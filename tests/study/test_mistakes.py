@@ -45,7 +45,22 @@ from threetargets.errors import ConfigError, MissingInput
         ({"guidance__gammas": [0.0, -0.5]}, "guidance.gammas.1", "not negative"),
         ({"guidance__gammas": [math.nan]}, "guidance.gammas.0", "finite"),
         ({"guidance__gammas": [1.0, 1.0]}, "guidance.gammas", "repeated"),
-        ({"guidance__kinds": ["magic"]}, "guidance.kinds.0", "'classifier'"),
+        ({"guidance__kinds": ["magic"]}, "guidance.kinds.0", "one of classifier, classifier-free"),
+        ({"guidance__kinds": ["interval"]}, "guidance", "interval is missing, and kinds names"),
+        ({"guidance__weak_at": 0.1}, "guidance", "kinds does not name autoguidance"),
+        (
+            {
+                "guidance__kinds": ["interval"],
+                "guidance__interval": {"log_snr_min": 1.0, "log_snr_max": 1.0},
+            },
+            "guidance.interval",
+            "smaller than log_snr_max",
+        ),
+        (
+            {"guidance__kinds": ["autoguidance"], "guidance__weak_at": 0.9999},
+            "the file",
+            "guidance.weak_at is 0.9999, the last of",
+        ),
         ({"seeds": []}, "seeds", "at least 1"),
         ({"seeds": [0, 0]}, "seeds", "repeated"),
         ({"cells": []}, "the file", "cells needs at least 1 entry"),

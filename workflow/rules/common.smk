@@ -14,6 +14,7 @@ from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
+from threetargets.study.values import GUIDES
 
 # A plan of thousands of jobs is millions of objects, none of them garbage: looking for it at
 # Python's default pace took a tenth of the planning time.
@@ -114,7 +115,7 @@ READ = OF_STUDY["track"].inputs  # every record, journal, sample set and picture
 wildcard_constraints:
     cell="[a-z0-9-]+(_[a-z0-9-]+)*",
     seed="[0-9]+",
-    guidance="none|classifier|classifier-free",
+    guidance="|".join(("none", *GUIDES)),
     gamma="[0-9.e+-]+?",
 
 

@@ -29,10 +29,10 @@ rule sample:
 
 use rule sample as sample_guided with:
     output:
-        kept("classifier"),
+        kept("guided"),
         SAMPLES / "sample.json",
     wildcard_constraints:
-        guidance="classifier|classifier-free",
+        guidance="|".join(GUIDES),
     message:
         "sample {wildcards.cell}, seed {wildcards.seed}, {wildcards.guidance} guidance"
         " (progress: {log})"

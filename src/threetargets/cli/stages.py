@@ -56,7 +56,7 @@ def train(
 def sample(
     cell: Cell,
     seed: Seed,
-    guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
+    guidance: Annotated[str, typer.Option(help="none, or a kind of the study")] = "none",
     params: Params = "params.yaml",
     threads: Threads = 1,
     gamma: Annotated[
@@ -86,7 +86,7 @@ def gather(
     seed: Seed,
     gamma: Annotated[str, typer.Option(help="the gamma whose shards were drawn")],
     shards: Annotated[int, typer.Option(min=1, help="N of the --shard K/N that were drawn")],
-    guidance: Annotated[str, typer.Option(help="none, classifier or classifier-free")] = "none",
+    guidance: Annotated[str, typer.Option(help="none, or a kind of the study")] = "none",
     params: Params = "params.yaml",
 ) -> None:
     """Put the shards of a gamma together: the files that one `sample` would have written."""

@@ -1,13 +1,15 @@
 """Guidance on one axis: score_gamma = score_u + gamma (score_c - score_u).
 
-gamma = 0 is unconditional, gamma = 1 Bayes, for both kinds. (Ho & Salimans 2022, arXiv:2207.12598,
-write w = gamma - 1; Dhariwal & Nichol 2021, arXiv:2105.05233, scale the classifier's gradient by
-gamma.) Guidance acts on eps = -s score, before any clipping.
+gamma = 0 is unconditional, or the weak model; gamma = 1 is Bayes, or the model itself. (Ho &
+Salimans 2022, arXiv:2207.12598, write w = gamma - 1; Dhariwal & Nichol 2021, arXiv:2105.05233,
+scale the classifier's gradient by gamma.) Guidance acts on eps = -s score, before any clipping.
+GUIDANCES is the one list of its kinds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,3 +72,87 @@ def by_classifier(
         return of_eps(eps, x_t, log_snr)
 
     return guided
+
+
+Ends = tuple[float, float]
+"""Log-SNR ends (low, high) of an interval of noise levels; high belongs no more to it."""
+
+
+def within(ends: Ends, log_snr: Tensor) -> bool:
+    """low <= log_snr < high: sigma_lo < s / a <= sigma_hi of the paper below."""
+    return ends[0] <= float(log_snr) < ends[1]
+
+
+def in_interval(
+    model: Conditional, labels: Tensor, null: int, gamma: float, ends: Ends
+) -> Predictor:
+    """Classifier-free guidance at the noise levels of an interval, the conditional model at all
+    others (Kynkaanniemi et al. 2024, arXiv:2404.07724)."""
+    free = classifier_free(model, labels, null, gamma)
+    own = conditional(model, labels)
+    return lambda x_t, log_snr: (free if within(ends, log_snr) else own)(x_t, log_snr)
+
+
+def autoguided(model: Conditional, weak: Conditional, labels: Tensor, gamma: float) -> Predictor:
+    """eps_w + gamma (eps - eps_w), both with their labels: away from what a weaker version of the
+    model gets wrong (Karras et al. 2024, arXiv:2406.02507)."""
+
+    def guided(x_t: Tensor, log_snr: Tensor) -> Prediction:
+        own, weaker = (one(x_t, log_snr, labels).eps for one in (model, weak))
+        return of_eps(torch.lerp(weaker, own, gamma), x_t, log_snr)
+
+    return guided
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a kind may be made of: the model, its null label, the labels that are asked for and
+    gamma; and what kinds name: a classifier, a weaker model, the ends of an interval."""
+
+    model: Conditional
+    null: int
+    labels: Tensor
+    gamma: float
+    classifier: LogProbability | None = None
+    weak: Conditional | None = None
+    ends: Ends | None = None
+
+
+def _by_classifier(of: Parts) -> Predictor:
+    assert of.classifier is not None
+    return by_classifier(of.model, of.classifier, of.labels, of.null, of.gamma)
+
+
+def _classifier_free(of: Parts) -> Predictor:
+    return classifier_free(of.model, of.labels, of.null, of.gamma)
+
+
+def _in_interval(of: Parts) -> Predictor:
+    assert of.ends is not None
+    return in_interval(of.model, of.labels, of.null, of.gamma, of.ends)
+
+
+def _autoguided(of: Parts) -> Predictor:
+    assert of.weak is not None
+    return autoguided(of.model, of.weak, of.labels, of.gamma)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How a kind is made; the classifier that it needs, trained for it (families/classifier), or
+    ""; the key of a study's `guidance` that it alone reads, or ""."""
+
+    build: Callable[[Parts], Predictor]
+    guide: str
+    reads: str
+
+
+GUIDANCES: dict[str, Kind] = {
+    "classifier": Kind(build=_by_classifier, guide="guide", reads=""),
+    "classifier-free": Kind(build=_classifier_free, guide="", reads=""),
+    "interval": Kind(build=_in_interval, guide="", reads="interval"),
+    "autoguidance": Kind(build=_autoguided, guide="", reads="weak_at"),
+    "classifier-clean": Kind(build=_by_classifier, guide="guide_clean", reads=""),
+}
+"""Kinds of guidance. What runs without torch reads `guide` and `reads` from this source, so they
+are plain words."""

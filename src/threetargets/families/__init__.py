@@ -32,8 +32,8 @@ NAMES = (
 FAMILIES: dict[str, Spec] = {
     name: cast(Spec, import_module(f"threetargets.families.{name}.spec")) for name in NAMES
 }
-GUIDE, JUDGE = classifier_spec.GUIDE, classifier_spec.JUDGE
-"""The two models that are no cells of the grid but serve them all."""
+JUDGE = classifier_spec.JUDGE
+"""The model that is no cell of the grid but measures them all."""
 
 
 def judge_seed(study: Study) -> int:

@@ -78,7 +78,7 @@ class Spec(Protocol):
         """The parameters that a stage reads for this cell, beyond the data and the training
         block."""
 
-    def choices(self, study: Study, cell: Cell, stage: str) -> Choices:
+    def choices(self, study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices:
         """The entries that the stage takes from registries; those of others count entirely."""
 
     def likelihoods(self, study: Study, cell: Cell) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ REGISTRIES = {
     "DENOISERS": "networks/registry.py",
     "TRUNKS": "networks/registry.py",
     "DECODERS": "likelihood/decoders.py",
+    "GUIDANCES": "diffusion/guidance.py",
     "SOURCES": "data/sources.py",
     **dict.fromkeys(("SAMPLES", "OTHERS", "SERIES"), "metrics/catalogue.py"),
 }

@@ -17,6 +17,7 @@ from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR
 from threetargets.pipeline.jobs import Job
 from threetargets.study.schema import Study
+from threetargets.study.values import GUIDES
 
 MODEL = Path("dvc.yaml")
 DEFAULT = "params.yaml"
@@ -25,19 +26,22 @@ ALWAYS = {
     "track_init",
     "experiment",
 }  # the last is one of no experiment, then of none
-OF_RUNS = {
-    ("train", "guide"): "train_guide",
-    ("train", "judge"): "train_judge",
-    ("evaluate", FLOOR): "evaluate_floor",
-    ("sample", "classifier"): "sample_classifier",
-    ("sample", "classifier-free"): "sample_classifier_free",
+FURTHER = Path("workflow", "dvc-guidance.yaml")
+"""Stages of kinds of guidance that params.yaml does not name."""
+OWN = {
+    *(("train", cell) for cell in ("judge", *filter(None, GUIDES.values()))),
+    *(("sample", kind) for kind in GUIDES),
 }
+"""A classifier and a kind of guidance have a stage each."""
 
 
 def stage_of(job: Job) -> str:
     """The name of its stage in dvc.yaml."""
     which = job.guidance or (str(job.run.cell) if job.run else "")
-    return OF_RUNS.get((job.stage, which), job.stage)
+    if (job.stage, which) == ("evaluate", FLOOR):
+        return "evaluate_floor"
+    own = (job.stage, which) in OWN
+    return f"{job.stage}_{which}".replace("-", "_") if own else job.stage
 
 
 def goal(study: Study, params: str) -> Path:
@@ -63,13 +67,15 @@ def write(study: Study, params: str) -> Path:
     text, place = MODEL.read_text(), goal(study, params)
     values = yaml.load(text)
     needed = {stage_of(job) for job in jobs.jobs(study)} | ALWAYS
+    further = yaml.load(FURTHER.read_text())["stages"] if needed - set(values["stages"]) else {}
+    values["stages"].update({name: further[name] for name in further if name in needed})
     if lacking := needed - set(values["stages"]):
         raise ConfigError(
             f"{MODEL}: has no stage {', '.join(sorted(lacking))}, which {params} needs; "
             f"git checkout {MODEL} brings it back"
         )
     unused = set(values["stages"]) - needed
-    if place == MODEL and not unused:
+    if place == MODEL and not unused and not further:
         return place
     for name in unused:
         del values["stages"][name]

@@ -18,7 +18,7 @@ from threetargets.study.schema import Study
 LOGGING = ("log_every", "checkpoint_every")
 
 
-def _code(study: Study, stage: str, run: Run) -> str:
+def _code(study: Study, stage: str, run: Run, guidance: str = "") -> str:
     """The digest of the code that a stage runs for this run."""
     chosen = {"SOURCES": frozenset({study.data.name})}
     if not run.cell.family or (stage == "evaluate" and families.spec_of(run.cell).GENERATIVE):
@@ -26,7 +26,7 @@ def _code(study: Study, stage: str, run: Run) -> str:
         modules = {f"metrics.{SAMPLES[name].module}" for name in metrics}
         asked = {"SAMPLES": frozenset(metrics), "OTHERS": frozenset(), "SERIES": frozenset()}
         return code_digest(stage, "", {**chosen, **asked}, tuple(modules))
-    taken = families.spec_of(run.cell).choices(study, run.cell, stage)
+    taken = families.spec_of(run.cell).choices(study, run.cell, stage, guidance)
     return code_digest(stage, run.cell.family, {**chosen, **taken})
 
 
@@ -88,7 +88,7 @@ def identity_fields(
         return {"stage": stage} | _of_study(study, stage)
     if stage == "experiment":
         return {"stage": stage} | _of_experiment(study, run)
-    fields: dict[str, Any] = {"stage": stage, "code": _code(study, stage, run)}
+    fields: dict[str, Any] = {"stage": stage, "code": _code(study, stage, run, guidance)}
     if run.cell != FLOOR:
         fields["run"] = _training_fields(study, run)
     if stage == "train":

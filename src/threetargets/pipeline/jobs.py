@@ -14,6 +14,7 @@ from threetargets.errors import ConfigError
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import FLOOR, Run, gamma_label, parse
 from threetargets.study.schema import Study
+from threetargets.study.values import GUIDES
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ def model_runs(study: Study) -> list[Run]:
 
 
 def guide_runs(study: Study) -> list[Run]:
-    """One noise-aware classifier for each seed, where the study guides by classifier."""
-    wanted = study.cells and "classifier" in study.guidance.kinds and study.guidance.cells
-    return [Run(families.GUIDE, seed) for seed in study.seeds] if wanted else []
+    """The classifiers that kinds of guidance need, one for each seed."""
+    guides = study.guidance.guides if study.cells else []
+    return [Run(parse(guide), seed) for guide in guides for seed in study.seeds]
 
 
 def judge_runs(study: Study) -> list[Run]:
@@ -82,8 +83,8 @@ def guidances(study: Study, run: Run) -> list[str]:
 
 
 def gammas(study: Study, guidance: str) -> list[str]:
-    """The gammas of a sample set. `none` is the model as trained: conditional (gamma = 1) or
-    without labels."""
+    """The gammas of a sample set of any kind of guidance. `none` is the model as trained:
+    conditional (gamma = 1) or without labels."""
     if guidance == "none" or not study.cells:
         return ["1"]
     return [gamma_label(g) for g in study.guidance.gammas]
@@ -91,7 +92,8 @@ def gammas(study: Study, guidance: str) -> list[str]:
 
 def guide_of(run: Run, guidance: str) -> Run | None:
     """The classifier that guides the samples of a run: the one of its seed."""
-    return Run(families.GUIDE, run.seed) if guidance == "classifier" else None
+    guide = GUIDES.get(guidance, "")
+    return Run(parse(guide), run.seed) if guide else None
 
 
 def _train(study: Study, run: Run) -> Job:

@@ -8,9 +8,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from threetargets.metrics.catalogue import SAMPLES, USUAL
 from threetargets.study.values import (
+    GUIDES,
+    READS,
     CellNames,
     Count,
     GammaValues,
+    GuidanceKind,
     MetricName,
     Positive,
     PositiveReal,
@@ -23,6 +26,9 @@ from threetargets.study.values import (
 
 Images = Annotated[int, Field(ge=2, le=10**12)]
 """Images whose figure has a standard error over them."""
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Split(Section):
@@ -96,10 +102,55 @@ class Sampling(Section):
         return self
 
 
+class Interval(Section):
+    """Noise levels by their log-SNR: those of log_snr_min and above, below log_snr_max."""
+
+    log_snr_min: float = Field(allow_inf_nan=False)
+    log_snr_max: float = Field(allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if self.log_snr_min >= self.log_snr_max:
+            raise ValueError("log_snr_min must be smaller than log_snr_max")
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.log_snr_min, self.log_snr_max
+
+
 class Guidance(Section):
+    """`interval` is read by the kind of that name; `weak_at` by autoguidance, whose weak model has
+    the averaged weights after this fraction of the steps. They are there where their kind is."""
+
     cells: CellNames
-    kinds: Annotated[list[Literal["classifier", "classifier-free"]], AfterValidator(no_repeats)]
+    kinds: Annotated[list[GuidanceKind], AfterValidator(no_repeats)]
     gammas: GammaValues
+    interval: Interval | None = None
+    weak_at: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _read(self) -> Guidance:
+        for kind, key in READS.items():
+            given = bool(key) and getattr(self, key) is not None
+            if key and kind in self.kinds and not given:
+                raise ValueError(f"{key} is missing, and kinds names {kind}, which reads it")
+            if given and kind not in self.kinds:
+                raise ValueError(
+                    f"{key} is there, but kinds does not name {kind}: nothing would read it"
+                )
+        return self
+
+    @property
+    def guides(self) -> list[str]:
+        """The classifiers that are trained to guide."""
+        named = (GUIDES[kind] for kind in self.kinds) if self.cells else ()
+        return list(dict.fromkeys(guide for guide in named if guide))
+
+
+def after(fraction: float, training: Training) -> int:
+    """The step of a training at a fraction of its steps: the first at least."""
+    return max(1, round(fraction * training.steps))
 
 
 class Ode(Section):
@@ -131,9 +182,6 @@ class Gradients(Section):
     draws: Annotated[int, Field(ge=2)]
 
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
 class Curve(Section):
     """The bound of diffusion models over their training: with the averaged weights after these
     fractions of the steps, and after all, on the first images and at so many of the noise
@@ -145,7 +193,7 @@ class Curve(Section):
 
     def after(self, training: Training) -> list[int]:
         """Those fractions as steps of a training, in their order."""
-        return sorted({max(1, round(at * training.steps)) for at in self.at} - {training.steps})
+        return sorted({after(at, training) for at in self.at} - {training.steps})
 
 
 class Likelihood(Section):

@@ -11,12 +11,13 @@ import ast
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 PACKAGE = Path(__file__).parent.parent
+Plain = TypeVar("Plain", int, str)
 
 
 def _assigned(module: str, variable: str) -> ast.expr | None:
@@ -45,18 +46,30 @@ def names(module: str, variable: str) -> tuple[str, ...]:
     raise LookupError(f"{module} assigns no dictionary or tuple of plain names to {variable}")
 
 
-@functools.cache
-def facts(module: str, variable: str, keyword: str) -> dict[str, int]:
-    """The number that every entry of the dictionary is made with as `keyword=`."""
+def _given(module: str, variable: str, keyword: str, kind: type[Plain]) -> dict[str, Plain]:
     value = _assigned(module, variable)
     calls = value.values if isinstance(value, ast.Dict) else []
     given = [
         k.value for c in calls if isinstance(c, ast.Call) for k in c.keywords if k.arg == keyword
     ]
-    numbers = [e.value for e in given if isinstance(e, ast.Constant) and isinstance(e.value, int)]
-    if numbers and len(numbers) == len(calls):
-        return dict(zip(names(module, variable), numbers, strict=True))
-    raise LookupError(f"{module} makes no entry of {variable} with a plain number as {keyword}")
+    plain = [e.value for e in given if isinstance(e, ast.Constant) and isinstance(e.value, kind)]
+    if plain and len(plain) == len(calls):
+        return dict(zip(names(module, variable), plain, strict=True))
+    raise LookupError(
+        f"{module} makes no entry of {variable} with a plain {kind.__name__} as {keyword}"
+    )
+
+
+@functools.cache
+def facts(module: str, variable: str, keyword: str) -> dict[str, int]:
+    """The number that every entry of the dictionary is made with as `keyword=`."""
+    return _given(module, variable, keyword, int)
+
+
+@functools.cache
+def words(module: str, variable: str, keyword: str) -> dict[str, str]:
+    """The word that every entry of the dictionary is made with as `keyword=`."""
+    return _given(module, variable, keyword, str)
 
 
 @functools.cache

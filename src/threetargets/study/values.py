@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from threetargets.study.names import facts, names, one_of, pools
+from threetargets.study.names import facts, names, one_of, pools, words
 
 if TYPE_CHECKING:
     from threetargets.families.cell import Cell
@@ -18,6 +18,10 @@ WEIGHTINGS = names("diffusion/weighting.py", "WEIGHTINGS")
 CLASSES = facts("data/sources.py", "SOURCES", "classes")
 LEVELS = facts("data/sources.py", "SOURCES", "levels")
 POOLS = pools("data/sources.py", "SOURCES")
+GUIDES = words("diffusion/guidance.py", "GUIDANCES", "guide")
+"""Of each kind of guidance the classifier that is trained for it, or ""."""
+READS = words("diffusion/guidance.py", "GUIDANCES", "reads")
+"""Of each kind of guidance the key of `guidance` that it alone reads, or ""."""
 Positive = Annotated[int, Field(gt=0, le=10**12)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -64,6 +68,7 @@ Proposal = Annotated[str, one_of("diffusion/times.py", "PROPOSALS")]
 DecoderName = Annotated[str, one_of("likelihood/decoders.py", "DECODERS")]
 Activation = Annotated[str, one_of("networks/mlp.py", "ACTIVATIONS")]
 Sampler = Annotated[str, one_of("diffusion/sampler.py", "SAMPLERS")]
+GuidanceKind = Annotated[str, one_of("diffusion/guidance.py", "GUIDANCES")]
 Body = Annotated[str, one_of("networks/registry.py", "TRUNKS")]
 Gamma = Annotated[float, AfterValidator(_gamma)]
 GammaValues = Annotated[list[Gamma], Field(min_length=1), AfterValidator(no_repeats)]

@@ -136,7 +136,7 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     return {"likelihood": study.likelihood.model_dump(mode="json", include=keys)}
 
 
-def choices(study: Study, cell: Cell, stage: str) -> Choices:
+def choices(study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices:
     return {"DECODERS": frozenset({parameters(study, cell).decoder})}
 
 

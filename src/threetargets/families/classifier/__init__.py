@@ -1,1 +1,1 @@
-"""The two classifiers: the guide and the judge."""
+"""The classifiers: guides and the judge."""

@@ -1,5 +1,5 @@
-"""The two classifiers: the guide p(y | x_i, i), trained on noisy images, and the independent judge,
-on clean ones."""
+"""The classifiers: the guide p(y | x_i, i), trained on noisy images; the guide that was trained on
+clean ones alone, and the independent judge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Classifier(nn.Module):
-    """Logits of the classes given an image and, for the guide, its log-SNR."""
+    """Logits of the classes given an image and, of one trained on noisy images, its log-SNR."""
 
     def __init__(self, trunk: nn.Module, width: int, classes: int, count: int, noisy: Table | None):
         super().__init__()
@@ -46,14 +46,15 @@ class Classifier(nn.Module):
         return features
 
     def logits(self, x: Tensor, log_snr: Tensor | None = None) -> Tensor:
-        """(B, classes). `log_snr` is (B,) or (1,) for the guide and None for the judge."""
+        """(B, classes). `log_snr` is (B,) or (1,) of noisy images and None of clean ones."""
         logits: Tensor = self.head(self.features(x, log_snr))
         return logits
 
     def log_probability(self, x_t: Tensor, log_snr: Tensor) -> Tensor:
-        """log p(y | x_t), (B, classes), at one noise level for the whole batch."""
-        noise_level = log_snr.to(x_t.device, torch.float32).view(-1)
-        return torch.log_softmax(self.logits(x_t.to(torch.float32), noise_level), 1).to(x_t.dtype)
+        """log p(y | x_t), (B, classes), at one noise level for the whole batch. A classifier that
+        was trained on clean images takes x_t for one, whatever its noise."""
+        known = None if self.noisy is None else log_snr.to(x_t.device, torch.float32).view(-1)
+        return torch.log_softmax(self.logits(x_t.to(torch.float32), known), 1).to(x_t.dtype)
 
     def forward(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, share: slice = ALL

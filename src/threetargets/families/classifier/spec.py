@@ -1,5 +1,6 @@
-"""The two classifiers, which are no cells of the grid: the guide p(y | x_i, i), one for each seed,
-and the judge, one for a study."""
+"""The classifiers, which are no cells of the grid: the guide p(y | x_i, i) and, for one kind of
+guidance, the guide that has seen clean images alone, one for each seed; the judge, one for a
+study."""
 
 from __future__ import annotations
 
@@ -18,15 +19,21 @@ if TYPE_CHECKING:
 
 NAME = "classifier"
 GUIDE, JUDGE = Cell("guide", NAME, "guide"), Cell("judge", NAME, "judge")
+CLEAN_GUIDE = Cell("guide_clean", NAME, "guide", "clean")
+CELLS = {str(cell): cell for cell in (GUIDE, CLEAN_GUIDE, JUDGE)}
 KINDS = ("guide", "judge")
-GRAMMAR = KINDS
+GRAMMAR = tuple(CELLS)
 GENERATIVE, LABELLED = False, False
 COMPILED = False
-LABELS = {"guide": "guide (noisy images)", "judge": "judge (clean images)"}
+LABELS = {
+    GUIDE: "guide (noisy images)",
+    CLEAN_GUIDE: "guide (clean images)",
+    JUDGE: "judge (clean images)",
+}
 
 
 class Classifiers(Section):
-    """Both have one body and width; the judge has a seed of its own."""
+    """All have one body and width, guides one training block; the judge has a seed of its own."""
 
     body: Body
     width: Annotated[int, Field(gt=0, multiple_of=2)]
@@ -37,9 +44,9 @@ BLOCKS = {"classifiers": Classifiers}
 
 
 def parse(name: str) -> Cell:
-    if name not in KINDS:
+    if name not in CELLS:
         raise ValueError(f"unknown model {name!r}; expected {' or '.join(GRAMMAR)}")
-    return Cell(name, NAME, name)
+    return CELLS[name]
 
 
 def block(study: Study) -> Classifiers:
@@ -53,7 +60,7 @@ def training(study: Study, cell: Cell) -> Training:
 
 
 def check(study: Study, names: tuple[Cell, ...]) -> None:
-    guided = study.guidance.cells and "classifier" in study.guidance.kinds
+    guided = study.guidance.guides
     judged = study.evaluation.judged and study.labelled
     if not guided and not judged:
         return
@@ -76,7 +83,7 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     return read
 
 
-def choices(study: Study, cell: Cell, stage: str) -> Choices:
+def choices(study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices:
     schedules = set[str]()
     if cell == GUIDE:
         schedules.add(study.model_dump(mode="json")["diffusion"]["schedule"]["name"])
@@ -104,11 +111,11 @@ def also(study: Study) -> dict[Cell, Cell]:
 
 
 def tags(cell: Cell) -> dict[str, str]:
-    return {"model": cell.kind}
+    return {"model": str(cell)}
 
 
 def label(cell: Cell) -> str:
-    return LABELS[cell.kind]
+    return LABELS[cell]
 
 
 short_label = label

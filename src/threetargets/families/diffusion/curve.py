@@ -32,7 +32,7 @@ def calls(study: Study, run: Run) -> int:
     if curve is None:
         return 0
     rows = len(batches(curve.images, size)) + len(batches(study.likelihood.fit_images, size))
-    return (len(spec.kept(study, run.cell)) + 1) * curve.steps * rows
+    return (len(spec.curve_steps(study, run.cell)) + 1) * curve.steps * rows
 
 
 def over_training(
@@ -49,7 +49,7 @@ def over_training(
     chosen = spec.process(study, run.cell).bound_variance
     variance = "optimal" if chosen in LEARNED else chosen
     figures, rows = list[Figure](), dict[str, list[float]](images=[], bound=[], stderr=[])
-    for step in (*spec.kept(study, run.cell), None):
+    for step in (*spec.curve_steps(study, run.cell), None):
         model = cast(Ddpm, load(study, manifest, run, levels.device, step))
         table = spaced(model.table, curve.steps)
         mse = fitted_errors(_seen(study, manifest, run, model, table, fit, made))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.data.read import Manifest
-from threetargets.diffusion.guidance import by_classifier, classifier_free, conditional
+from threetargets.diffusion.guidance import GUIDANCES, Ends, Parts, conditional
 from threetargets.diffusion.predictor import Predictor, clipped
 from threetargets.diffusion.sampler import SAMPLERS, Step, sample
 from threetargets.diffusion.schedule import Table
@@ -24,6 +24,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.pipeline.jobs import guide_of
 from threetargets.streams import PerSample
 from threetargets.study.schema import Study
+from threetargets.study.values import READS
 
 
 def sampler(
@@ -32,15 +33,32 @@ def sampler(
     """The sampler of a run under one guidance, its model and its guide loaded."""
     model = load(study, manifest, run, device)
     assert isinstance(model, Ddpm)
-    by = guide_of(run, guidance)
-    guide = load(study, manifest, by, device) if by else None
+    guide = guide_for(study, manifest, run, guidance, device)
     if device.type == "cuda":
         # A sweep over gamma earns the compiler's half minute back, one set of samples does not.
         compiled = study.compile and guidance != "none"
         quick(model, model.net, compiled)
         if isinstance(guide, Classifier):
             quick(guide, guide.trunk, compiled)
+        elif isinstance(guide, Ddpm):
+            quick(guide, guide.net, compiled)
     return drawing(study, manifest, run, model, guide, guidance, device)
+
+
+def guide_for(
+    study: Study, manifest: Manifest, run: Run, guidance: str, device: torch.device
+) -> nn.Module | None:
+    """What guides the run: the classifier of its seed, or the model itself at an earlier moment of
+    its training."""
+    if weakened(guidance):
+        return load(study, manifest, run, device, spec.weak_step(study, run.cell))
+    by = guide_of(run, guidance)
+    return load(study, manifest, by, device) if by else None
+
+
+def weakened(guidance: str) -> bool:
+    """Whether a weaker state of the model guides it."""
+    return READS.get(guidance) == "weak_at"
 
 
 def quick(model: nn.Module, network: nn.Module, compiled: bool) -> None:
@@ -62,12 +80,12 @@ def drawing(
     device: torch.device,
 ) -> Draw:
     """The sampler of a model that is loaded."""
-    step, grid = step_of(study, run), grid_of(study, run)
+    step, grid, ends = step_of(study, run), grid_of(study, run), ends_of(study)
 
     def draw(gamma: float, indices: range) -> Tensor:
         streams = PerSample(run.seed, "sample", indices, device)
         labels = asked_labels(indices, manifest.classes).to(device)
-        predictor = guided(model, guide, labels, guidance, gamma)
+        predictor = guided(model, guide, labels, guidance, gamma, ends)
         if study.sampling.clip:
             predictor = clipped(predictor)
         noise = functools.partial(streams.normal, *manifest.shape)
@@ -76,17 +94,33 @@ def drawing(
     return draw
 
 
+def ends_of(study: Study) -> Ends | None:
+    """Of the interval that the study guides within, where it does."""
+    return study.guidance.interval.ends if study.guidance.interval else None
+
+
 def guided(
-    model: Ddpm, guide: nn.Module | None, labels: Tensor, guidance: str, gamma: float
+    model: Ddpm,
+    guide: nn.Module | None,
+    labels: Tensor,
+    guidance: str,
+    gamma: float,
+    ends: Ends | None = None,
 ) -> Predictor:
     """The predictor of a guidance at gamma. The null label's branch is the unconditional model of
-    both kinds."""
+    every kind that has one."""
     if guidance == "none":
         return conditional(model.conditional, labels)
-    if guidance == "classifier-free":
-        return classifier_free(model.conditional, labels, model.null, gamma)
-    assert isinstance(guide, Classifier)
-    return by_classifier(model.conditional, guide.log_probability, labels, model.null, gamma)
+    parts = Parts(
+        model=model.conditional,
+        null=model.null,
+        labels=labels,
+        gamma=gamma,
+        classifier=guide.log_probability if isinstance(guide, Classifier) else None,
+        weak=guide.conditional if isinstance(guide, Ddpm) else None,
+        ends=ends,
+    )
+    return GUIDANCES[guidance].build(parts)
 
 
 def step_of(study: Study, run: Run) -> Step:

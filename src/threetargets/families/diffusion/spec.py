@@ -14,9 +14,10 @@ from threetargets.families.diffusion.named import DiffusionCell
 from threetargets.families.protocol import Choices
 from threetargets.families.variants import TRAINING, Variants
 from threetargets.networks.parameters import Network, NetworkBlock
-from threetargets.study.blocks import Schedule
+from threetargets.study.blocks import Schedule, after
 from threetargets.study.names import names
 from threetargets.study.values import (
+    READS,
     TARGETS,
     WEIGHTINGS,
     BoundVariance,
@@ -141,6 +142,12 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
             raise ValueError(
                 f"diffusion.time_sampling lacks {cell.weighting}, and cells names {str(cell)!r}"
             )
+        weak, steps = weak_step(study, cell), training(study, cell).steps
+        if weak is not None and weak >= steps:
+            raise ValueError(
+                f"guidance.weak_at is {study.guidance.weak_at:g}, the last of {steps} steps of "
+                f"{str(cell)!r}; expected an earlier one"
+            )
 
 
 def _reads_variance(study: Study, cell: DiffusionCell, stage: str) -> bool:
@@ -173,11 +180,13 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     if stage == "train":
         read["network"] = network(study, cell).model_dump(mode="json")
         read["precision"] = study.precision
-        if study.likelihood.curve:
+        if study.likelihood.curve or weak_step(study, cell):
             read["kept"] = kept(study, cell)
     elif stage == "sample":
         ignored = () if study.sampling.sampler == "ddim" else ("eta",)
         read["sampling"] = variants.without(study.sampling.model_dump(mode="json"), *ignored)
+        if key := READS.get(guidance):
+            read["guided"] = study.guidance.model_dump(mode="json", include={key})
     elif stage == "likelihood":
         keys = ("images", "draws", "batch", "fit_images", "ode", "forms", "lengths")
         read["likelihood"] = study.likelihood.model_dump(mode="json", include=set(keys))
@@ -188,7 +197,7 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
     return read
 
 
-def choices(study: Study, cell: Cell, stage: str) -> Choices:
+def choices(study: Study, cell: Cell, stage: str, guidance: str = "") -> Choices:
     cell, chosen = of(cell), process(study, cell)
     taken = {
         "TARGETS": frozenset({cell.target}),
@@ -196,6 +205,7 @@ def choices(study: Study, cell: Cell, stage: str) -> Choices:
         "SCHEDULES": frozenset({chosen.schedule.name}),
         "DENOISERS": frozenset({network(study, cell).name}),
         "TRUNKS": frozenset(),
+        "GUIDANCES": frozenset({guidance} & {*READS}),
     }
     if stage == "sample":
         taken["SAMPLERS"] = frozenset({study.sampling.sampler})
@@ -211,10 +221,22 @@ def likelihoods(study: Study, cell: Cell) -> tuple[str, ...]:
     return ()
 
 
-def kept(study: Study, cell: Cell) -> tuple[int, ...]:
-    """Those that the curve of the bound over training asks for."""
+def curve_steps(study: Study, cell: Cell) -> tuple[int, ...]:
+    """Steps before the last at which the curve of the bound over training has a point."""
     curve = study.likelihood.curve
     return tuple(curve.after(training(study, cell))) if curve else ()
+
+
+def weak_step(study: Study, cell: Cell) -> int | None:
+    """The step whose averaged weights are the weak model of autoguidance, where the cell has it."""
+    at = study.guidance.weak_at
+    return after(at, training(study, cell)) if at and cell in study.guidance.cells else None
+
+
+def kept(study: Study, cell: Cell) -> tuple[int, ...]:
+    """Those of the bound over training, and that of autoguidance."""
+    weak = weak_step(study, cell)
+    return tuple(sorted({*curve_steps(study, cell), *([weak] if weak else [])}))
 
 
 def one_model(study: Study, cell: DiffusionCell) -> DiffusionCell:

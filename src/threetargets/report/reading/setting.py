@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from threetargets import experiments, families
 from threetargets.families.diffusion import spec as diffusion
+from threetargets.families.diffusion.named import DiffusionCell
 from threetargets.study.schema import Study
 from threetargets.study.values import LEVELS, TARGETS, WEIGHTINGS
 
@@ -139,7 +140,7 @@ def _process(study: Study) -> Process | None:
     )
 
 
-def _plain(study: Study) -> diffusion.DiffusionCell:
+def _plain(study: Study) -> DiffusionCell:
     first = diffusion.cells(study)[0]
     return diffusion.cell_of(first.target, first.weighting)
 
