@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.calibration.quadrature import slope
+from threetargets.diffusion.kernel import signal_noise
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.fitting import fitted
 from threetargets.experiments.line import Line, distance, law, wasserstein
@@ -93,16 +94,21 @@ def of_solvers(block: ScoreSde, seed: int) -> list[Figure]:
 
 def learned(block: ScoreSde, name: str, seed: int) -> nn.Module:
     """Batches and initial weights are the same for both losses."""
-    own, data, process = block.matching, data_of(block), MADE["vp"](block.process)
-    first = block.process.end
+    own, data, first = block.matching, data_of(block), block.process.end
+    equation = block.process
+
+    def log_snr(t: Tensor) -> Tensor:
+        gathered = equation.beta_start * t
+        gathered = gathered + (equation.beta_end - equation.beta_start) * t**2 / 2
+        return -torch.log(torch.expm1(gathered))
 
     def loss(net: nn.Module, step: int) -> Tensor:
         source = generator(seed, "score-sde/train", step)
         x0 = data.draw(own.training.batch, source)
         t = first + (1 - first) * torch.rand(len(x0), generator=source, dtype=torch.float64)
-        a, s = (torch.tensor([f(float(v)) for v in t]).double() for f in (process.a, process.s))
+        a, s = signal_noise(log_snr(t))
         eps = torch.randn(len(x0), generator=source, dtype=torch.float64)
-        out = net((a * x0 + s * eps)[:, None].float(), 2 * torch.log(a / s).float(), NOBODY)
+        out = net((a * x0 + s * eps)[:, None].float(), log_snr(t).float(), NOBODY)
         return norms.matching(out, eps[:, None].float(), name == "squared")
 
     return fitted(
@@ -185,7 +191,8 @@ def of_matching(block: ScoreSde, seed: int) -> tuple[list[Figure], dict[str, np.
     t = levels(block)[gaps.index(max(gaps))]
     process = MADE["vp"](block.process)
     here = data_of(block).noised(process.a(t), process.s(t))
-    x = torch.linspace(*(float(v) for v in here.spread_evenly(2000)[[4, -5]]), SEEN).double()
+    low, high = map(float, here.spread_evenly(2000)[[4, -5]])
+    x = torch.linspace(low, high, SEEN, dtype=torch.float64)
     arrays = {name: (-field(x, t) / process.s(t)).float().numpy() for name, field in some.items()}
     at = torch.tensor([t, process.a(t), process.s(t)])
     return figures, {"x": x.float().numpy(), "at": at.numpy(), **arrays}

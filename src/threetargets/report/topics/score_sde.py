@@ -164,7 +164,8 @@ CLAIMS = (
         "Denoising score matching with the norm as printed, not squared, learns the score.",
         f"{CHAPTER}, 11.2.5, last formula",
         "Two networks, same draws and first weights, one under each loss: root mean square "
-        "distance of what they learned from the exact score and from the exact median of the same targets.",
+        "distance of what they learned from the exact score and from the exact median of the same "
+        "targets.",
         "Not reproduced: under the printed norm the network is further from the score than under "
         "the squared one, and further from the score than from the median; both log ratios have "
         "intervals over seeds above 0. Reproduced: the first lies below 0. Inconclusive: else, or "
