@@ -23,6 +23,7 @@ SUITES = {
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
     "metrics": ["tests/metrics/test_factors.py"],
+    "experiments": ["tests/experiments", "-m", "not study"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
@@ -217,6 +218,9 @@ MUTATIONS = [
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
     ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
+    ("experiments/score_sde/equations.py", "math.sqrt(2 * rate)", "math.sqrt(rate)"),
+    ("experiments/score_sde/norms.py", "below < 0.5, middle, low", "below < 0.4, middle, low"),
+    ("experiments/score_sde/solvers.py", "score, x, t, 1.0)", "score, x, t, 0.5)"),
 ]
 
 

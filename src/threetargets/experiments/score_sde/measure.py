@@ -191,7 +191,7 @@ def of_matching(block: ScoreSde, seed: int) -> tuple[list[Figure], dict[str, np.
     t = levels(block)[gaps.index(max(gaps))]
     process = MADE["vp"](block.process)
     here = data_of(block).noised(process.a(t), process.s(t))
-    low, high = map(float, here.spread_evenly(2000)[[4, -5]])
+    low, high = map(float, here.spread_evenly(2000)[[100, -101]])
     x = torch.linspace(low, high, SEEN, dtype=torch.float64)
     arrays = {name: (-field(x, t) / process.s(t)).float().numpy() for name, field in some.items()}
     at = torch.tensor([t, process.a(t), process.s(t)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import Text, observed
 from threetargets.report.reading.collect import FAILED, OK, Observed, Place, Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def read(results: Results, name: str, metric: str) -> Observed:
@@ -85,6 +88,29 @@ def arrays(results: Results, name: str) -> tuple[int, dict[str, np.ndarray]] | N
         if own:
             return seed, own
     return None
+
+
+def logarithmic(panel: Axes, x: bool = True) -> None:
+    """Logarithmic axes, where anything is drawn that they can show."""
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in panel.get_lines()]
+    if any((values[np.isfinite(values)] > 0).any() for values in drawn):
+        panel.set(yscale="log", xscale="log" if x else "linear")
+
+
+def ticks(panel: Axes, places: Sequence[float]) -> None:
+    """These and no others, in plain numbers."""
+    from matplotlib import ticker
+
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.xaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def above_zero(
+    bounds: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For a logarithmic axis: an interval that reaches 0 ends at half the mean."""
+    mean, low, high = bounds
+    return mean, np.maximum(low, mean / 2), high
 
 
 def complete(results: Results, name: str) -> bool:
