@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXPERIMENTS = (
     "manifold",
     "score_sde",
+    "langevin_density",
 )
 
 
