@@ -221,6 +221,10 @@ MUTATIONS = [
     ("experiments/score_sde/equations.py", "math.sqrt(2 * rate)", "math.sqrt(rate)"),
     ("experiments/score_sde/norms.py", "below < 0.5, middle, low", "below < 0.4, middle, low"),
     ("experiments/score_sde/solvers.py", "score, x, t, 1.0)", "score, x, t, 0.5)"),
+    ("experiments/langevin_density/chains.py", "+ back - forth", "+ forth - back"),
+    ("experiments/langevin_density/chains.py", "(2 * diffusion * width)", "(diffusion * width)"),
+    ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
+    ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
 ]
 
 

@@ -23,4 +23,18 @@ SMALL: dict[str, dict] = {
         "solving": {"evaluations": [4, 16], "samples": 100, "snr": 0.16},
         "matching": {"width": 8, "depth": 2, "training": FIT, "levels": 3, "points": 100},
     },
+    "langevin_density": {
+        "data": {"weights": [0.4, 0.6], "means": [-0.7, 0.7], "spreads": [0.5, 0.4]},
+        "walking": {"widths": [0.02, 0.08], "chains": 100, "time": 0.4},
+        "energy": {"width": 8, "training": FIT, "step": 0.05, "time": 1.0},
+        "annealing": {
+            "data": {"weights": [0.2, 0.8], "means": [-4.0, 4.0], "spreads": [0.5, 0.5]},
+            "sigma_max": 8.0,
+            "sigma_min": 0.1,
+            "levels": 3,
+            "steps": 10,
+            "step": 0.005,
+            "chains": 100,
+        },
+    },
 }

@@ -167,3 +167,45 @@ SDE |= {"score-norm (as printed)": "not reproduced"}
 )
 def test_the_rules_of_score_sde(values: Values, changed: dict[str, str]) -> None:
     assert verdicts(results("score_sde", values)) == SDE | changed
+
+
+def at_rest(metric: str, seed: int) -> float:
+    """As theory has it for Langevin's chain."""
+    head, *rest = metric.split("/")
+    if head == "law":
+        width = float(rest[-1][2:])
+        return (width if rest[0] == "corrected" else 0.7) * 1.0
+    known = {"network/corrected/softmax": 0.02, "network/printed/softmax": 0.3}
+    known |= {"network/corrected/sharp": 0.3, "network/printed/sharp": 0.02}
+    known |= {"share_error/plain": 0.3, "share_error/annealed": 0.02, "network_kl": 0.01}
+    known |= {"log_z": 1.0 + seed, "shift/chains": 0.0}
+    return known.get(metric, 0.1) * (jitter(seed) if "/" in metric else 1)
+
+
+LANGEVIN = {"langevin-density": "reproduced", "langevin-annealed": "reproduced"}
+LANGEVIN |= {"langevin-density (as printed)": "not reproduced", "z-unknown": "reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (at_rest, {}),
+        (
+            but(at_rest, "law/corrected", lambda v, k: v**0.3),
+            {"langevin-density": "inconclusive"},
+        ),
+        (
+            but(at_rest, "network/corrected/softmax", lambda v, k: 50 * v),
+            {"langevin-density": "not reproduced"},
+        ),
+        (
+            but(at_rest, "share_error/plain", lambda v, k: v / 100),
+            {"langevin-annealed": "not reproduced"},
+        ),
+        (but(at_rest, "log_z", lambda v, k: 1.0), {"z-unknown": "inconclusive"}),
+        (but(at_rest, "shift/chains", lambda v, k: 0.1), {"z-unknown": "not reproduced"}),
+        (lambda m, k: None, dict.fromkeys(LANGEVIN, "no data")),
+    ],
+)
+def test_the_rules_of_langevin_density(values: Values, changed: dict[str, str]) -> None:
+    assert verdicts(results("langevin_density", values)) == LANGEVIN | changed

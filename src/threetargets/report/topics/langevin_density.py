@@ -152,6 +152,8 @@ CLAIMS = (
         TEST,
         RULE,
         partial(decide, "printed"),
+        "modes moved from ±1 to ±0.7 after a first run, in which chains did not cross the barrier "
+        "that exp(4 score) has between them; the verdict was the same",
     ),
     Claim(
         "langevin-annealed",
