@@ -121,10 +121,11 @@ def test_score_matching_is_half_the_distance_to_the_score_up_to_a_constant() -> 
     for seed in (0, 1):
         torch.manual_seed(seed)
         net = ScoreNetwork(8).double()
+        net.body[-1].weight.data *= 20
         values.append(hyvarinen(net, y.clone()).item())
         errors.append(float((net.gradient(y) - DATA.score(y)).square().mean()) / 2)
     assert values[0] - values[1] == pytest.approx(errors[0] - errors[1], abs=2e-3)
-    assert abs(errors[0] - errors[1]) > 0.02
+    assert abs(errors[0] - errors[1]) > 0.1
 
 
 def test_a_constant_moves_z_and_nothing_else() -> None:
