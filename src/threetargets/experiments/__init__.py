@@ -24,6 +24,7 @@ EXPERIMENTS = (
     "manifold",
     "score_sde",
     "langevin_density",
+    "gradient_flow",
 )
 
 

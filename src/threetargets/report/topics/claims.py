@@ -37,6 +37,7 @@ ORDER = (
     "langevin-density (as printed)",
     "langevin-annealed",
     "z-unknown",
+    "gradient-flow",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",
