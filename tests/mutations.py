@@ -225,6 +225,8 @@ MUTATIONS = [
     ("experiments/langevin_density/chains.py", "(2 * diffusion * width)", "(diffusion * width)"),
     ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
     ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
+    ("experiments/gradient_flow/moves.py", "return -predictor", "return predictor"),
+    ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
 ]
 
 

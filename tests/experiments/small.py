@@ -23,6 +23,22 @@ SMALL: dict[str, dict] = {
         "solving": {"evaluations": [4, 16], "samples": 100, "snr": 0.16},
         "matching": {"width": 8, "depth": 2, "training": FIT, "levels": 3, "points": 100},
     },
+    "gradient_flow": {
+        "data": {"modes": 3, "spread": 0.2},
+        "process": {
+            "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+            "steps": 20,
+        },
+        "network": {"width": 8, "depth": 2, "training": FIT},
+        "moves": {
+            "samples": 50,
+            "directions": 4,
+            "levels": 6,
+            "langevin_steps": 3,
+            "ascent_steps": 30,
+            "rate": 0.3,
+        },
+    },
     "langevin_density": {
         "data": {"weights": [0.4, 0.6], "means": [-0.7, 0.7], "spreads": [0.5, 0.4]},
         "walking": {"widths": [0.02, 0.08], "chains": 100, "time": 0.4},

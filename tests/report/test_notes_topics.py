@@ -209,3 +209,26 @@ LANGEVIN |= {"langevin-density (as printed)": "not reproduced", "z-unknown": "re
 )
 def test_the_rules_of_langevin_density(values: Values, changed: dict[str, str]) -> None:
     assert verdicts(results("langevin_density", values)) == LANGEVIN | changed
+
+
+def uphill(metric: str, seed: int) -> float:
+    """As theory has it for the gradient flow."""
+    if metric.startswith(("cosine", "uphill")):
+        return 0.97 + 0.001 * seed
+    return (0.14 if "ascent" in metric else 0.04) * jitter(seed)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        (uphill, "reproduced"),
+        (but(uphill, "cosine", lambda v, k: v - 0.2), "not reproduced"),
+        (but(uphill, "cosine", lambda v, k: v - 0.07), "inconclusive"),
+        (but(uphill, "uphill/flow", lambda v, k: v - 0.6), "not reproduced"),
+        (but(uphill, "distance/ascent", lambda v, k: v / 10), "not reproduced"),
+        (but(uphill, "distance/ascent", lambda v, k: v * 4**k / 8), "inconclusive"),
+        (lambda m, k: None, "no data"),
+    ],
+)
+def test_the_rule_of_gradient_flow(values: Values, verdict: str) -> None:
+    assert verdicts(results("gradient_flow", values)) == {"gradient-flow": verdict}

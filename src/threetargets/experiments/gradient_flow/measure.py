@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.predictor import Predictor, predict
-from threetargets.diffusion.schedule import SCHEDULES, Table, table
+from threetargets.diffusion.schedule import SCHEDULES, Schedule, Table, table
 from threetargets.diffusion.target import TARGETS
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.fitting import fitted
@@ -28,16 +29,25 @@ from threetargets.pipeline.records import Figure
 from threetargets.streams import generator, key
 from threetargets.study.values import Section
 
-PATHS, PLACES = 24, 60
-"""Paths of the picture, and places kept of each."""
+PATHS, PLACES, FINE = 24, 150, 1.0
+"""Paths of the picture, and places kept of each; those of Langevin dynamics from this log-SNR on,
+before which they are all over the plane."""
+STILL = 1e-9
+"""What rounding takes from the log density of a point at rest."""
 ARROWS, REACH = 13, 2.4
 SHOWN = (-1.0, 3.0)
 """log-SNRs at which the picture shows the arrows."""
 
 
-def levels(block: GradientFlow, steps: int) -> Table:
+def schedule(block: GradientFlow) -> Schedule:
     ends = block.process.schedule
-    return table(SCHEDULES[ends.name](ends.log_snr_max, ends.log_snr_min), steps)
+    return SCHEDULES[ends.name](ends.log_snr_max, ends.log_snr_min)
+
+
+def path(block: GradientFlow) -> Table:
+    """The noise levels that points come through, both ends of the process among them."""
+    t = torch.linspace(0, 1, block.moves.levels, dtype=torch.float64)
+    return Table(torch.cat([torch.tensor([math.inf]).double(), schedule(block).log_snr(t)]))
 
 
 def learned(block: GradientFlow, seed: int) -> Predictor:
@@ -45,7 +55,9 @@ def learned(block: GradientFlow, seed: int) -> Predictor:
     experiment with D = 2."""
     own, ring = block.network, Ring(block.data.modes, block.data.spread)
     case = Case("eps", "eps-equivalent", 2, own.width)
-    place = Space(ring, torch.eye(2, dtype=torch.float64), levels(block, block.process.steps))
+    place = Space(
+        ring, torch.eye(2, dtype=torch.float64), table(schedule(block), block.process.steps)
+    )
 
     def at(net: nn.Module, step: int) -> Tensor:
         return loss(
@@ -61,21 +73,21 @@ def way(
     block: GradientFlow, kind: str, predictor: Predictor, start: Tensor, source: torch.Generator
 ) -> Iterator[Move]:
     own = block.moves
-    path = levels(block, own.levels)
     if kind == "flow":
-        return moves.flow(predictor, path, start)
+        return moves.flow(predictor, path(block), start)
     if kind == "langevin":
         return moves.langevin(
             predictor,
-            path,
+            path(block),
             start,
             own.rate,
             own.langevin_steps,
             lambda: torch.randn(start.shape, dtype=torch.float64, generator=source),
         )
-    a, s = signal_noise(path.log_snr[1])
+    finest = path(block).log_snr[1]
+    a, s = signal_noise(finest)
     variance = float((a * block.data.spread) ** 2 + s**2)
-    return moves.ascent(predictor, path.log_snr[1], start, own.rate, variance, own.ascent_steps)
+    return moves.ascent(predictor, finest, start, own.rate, variance, own.ascent_steps)
 
 
 @torch.no_grad()
@@ -83,16 +95,18 @@ def followed(
     block: GradientFlow, kind: str, predictor: Predictor, law: Mixture, seed: int
 ) -> tuple[Tensor, float, np.ndarray]:
     """Where the points end, as y = x / a; the share of steps after which the exact log density of
-    the step's own level is higher; and some paths (PATHS, places, 2)."""
+    the step's own level is not lower; and some paths (PATHS, places, 2)."""
     source = generator(seed, "gradient-flow/start")
     start = torch.randn(block.moves.samples, 2, dtype=torch.float64, generator=source)
-    x, places, uphill = start, [start[:PATHS]], []
-    log_snr = levels(block, block.moves.levels).log_snr[1]
+    x, uphill = start, []
+    places = [start[:PATHS]] if kind != "langevin" else []
+    log_snr = path(block).log_snr[1]
     for move in way(block, kind, predictor, start, source):
         x, log_snr = move.after, move.log_snr
         gained = law.log_density(move.after, log_snr) - law.log_density(move.before, log_snr)
-        uphill.append(float((gained > 0).double().mean()))
-        places.append(x[:PATHS])
+        uphill.append(float((gained > -STILL).double().mean()))
+        if kind != "langevin" or float(log_snr) >= FINE:
+            places.append(x[:PATHS])
     kept = np.linspace(0, len(places) - 1, min(PLACES, len(places))).round().astype(int)
     tracks = torch.stack([places[k] for k in kept], 1).float().numpy()
     return x / signal_noise(log_snr)[0], sum(uphill) / len(uphill), tracks
@@ -102,7 +116,7 @@ def followed(
 def cosines(block: GradientFlow, predictors: dict[str, Predictor], seed: int) -> dict[str, float]:
     """Mean cosine of learned and exact score by noise level, at draws of x_t."""
     ring, values = Ring(block.data.modes, block.data.spread), {}
-    for k, log_snr in enumerate(levels(block, block.moves.levels).log_snr[1:]):
+    for k, log_snr in enumerate(path(block).log_snr[1:]):
         source = generator(seed, "gradient-flow/cosine", k)
         a, s = signal_noise(log_snr)
         x0 = ring.draw(block.moves.samples, source).double()
