@@ -25,6 +25,7 @@ EXPERIMENTS = (
     "score_sde",
     "langevin_density",
     "gradient_flow",
+    "reverse_kernel",
 )
 
 

@@ -38,6 +38,8 @@ ORDER = (
     "langevin-annealed",
     "z-unknown",
     "gradient-flow",
+    "reverse-gaussian",
+    "direct-kernel",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",

@@ -127,10 +127,10 @@ def table(results: Results, chosen: GradientFlow) -> Table:
 
 CAPTION = (
     "Seed {seed}. Contours: the exact density, at the noise level of the arrows (log-SNR "
-    "{levels}), beside paths at the finer of these. Above, the exact score; below, the learned one: "
-    "arrows have the direction of the score and a length that grows as its root. Paths of the flow begin "
-    "at the small dots, those of Langevin dynamics are {few} from log-SNR 1 on; both are drawn at "
-    "the scale of the noise level that they have come to, and end at the large dots."
+    "{levels}), beside paths at the finer of these. Above, the exact score; below, the learned "
+    "one: arrows have the direction of the score and a length that grows as its root. Paths of the "
+    "flow begin at the small dots, those of Langevin dynamics are {few} from log-SNR 1 on; both "
+    "are drawn at the scale of the noise level that they have come to, and end at the large dots."
 )
 
 
