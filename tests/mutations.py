@@ -226,6 +226,10 @@ MUTATIONS = [
     ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
     ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
     ("experiments/gradient_flow/moves.py", "return -predictor", "return predictor"),
+    ("experiments/reverse_kernel/measure.py", "* (1 - beta))", "* (1 - beta) ** 2)"),
+    ("experiments/reverse_kernel/regressions.py", "mean + q.C.sqrt() *", "mean + q.C *"),
+    ("experiments/reverse_kernel/regressions.py", "* (x - s * out) / a", "* (x - out) / a"),
+    ("experiments/reverse_kernel/regressions.py", "/ (2 * constants(", "/ (constants("),
     ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
 ]
 

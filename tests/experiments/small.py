@@ -39,6 +39,21 @@ SMALL: dict[str, dict] = {
             "rate": 0.3,
         },
     },
+    "reverse_kernel": {
+        "parts": 3,
+        "step": {"log_snr": 4.0, "betas": [0.01, 0.1, 0.9]},
+        "regression": {
+            "process": {
+                "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+                "steps": 8,
+            },
+            "width": 8,
+            "depth": 2,
+            "training": FIT,
+            "steps": [10, 30],
+            "points": 100,
+        },
+    },
     "langevin_density": {
         "data": {"weights": [0.4, 0.6], "means": [-0.7, 0.7], "spreads": [0.5, 0.4]},
         "walking": {"widths": [0.02, 0.08], "chains": 100, "time": 0.4},

@@ -232,3 +232,50 @@ def uphill(metric: str, seed: int) -> float:
 )
 def test_the_rule_of_gradient_flow(values: Values, verdict: str) -> None:
     assert verdicts(results("gradient_flow", values)) == {"gradient-flow": verdict}
+
+
+def slowly(metric: str, seed: int) -> float:
+    """As theory has it for the reverse step."""
+    head, *rest = metric.split("/")
+    if head == "divergence":
+        return float(rest[0][1:]) ** 3 * jitter(seed)
+    if head == "several":
+        return 0.0 if rest[0] == "b0.01" else 0.5 * jitter(seed)
+    if head == "divergence_order":
+        return 2.8 * jitter(seed)
+    return (0.01 if rest[0] == "denoising" else 0.05) * jitter(seed)
+
+
+STEP = {"reverse-gaussian": "reproduced", "direct-kernel": "reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (slowly, {}),
+        (
+            but(slowly, "divergence/b0.1", lambda v, k: 0.0),
+            {"reverse-gaussian": "inconclusive"},
+        ),
+        (
+            but(slowly, "several/b0.01", lambda v, k: 0.1),
+            {"reverse-gaussian": "inconclusive"},
+        ),
+        (
+            but(slowly, "divergence_order", lambda v, k: v / 4),
+            {"reverse-gaussian": "not reproduced"},
+        ),
+        (
+            but(slowly, "divergence/b0.9", lambda v, k: v / 1e7),
+            {"reverse-gaussian": "not reproduced"},
+        ),
+        (but(slowly, "excess/kernel/", lambda v, k: v / 10), {"direct-kernel": "not reproduced"}),
+        (
+            but(slowly, "excess/kernel-eps/", lambda v, k: v * 4**k / 8),
+            {"direct-kernel": "inconclusive"},
+        ),
+        (lambda m, k: None, dict.fromkeys(STEP, "no data")),
+    ],
+)
+def test_the_rules_of_reverse_kernel(values: Values, changed: dict[str, str]) -> None:
+    assert verdicts(results("reverse_kernel", values)) == STEP | changed

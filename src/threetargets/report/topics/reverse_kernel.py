@@ -30,8 +30,8 @@ NAME = "reverse_kernel"
 DIRECT = KINDS[1:]
 TITLES = {
     "denoising": "mean given clean data, output ε",
-    "kernel-eps": "x_{i−1} itself, output ε",
-    "kernel": "x_{i−1} itself, output its mean",
+    "kernel-eps": "xᵢ₋₁ itself, output ε",
+    "kernel": "xᵢ₋₁ itself, output its mean",
 }
 COLOURS = dict(zip(KINDS, ("eps", "v", "x0"), strict=True))
 
@@ -65,7 +65,7 @@ def decide_gaussian(results: Results) -> Finding:
     ends = [summary(results, NAME, f"divergence/b{b:g}") for b in (betas[0], betas[-1])]
     figure = f"β = {betas[0]:g} to {betas[-1]:g}: divergence {number(ends[0].mean)} to "
     figure += f"{interval(ends[1])} nats; its order in β at the small end: {written(order)}; "
-    figure += f"share of x_i with several modes: {'0' if single else 'some'} to {written(multiple)}"
+    figure += f"share of xᵢ with several modes: {'0' if single else 'some'} to {written(multiple)}"
     return experimental.finding(results, NAME, verdict, figure)
 
 
@@ -92,8 +92,8 @@ CLAIMS = (
         "Where the data are corrupted slowly the reverse steps are nearly Gaussian; where much "
         "noise is added at once they may have several modes.",
         f"{CHAPTER}, 11.2.2, last remark",
-        "Exact p(x_{i−1} | x_i) of a mixture, another for each seed, over β of the step: mean "
-        "Kullback-Leibler divergence from the Gaussian of its mean and variance, share of x_i for "
+        "Exact p(xᵢ₋₁ | xᵢ) of a mixture, another for each seed, over β of the step: mean "
+        "Kullback-Leibler divergence from the Gaussian of its mean and variance, share of xᵢ for "
         "which it has several maxima.",
         "Reproduced: for every seed the divergence falls with every smaller β; its order in β "
         "between the two smallest has an interval above 1, so that it vanishes over as many steps "
@@ -108,7 +108,7 @@ CLAIMS = (
         "clean data is better.",
         f"{CHAPTER}, 11.2.3",
         "Networks of one size, the same draws and steps, the loss in the bound's units: regressed "
-        "is x_{i−1}, or its mean given the clean data; by how many nats the bound of their means "
+        "is xᵢ₋₁, or its mean given the clean data; by how many nats the bound of their means "
         "exceeds that of the exact ones. Once with the same output, once with the mean as output.",
         "Reproduced: the log of the direct network's excess over the other's has an interval over "
         "seeds above 0, for both outputs. Not reproduced: one lies below 0. Inconclusive: else, or "
@@ -118,19 +118,19 @@ CLAIMS = (
 )
 LEAD = (
     "Data are a mixture of {parts} Gaussians on a line, another for each seed. The exact reverse "
-    "step p(x_{{i−1}} | x_i) is known, at log-SNR {level} and any β; so is its mean, which two "
-    "regressions have in common: on x_{{i−1}} itself, and on its mean given the clean data. The "
+    "step p(xᵢ₋₁ | xᵢ) is known, at log-SNR {level} and any β; so is its mean, which two "
+    "regressions have in common: on xᵢ₋₁ itself, and on its mean given the clean data. The "
     "second has less variance to average away."
 )
 STEPS = (
-    "Mean over x_i of the Kullback-Leibler divergence of the exact reverse step from the Gaussian "
-    "of its mean and variance, and the share of x_i for which it has several maxima. The laws are "
+    "Mean over xᵢ of the Kullback-Leibler divergence of the exact reverse step from the Gaussian "
+    "of its mean and variance, and the share of xᵢ for which it has several maxima. The laws are "
     "exact; intervals are over three of them. {spread}."
 )
 LEARNED = (
     "Nats by which the bound of the learned means exceeds that of the exact ones, T = {T}, after "
-    "so many steps of {batch}. Variance: that of what is regressed given x_i, over the posterior's "
-    "C_i, mean over i, exact. {spread}."
+    "so many steps of {batch}. Variance: that of what is regressed given xᵢ, over the posterior's "
+    "Cᵢ, mean over i, exact. {spread}."
 )
 
 
@@ -166,7 +166,7 @@ def regressed(results: Results, chosen: ReverseKernel) -> Table:
 
 CAPTION = (
     "Left: mean divergence of the reverse step from a Gaussian over β. Middle: the exact step of "
-    "seed {seed} at β = {betas}, each at the x_i of some weight where it is least Gaussian, as a "
+    "seed {seed} at β = {betas}, each at the xᵢ of some weight where it is least Gaussian, as a "
     "share of its maximum. Right: excess of the bound over steps of training. {spread}, shown as a "
     "band."
 )
@@ -210,7 +210,7 @@ def _kernels(
     """The kernels of a small, a middle and the largest beta; the seed and these."""
     seed, arrays = experimental.arrays(results, NAME) or (results.study.seeds[0], {})
     betas = chosen.step.betas
-    some = sorted({betas[len(betas) // 3], betas[2 * len(betas) // 3], betas[-1]})
+    some = sorted({betas[len(betas) // 3], betas[len(betas) // 2], betas[-1]})
     looks = ((MUTED, "-"), (light("flow"), "-"), (light("edm"), "-"))
     for beta, (colour, style) in zip(some, looks, strict=False):
         if f"kernel_{beta:g}" in arrays:
@@ -229,7 +229,7 @@ def sentences(results: Results) -> list[str]:
     if chosen is None or any(i.mean is None for i in ends.values()):
         return []
     return [
-        "Regressing on x_{i−1} itself leaves the bound "
+        "Regressing on xᵢ₋₁ itself leaves the bound "
         f"{interval(ends['kernel'])} nats above that of the exact means, with the output of "
         f"denoising {interval(ends['kernel-eps'])}, denoising {interval(ends['denoising'])}."
     ]
