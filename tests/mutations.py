@@ -25,6 +25,7 @@ SUITES = {
     "study": ["tests/study/test_counts.py"],
     "metrics": ["tests/metrics/test_factors.py"],
     "doctor": ["tests/doctor/test_rates.py", "tests/doctor/test_card.py"],
+    "experiments": ["tests/experiments", "-m", "not study"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
@@ -227,6 +228,19 @@ MUTATIONS = [
     ("doctor/rates.py", "step(0), one * settings.batch", "step(0), one"),
     ("doctor/work.py", "return of_two / 2 * families", "return of_two * families"),
     ("doctor/card.py", "// need", "// CONTEXT"),
+    ("experiments/score_sde/equations.py", "math.sqrt(2 * rate)", "math.sqrt(rate)"),
+    ("experiments/score_sde/norms.py", "below < 0.5, middle, low", "below < 0.4, middle, low"),
+    ("experiments/score_sde/solvers.py", "score, x, t, 1.0)", "score, x, t, 0.5)"),
+    ("experiments/langevin_density/chains.py", "+ back - forth", "+ forth - back"),
+    ("experiments/langevin_density/chains.py", "(2 * diffusion * width)", "(diffusion * width)"),
+    ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
+    ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
+    ("experiments/gradient_flow/moves.py", "return -predictor", "return predictor"),
+    ("experiments/reverse_kernel/measure.py", "* (1 - beta))", "* (1 - beta) ** 2)"),
+    ("experiments/reverse_kernel/regressions.py", "mean + q.C.sqrt() *", "mean + q.C *"),
+    ("experiments/reverse_kernel/regressions.py", "* (x - s * out) / a", "* (x - out) / a"),
+    ("experiments/reverse_kernel/regressions.py", "/ (2 * constants(", "/ (constants("),
+    ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
 ]
 
 

@@ -17,7 +17,9 @@ SOURCE = ROOT / "src" / "threetargets"
 MODULES = sorted(SOURCE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 AGREED = {"__init__", "__main__", "spec", "model", "sampling", "likelihood", "operations"}
-"""Basenames that several folders have: the files of families, and a stage named as they are."""
+AGREED |= {"measure"}
+"""Basenames that several folders have: the files of families and experiments, and a stage named as
+they are."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from threetargets.calibration.quadrature import Array, slope
 from threetargets.diffusion.schedule import SCHEDULES, Table
 from threetargets.likelihood import bound
 from threetargets.likelihood.bound import prior_term
+from threetargets.oracles import Mixture
 
 STEPS = (4, 8, 16, 32, 64)
 ENDS = (3.0, -7.0)
@@ -30,49 +32,69 @@ def cut(steps: int) -> Table:
     return Table(torch.cat([clean, SCHEDULES["cosine"](*ENDS).log_snr(t)]))
 
 
-def _log_density(log_snr: torch.Tensor) -> Array:
-    """log q(x_i) of HUMPS on the grid."""
+class Reverse(NamedTuple):
+    """p(x_{i-1} | x_i) on GRID for some x_i: weights of these (n,), log p (GRID, n)."""
+
+    weight: Array
+    log_p: Array
+
+    @property
+    def p(self) -> Array:
+        """Probabilities of the grid's cells, (GRID, n)."""
+        return np.asarray(np.exp(self.log_p) * (GRID[1] - GRID[0]))
+
+
+def _log_density(log_snr: torch.Tensor, law: Mixture = HUMPS) -> Array:
+    """log q(x_i) on the grid."""
     points = torch.from_numpy(GRID)[:, None]
-    return np.asarray(HUMPS.log_density(points, log_snr))
+    return np.asarray(law.log_density(points, log_snr))
+
+
+def reverse(near: torch.Tensor, far: torch.Tensor, law: Mixture = HUMPS) -> Reverse:
+    """The exact reverse kernel from log-SNR `far` to `near`: q(x_{i-1}) q(x_i | x_{i-1}),
+    normalised by a sum over the grid. x_i is smooth, so that every twelfth of the grid will do."""
+    width = GRID[1] - GRID[0]
+    abar = [float(torch.sigmoid(v)) for v in (near, far)]
+    alpha = abar[1] / abar[0]
+    prior = _log_density(near, law)
+    centre = GRID * math.sqrt(alpha)
+    marginal = np.exp(_log_density(far, law)) * width
+    kept = np.flatnonzero(marginal > 1e-10)[::12]
+    joint = prior[:, None] - (GRID[kept] - centre[:, None]) ** 2 / (2 * (1 - alpha))
+    log_p = joint - joint.max(0)
+    log_p -= np.log(np.exp(log_p).sum(0) * width)
+    return Reverse(marginal[kept] / marginal[kept].sum(), log_p)
+
+
+def divergences(own: Reverse) -> Array:
+    """KL of each kernel to the Gaussian of its mean and variance, nats, (n,): log(2 pi e var) / 2
+    less its entropy."""
+    p = own.p
+    mean = GRID @ p
+    variance = (GRID**2) @ p - mean**2
+    entropy = -(p * own.log_p).sum(0)
+    return np.asarray(0.5 * np.log(2 * math.pi * math.e * variance) - entropy)
 
 
 def non_gaussian(process: Table) -> float:
     """Sum over i = 2..T of E KL(p(x_{i-1} | x_i) || its Gaussian of the same mean and variance),
-    nats: what remains of the bound's excess with the best Gaussian reverse steps.
-
-    p(x_{i-1} | x_i) is q(x_{i-1}) q(x_i | x_{i-1}), normalised by a sum over the grid; the KL to
-    the Gaussian of the same moments is log(2 pi e var) / 2 less its entropy.
-    """
-    width, total = GRID[1] - GRID[0], 0.0
+    nats: what remains of the bound's excess with the best Gaussian reverse steps."""
+    total = 0.0
     for i in range(2, process.steps + 1):
-        near, far = process.log_snr[i - 1], process.log_snr[i]
-        abar = [float(torch.sigmoid(v)) for v in (near, far)]
-        alpha = abar[1] / abar[0]
-        prior = _log_density(near)
-        centre = GRID * math.sqrt(alpha)
-        marginal = np.exp(_log_density(far)) * width
-        kept = np.flatnonzero(marginal > 1e-10)[::12]  # x_i: smooth, so that every twelfth will do
-        joint = prior[:, None] - (GRID[kept] - centre[:, None]) ** 2 / (2 * (1 - alpha))
-        log_p = joint - joint.max(0)
-        log_p -= np.log(np.exp(log_p).sum(0) * width)
-        p = np.exp(log_p) * width
-        mean = GRID @ p
-        variance = (GRID**2) @ p - mean**2
-        entropy = -(p * log_p).sum(0)
-        divergence = 0.5 * np.log(2 * math.pi * math.e * variance) - entropy
-        weight = marginal[kept] / marginal[kept].sum()
-        total += float(weight @ divergence)
+        own = reverse(process.log_snr[i - 1], process.log_snr[i])
+        total += float(own.weight @ divergences(own))
     return total
 
 
-def missed_by(process: Table) -> torch.Tensor:
-    """Mean squared error of the perfect denoiser of HUMPS at i = 1..T, by sums over the grid."""
+def missed_by(process: Table, law: Mixture = HUMPS) -> torch.Tensor:
+    """Mean squared error of the perfect denoiser at i = 1..T, by sums over the grid."""
     width, points = GRID[1] - GRID[0], torch.from_numpy(GRID)[:, None]
-    second = float((np.exp(_log_density(torch.tensor(math.inf))) * GRID**2).sum() * width)
+    clean = torch.tensor(math.inf)
+    second = float((np.exp(_log_density(clean, law)) * GRID**2).sum() * width)
     errors = []
     for log_snr in process.log_snr[1:]:
-        guess = np.asarray(HUMPS.predict(points, log_snr).x0)[:, 0]
-        errors.append(second - float((np.exp(_log_density(log_snr)) * guess**2).sum() * width))
+        guess = np.asarray(law.predict(points, log_snr).x0)[:, 0]
+        errors.append(second - float((np.exp(_log_density(log_snr, law)) * guess**2).sum() * width))
     return torch.tensor(errors, dtype=torch.float64)
 
 

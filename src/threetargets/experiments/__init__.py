@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from threetargets.study.schema import Study
     from threetargets.study.values import Section
 
-EXPERIMENTS = ("manifold",)
+EXPERIMENTS = (
+    "manifold",
+    "score_sde",
+    "langevin_density",
+    "gradient_flow",
+    "reverse_kernel",
+)
 
 
 @functools.cache

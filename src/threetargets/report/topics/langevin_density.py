@@ -1,0 +1,347 @@
+"""Langevin's chain on a continuous softmax: the density it is at rest in, the step as printed, and
+modes far apart."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from threetargets import experiments
+from threetargets.experiments.langevin_density.spec import (
+    ADJUSTED,
+    CHAINS,
+    STEPS,
+    WALKS,
+    LangevinDensity,
+    resting_variance,
+)
+from threetargets.metrics.statistics import t_interval
+from threetargets.report.parts import experimental
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.drawing import (
+    INK,
+    MUTED,
+    Plot,
+    band,
+    canvas,
+    legend,
+    over_seeds,
+    svg,
+)
+from threetargets.report.parts.experimental import entry, log_ratio, read, summary
+from threetargets.report.parts.palette import light
+from threetargets.report.parts.topic import Claim, Section, Topic
+from threetargets.report.parts.verdicts import (
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOTHING,
+    REPRODUCED,
+    Finding,
+    written,
+)
+from threetargets.report.parts.wording import Table, Text, interval, number
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+
+NAME = "langevin_density"
+MCALLESTER = "McAllester 2022 (004)"
+VANISHES, STAYS = 0.5, 0.2
+"""Orders in the step size at which a bias is called one that goes away, and one that does not."""
+TITLES = {
+    "corrected": "y + g Δt + ε √(2Δt)",
+    "printed": "as printed: y + 2g Δt + ε √Δt",
+    ADJUSTED: "the first, Metropolis-adjusted",
+}
+COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
+
+
+def block(results: Results) -> LangevinDensity | None:
+    own = experiments.of(results.study).get(NAME)
+    return own if isinstance(own, LangevinDensity) else None
+
+
+def order(results: Results, chosen: LangevinDensity, kind: str) -> float | None:
+    """Of the bias in the step size, between the two smallest."""
+    pair = chosen.walking.widths[:2]
+    means = [summary(results, NAME, f"law/{kind}/dt{width:g}").mean for width in pair]
+    known = [m for m in means if m is not None and m > 0]
+    if len(known) < 2:
+        return None
+    return float(np.log(known[1] / known[0]) / np.log(pair[1] / pair[0]))
+
+
+def decide(kind: str, results: Results) -> Finding:
+    """Whether the bias of this step goes away, and where its chains on the network end."""
+    chosen = block(results)
+    if chosen is None:
+        return NOTHING
+    rate = order(results, chosen, kind)
+    nearer = log_ratio(results, NAME, f"network/{kind}/sharp", f"network/{kind}/softmax")
+    if rate is None or nearer.mean is None:
+        return NOTHING
+    held = rate > VANISHES and nearer.low is not None and nearer.low > 0
+    refuted = rate < STAYS or (nearer.high is not None and nearer.high < 0)
+    verdict = REPRODUCED if held else NOT_REPRODUCED if refuted else INCONCLUSIVE
+    figure = f"order of the bias in Δt, exact: {number(rate)}; log of the distance from "
+    figure += f"exp(4 score) over that from exp(score), learned score: {written(nearer)}"
+    return experimental.finding(results, NAME, verdict, figure)
+
+
+def decide_annealed(results: Results) -> Finding:
+    if block(results) is None:
+        return NOTHING
+    ratio = log_ratio(results, NAME, "share_error/plain", "share_error/annealed")
+    if ratio.mean is None:
+        return NOTHING
+    ends = {kind: summary(results, NAME, f"share/{kind}") for kind in WALKS}
+    figure = f"share of the heavier mode, exact {number(_exact_share(results), 3)}"
+    figure += "".join(f"; {kind}: {interval(i)}" for kind, i in ends.items())
+    return experimental.all_above(results, NAME, {"log of their errors' ratio": ratio}, figure)
+
+
+def _exact_share(results: Results) -> float:
+    return summary(results, NAME, "share_exact").mean or float("nan")
+
+
+def decide_unknown(results: Results) -> Finding:
+    if block(results) is None:
+        return NOTHING
+    moves = read(results, NAME, "shift/chains").values
+    kl, log_z = (list(read(results, NAME, m).values.values()) for m in ("network_kl", "log_z"))
+    if not moves or len(log_z) < 2 or len(kl) != len(log_z):
+        return NOTHING
+    wide, still = max(log_z) - min(log_z), max(moves.values()) == 0
+    verdict = INCONCLUSIVE
+    if still and wide > max(kl):
+        verdict = REPRODUCED
+    elif not still:
+        verdict = NOT_REPRODUCED
+    figure = f"chains moved by a constant added to the score: {number(max(moves.values()))}; "
+    figure += f"log Z over seeds: {interval(t_interval(log_z))}, range {number(wide)}; KL of the "
+    figure += f"data to the learned density: {interval(t_interval(kl))} nats"
+    return experimental.finding(results, NAME, verdict, figure)
+
+
+RULE = (
+    "Reproduced: the bias is of order above 0.5 in Δt between the two smallest Δt, and chains on "
+    "the learned score end nearer to exp(score)/Z than to exp(4 score)/Z, the log ratio's interval "
+    "over seeds above 0. Not reproduced: the order is below 0.2, or that interval lies below 0. "
+    "Inconclusive: else, or a seed is missing."
+)
+TEST = (
+    "On a known mixture, Wasserstein-1 distance of the law in which the chain is at rest, exact on "
+    "a grid, to exp(score)/Z, by Δt; on a score learned by a network, distance of its chains to "
+    "its own density, by quadrature."
+)
+CLAIMS = (
+    Claim(
+        "langevin-density",
+        "As Δt → 0 and t → ∞ Langevin's chain has the density exp(score)/Z, with drift g and noise "
+        "√(2Δt).",
+        f"{MCALLESTER}, “The Stationary Density”, its step put right",
+        TEST,
+        RULE,
+        partial(decide, "corrected"),
+    ),
+    Claim(
+        "langevin-density (as printed)",
+        "The same of the step as printed, with drift 2g and noise √Δt.",
+        f"{MCALLESTER}, “Langevin Dynamics”",
+        TEST,
+        RULE,
+        partial(decide, "printed"),
+        "modes moved from ±1 to ±0.7 after a first run, in which chains did not cross the barrier "
+        "that exp(4 score) has between them; the verdict was the same",
+    ),
+    Claim(
+        "langevin-annealed",
+        "Between modes far apart the chain does not find their weights in any time one has; led "
+        "from coarse noise to fine it does.",
+        "Song & Ermon 2019, arXiv:1907.05600 (beyond the lecture notes)",
+        "The share of chains at the heavier of two modes, begun evenly around both, exact scores: "
+        "at the finest noise alone, and over noise levels with as many steps.",
+        "Reproduced: the log of the plain share's error over the annealed one's has an interval "
+        "over seeds above 0. Not reproduced: below. Inconclusive: else, or a seed is missing.",
+        decide_annealed,
+    ),
+    Claim(
+        "z-unknown",
+        "Neither learning a score nor sampling by it tells Z.",
+        f"{MCALLESTER}, “The Stationary Density”",
+        "A constant is added to the learned score and its chains run again with the same noise; "
+        "log Z by quadrature over seeds, beside the divergence of the data from what was learned.",
+        "Reproduced: no chain moves, and log Z varies over seeds by more than the largest "
+        "divergence. Not reproduced: a chain moves. Inconclusive: else, or a seed is missing.",
+        decide_unknown,
+    ),
+)
+
+LEAD = (
+    "A density on a line is exp(score(y))/Z. Where the score is known, so is the law in which the "
+    "chain of a given step size is at rest, and what it differs by from that density; where it is "
+    "a network's, learned by score matching, the density is had by quadrature, which Langevin's "
+    "chain does without."
+)
+LAW = (
+    "Wasserstein-1 distance of the law in which the unadjusted chain is at rest, exact, on a "
+    "mixture; below, variance of {n} chains on N(0, v), as a multiple of v = {v}, and how many "
+    "steps Metropolis accepts. {spread}."
+)
+NETWORK = (
+    "Wasserstein-1 distance of {n} chains after t = {time} in steps of {step}, on a score learned "
+    "by score matching, to its exp(score)/Z and to exp(4 score)/Z. {spread}."
+)
+
+
+def laws(results: Results, chosen: LangevinDensity) -> Table:
+    widths = chosen.walking.widths
+    asked = [
+        ("distance from exp(score)/Z", *STEPS, "law"),
+        ("distance from exp(4 score)/Z", *STEPS, "sharp"),
+        ("variance / v", *CHAINS, "variance"),
+    ]
+    rows = [
+        (
+            Text(what),
+            Text(TITLES[kind]),
+            *(entry(results, NAME, f"{metric}/{kind}/dt{w:g}") for w in widths),
+        )
+        for what, *kinds, metric in asked
+        for kind in kinds
+    ]
+    taken = (entry(results, NAME, f"accepted/dt{w:g}") for w in widths)
+    rows.append((Text("share accepted"), Text(TITLES[ADJUSTED]), *taken))
+    caption = LAW.format(
+        n=chosen.walking.chains, v=number(chosen.narrowest, 2), spread=spread(results)
+    )
+    head = ("what", "step", *(f"Δt = {w:g}" for w in widths))
+    numeric = frozenset(range(2, 2 + len(widths)))
+    made = commands(results, "experiment")
+    return Table("langevin-laws", "By step size", head, tuple(rows), caption, made, numeric)
+
+
+def network(results: Results, chosen: LangevinDensity) -> Table:
+    rows = [
+        (
+            Text(TITLES[kind]),
+            *(entry(results, NAME, f"network/{kind}/{what}") for what in ("softmax", "sharp")),
+        )
+        for kind in CHAINS
+    ]
+    own = chosen.energy
+    caption = NETWORK.format(
+        n=chosen.walking.chains, time=f"{own.time:g}", step=f"{own.step:g}", spread=spread(results)
+    )
+    head = ("step", "from exp(score)/Z", "from exp(4 score)/Z")
+    made = commands(results, "experiment")
+    numeric = frozenset({1, 2})
+    return Table("langevin-network", "A learned score", head, tuple(rows), caption, made, numeric)
+
+
+CAPTION = (
+    "Left: variance over step size on N(0, v), as a multiple of v; lines are exact, points {n} "
+    "chains. Middle: a learned score, seed {seed}: exp(score)/Z, exp(4 score)/Z, and where chains "
+    "end. Right: share of chains at the heavier of two far modes; the dotted line is exact. "
+    "{spread}, shown as a band."
+)
+
+
+def plot(results: Results, chosen: LangevinDensity) -> Plot:
+    rows: list[dict[str, Any]] = []
+    with canvas("langevin-density", 1, 3, 9.6, 3.5) as (figure, axes):
+        left, middle, right = axes[0]
+        _variances(results, chosen, left, rows)
+        seed = _densities(results, middle, rows)
+        _shares(results, right, rows)
+        legend(figure, axes, 4)
+        drawn = svg(figure)
+    caption = CAPTION.format(n=chosen.walking.chains, seed=seed, spread=spread(results))
+    made = commands(results, "experiment")
+    return Plot("langevin-density", "Langevin's chain", drawn, rows, caption, made)
+
+
+def _row(what: str, which: str, x: float, y: float) -> dict[str, Any]:
+    return {"what": what, "which": which, "x": float(x), "y": float(y)}
+
+
+def _exact_variance(kind: str, width: float) -> float:
+    return resting_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
+
+
+def _variances(
+    results: Results, chosen: LangevinDensity, panel: Any, rows: list[dict[str, Any]]
+) -> None:
+    widths = chosen.walking.widths
+    fine = np.linspace(widths[0] / 4, widths[-1] * 1.05, 60)
+    for kind in CHAINS:
+        exact = [_exact_variance(kind, w / chosen.narrowest) for w in fine]
+        panel.plot(fine, exact, color=light(COLOURS[kind]), linewidth=1)
+        curves = experimental.line(results, NAME, [f"variance/{kind}/dt{w:g}" for w in widths])
+        mean = curves[0]
+        reach = np.nan_to_num(np.array([mean - curves[1], curves[2] - mean]))
+        look = {"color": light(COLOURS[kind]), "fmt": "o", "markersize": 3, "label": TITLES[kind]}
+        panel.errorbar(widths, mean, yerr=reach, **look)
+        rows += [_row("variance", kind, w, v) for w, v in zip(widths, mean, strict=True)]
+    panel.set(xlabel="Δt", title="variance / v", ylim=(0, None))
+
+
+def _densities(results: Results, panel: Any, rows: list[dict[str, Any]]) -> int:
+    seed, arrays = experimental.arrays(results, NAME) or (results.study.seeds[0], {})
+    looks = {"softmax": ("-", "exp(score)/Z"), "sharp": ((0, (1, 1.5)), "exp(4 score)/Z")}
+    for name, (style, label) in looks.items():
+        if name in arrays:
+            panel.plot(arrays["y"], arrays[name], color=INK, linestyle=style, label=label)
+            rows += [
+                _row("density", name, x, y)
+                for x, y in zip(arrays["y"][::4], arrays[name][::4], strict=True)
+            ]
+    bins = np.linspace(-3, 3, 61)
+    for kind in STEPS:
+        if kind in arrays:
+            density, _ = np.histogram(arrays[kind], bins, density=True)
+            panel.stairs(density, bins, color=light(COLOURS[kind]), linewidth=1)
+            rows += [_row("chains", kind, x, y) for x, y in zip(bins[:-1], density, strict=True)]
+    panel.set(xlabel="y", title="learned score: density", xlim=(-3, 3))
+    return seed
+
+
+def _shares(results: Results, panel: Any, rows: list[dict[str, Any]]) -> None:
+    every = experimental.curves(results, NAME, "share")
+    looks = {"plain": (MUTED, "one noise level"), "annealed": (light("v"), "coarse to fine")}
+    for kind, (colour, label) in looks.items():
+        if every:
+            steps, bounds = every[0]["steps"], over_seeds([curve[kind] for curve in every])
+            band(panel, steps, bounds, color=colour, label=label)
+            rows += [_row("share", kind, x, y) for x, y in zip(steps, bounds[0], strict=True)]
+    if every:
+        panel.axhline(every[0]["exact"][0], color=INK, linestyle=(0, (1, 2)), linewidth=1)
+    panel.set(xlabel="steps", title="share of the heavier mode", ylim=(0, 1))
+
+
+def sentences(results: Results) -> list[str]:
+    chosen = block(results)
+    if chosen is None or summary(results, NAME, "share/plain").mean is None:
+        return []
+    least = chosen.walking.widths[0]
+    laws = [summary(results, NAME, f"{m}/printed/dt{least:g}") for m in ("law", "sharp")]
+    shares = [interval(summary(results, NAME, f"share/{kind}")) for kind in WALKS]
+    return [
+        f"Langevin's step as printed rests {number(laws[0].mean)} from exp(score)/Z and "
+        f"{number(laws[1].mean)} from exp(4 score)/Z at Δt = {least:g}; of a mode that has "
+        f"{number(_exact_share(results), 2)}, chains at one noise level have {shares[0]}, led from "
+        f"coarse to fine {shares[1]}."
+    ]
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    chosen = block(results)
+    if chosen is None:
+        return []
+    shown, folded = (network(results, chosen),), (laws(results, chosen),)
+    drawn = (plot(results, chosen),)
+    return [Section(NAME, "Langevin dynamics", LEAD, shown, drawn, folded)]
+
+
+TOPIC = Topic(NAME, sections, CLAIMS, sentences)

@@ -1,0 +1,336 @@
+"""The chain in continuous time: its limit, its reversal, and what the score is learned by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from threetargets import experiments
+from threetargets.experiments.score_sde.spec import (
+    LAWS,
+    LOSSES,
+    METHODS,
+    PROCESSES,
+    ScoreSde,
+)
+from threetargets.metrics.statistics import Interval
+from threetargets.report.parts import experimental
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.drawing import INK, MUTED, Plot, band, canvas, legend, svg
+from threetargets.report.parts.experimental import entry, log_ratio, summary
+from threetargets.report.parts.palette import light
+from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
+from threetargets.report.parts.verdicts import (
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    NOTHING,
+    REPRODUCED,
+    Finding,
+    written,
+)
+from threetargets.report.parts.wording import Table, Text, interval, number
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+
+NAME = "score_sde"
+ORDERS, FAILED_ORDER = (0.8, 1.2), 0.5
+NEAR = 0.05
+"""Standard deviations of the data within which a sampler has arrived."""
+TITLES = {"vp": "VP", "ve": "VE", "sub-vp": "sub-VP"}
+WAYS = {
+    "euler-maruyama": "Euler-Maruyama",
+    "predictor-corrector": "predictor-corrector",
+    "flow-heun": "probability flow (Heun)",
+}
+COLOURS = dict(zip(PROCESSES, ("x0", "eps", "score"), strict=True))
+DASHES: dict[str, Any] = dict(zip(METHODS, ("-", (0, (4, 2)), (0, (1, 1.5))), strict=True))
+FIELDS = {
+    "exact": "mean: the score",
+    "median": "median",
+    "squared": "learned, norm squared",
+    "unsquared": "learned, norm as printed",
+}
+
+
+def block(results: Results) -> ScoreSde | None:
+    own = experiments.of(results.study).get(NAME)
+    return own if isinstance(own, ScoreSde) else None
+
+
+def decide_limit(results: Results) -> Finding:
+    """The chain's law against the equation's."""
+    chosen = block(results)
+    if chosen is None:
+        return NOTHING
+    orders = {law: summary(results, NAME, f"chain_order/{law}") for law in LAWS}
+    if any(order.mean is None for order in orders.values()):
+        return NOTHING
+    falls = True
+    for law in LAWS:
+        means = [
+            summary(results, NAME, f"chain_distance/{law}/T{t}").mean for t in chosen.chain.steps
+        ]
+        some = [m for m in means if m is not None]
+        falls = falls and len(some) == len(means) and sorted(some, reverse=True) == some
+    values = [order.mean for order in orders.values() if order.mean is not None]
+    near = all(ORDERS[0] <= v <= ORDERS[1] for v in values)
+    verdict = REPRODUCED if near and falls else INCONCLUSIVE
+    if not falls or min(values) < FAILED_ORDER:
+        verdict = NOT_REPRODUCED
+    text = "; ".join(f"{law}: {written(order)}" for law, order in orders.items())
+    return experimental.finding(results, NAME, verdict, f"order in 1/T, exact laws; {text}")
+
+
+def falls(results: Results, chosen: ScoreSde) -> dict[str, Interval]:
+    """log of the error at the fewest over that at the most evaluations, of each sampler."""
+    few, many = chosen.solving.evaluations[0], chosen.solving.evaluations[-1]
+    return {
+        f"{TITLES[p]}, {WAYS[m]}": log_ratio(
+            results, NAME, f"solved/{p}/{m}/n{few}", f"solved/{p}/{m}/n{many}"
+        )
+        for p in PROCESSES
+        for m in METHODS
+    }
+
+
+def decide_reverse(results: Results) -> Finding:
+    """Whether every sampler arrives."""
+    chosen = block(results)
+    if chosen is None:
+        return NOTHING
+    ratios = falls(results, chosen)
+    last = chosen.solving.evaluations[-1]
+    ends = [summary(results, NAME, f"solved/{p}/{m}/n{last}") for p in PROCESSES for m in METHODS]
+    if any(i.mean is None for i in [*ends, *ratios.values()]):
+        return NOTHING
+    ranked = sorted(ratios.items(), key=lambda pair: pair[1].mean or 0.0)[:1]
+    worst = max(ends, key=lambda i: i.mean or 0.0)
+    below = any(i.high is not None and i.high < 0 for i in ratios.values())
+    above = all(i.low is not None and i.low > 0 for i in ratios.values())
+    near = all(i.high is not None and i.high < NEAR for i in ends)
+    far = any(i.low is not None and i.low > NEAR for i in ends)
+    verdict = REPRODUCED if above and near else NOT_REPRODUCED if below or far else INCONCLUSIVE
+    text = f"least log of first over last error, {ranked[0][0]}: {written(ranked[0][1])}; "
+    text += f"largest last error: {interval(worst)} standard deviations"
+    return experimental.finding(results, NAME, verdict, text)
+
+
+def decide_norm(results: Results) -> Finding:
+    """What the norm as printed learns."""
+    if block(results) is None:
+        return NOTHING
+    further = log_ratio(results, NAME, "field_error/unsquared/score", "field_error/squared/score")
+    median = log_ratio(results, NAME, "field_error/unsquared/score", "field_error/unsquared/median")
+    if further.mean is None or median.mean is None:
+        return NOTHING
+    refuted = all(i.low is not None and i.low > 0 for i in (further, median))
+    held = further.high is not None and further.high < 0
+    verdict = NOT_REPRODUCED if refuted else REPRODUCED if held else INCONCLUSIVE
+    text = f"log of its distance from the score over that of the squared norm: {written(further)}; "
+    text += f"over its own distance from the median: {written(median)}"
+    return experimental.finding(results, NAME, verdict, text)
+
+
+CLAIMS = (
+    Claim(
+        "score-sde",
+        "Noising in small steps is a stochastic differential equation: as T grows, DDPM's chain "
+        "has the law of the variance-preserving one at every time.",
+        f"{CHAPTER}, 11.2.5; Song et al. 2021, arXiv:2011.13456",
+        "Wasserstein-1 distance of the two exact laws, the largest over the times, for a mixture "
+        "and a Gaussian; its order between the last two T.",
+        "Reproduced: it falls from each T to the next and both orders lie between 0.8 and 1.2. Not "
+        "reproduced: it rises somewhere or an order is below 0.5. Inconclusive: else, or a seed is "
+        "missing. The laws are exact: seeds do not differ.",
+        decide_limit,
+    ),
+    Claim(
+        "reverse-sde",
+        "Solving the equation backwards in time, with the score of the noisy densities, draws from "
+        "the data.",
+        f"{CHAPTER}, 11.2.5; Song et al. 2021",
+        "Wasserstein-1 distance of samples to the exact law, in standard deviations of the data, "
+        "by the number of evaluations of the exact score: VP, VE and sub-VP, by Euler-Maruyama, "
+        "predictor-corrector and the probability flow.",
+        "Reproduced: in all nine the log of the error at the fewest over that at the most "
+        "evaluations has an interval over seeds above 0, and the last error's lies below 0.05. Not "
+        "reproduced: one of the first lies below 0 or one of the second above 0.05. Inconclusive: "
+        "else, or a seed is missing.",
+        decide_reverse,
+        "20 000 samples after a first run of 5 000, whose sampling error alone reached the 0.05",
+    ),
+    Claim(
+        "score-norm (as printed)",
+        "Denoising score matching with the norm as printed, not squared, learns the score.",
+        f"{CHAPTER}, 11.2.5, last formula",
+        "Two networks, same draws and first weights, one under each loss: root mean square "
+        "distance of what they learned from the exact score and from the exact median of the same "
+        "targets.",
+        "Not reproduced: under the printed norm the network is further from the score than under "
+        "the squared one, and further from the score than from the median; both log ratios have "
+        "intervals over seeds above 0. Reproduced: the first lies below 0. Inconclusive: else, or "
+        "a seed is missing.",
+        decide_norm,
+    ),
+)
+
+LEAD = (
+    "Data are a mixture of {parts} Gaussians on a line, so that the law at every time, its score "
+    "and the median of what denoising score matching regresses on are known. The least squared "
+    "error is at their mean, which is the score; the least error, without the square, at their "
+    "median."
+)
+SOLVED = (
+    "Wasserstein-1 distance to the exact law, in standard deviations of the data, {n} samples with "
+    "the exact score, by its evaluations (a step of the last two methods takes two). Draws of the "
+    "law, as many: {floor}. The corrector's signal-to-noise ratio is {snr}: its own bias does not "
+    "fall with the number of steps. {spread}."
+)
+MATCHED = (
+    "Root mean square error of what was learned, as ε, over {levels} noise levels; mean and median "
+    "of ε are {gap} apart. Last: Wasserstein-1 distance of what the probability flow makes of each "
+    "by {count} evaluations. {spread}."
+)
+
+
+def solved(results: Results, chosen: ScoreSde) -> Table:
+    counts = chosen.solving.evaluations
+    rows = [
+        (
+            Text(TITLES[p]),
+            Text(WAYS[m]),
+            *(entry(results, NAME, f"solved/{p}/{m}/n{n}") for n in counts),
+        )
+        for p in PROCESSES
+        for m in METHODS
+    ]
+    caption = SOLVED.format(
+        n=chosen.solving.samples,
+        floor=interval(summary(results, NAME, "solved_floor")),
+        snr=number(chosen.solving.snr, 2),
+        spread=spread(results),
+    )
+    head = ("process", "method", *(f"{n} evaluations" for n in counts))
+    numeric = frozenset(range(2, 2 + len(counts)))
+    made = commands(results, "experiment")
+    return Table("score-sde-solved", "Reversed", head, tuple(rows), caption, made, numeric)
+
+
+def matched(results: Results, chosen: ScoreSde) -> Table:
+    rows = []
+    for name, title in FIELDS.items():
+        own = [Text("0"), Text("")] if name == "exact" else [Text(""), Text("0")]
+        if name in LOSSES:
+            own = [
+                entry(results, NAME, f"field_error/{name}/{what}") for what in ("score", "median")
+            ]
+        rows.append((Text(title), *own, entry(results, NAME, f"generated/{name}")))
+    caption = MATCHED.format(
+        levels=chosen.matching.levels,
+        gap=interval(summary(results, NAME, "field_gap")),
+        count=chosen.solving.evaluations[-1],
+        spread=spread(results),
+    )
+    head = ("field", "from the score", "from the median", "its samples")
+    made = commands(results, "experiment")
+    numeric = frozenset({1, 2, 3})
+    return Table("score-sde-norm", "Two losses", head, tuple(rows), caption, made, numeric)
+
+
+CAPTION = (
+    "Left: the largest distance over the times of DDPM's chain to the equation, exact; the dotted "
+    "line falls as 1/T. Middle: the reversed equations. Right: d log p / dx at t = {t}, where mean "
+    "and median are furthest apart, and what two networks learned of it, seed {seed}. {spread}, "
+    "shown as a band."
+)
+
+
+def plot(results: Results, chosen: ScoreSde) -> Plot:
+    rows: list[dict[str, Any]] = []
+    with canvas("score-sde", 1, 3, 9.6, 3.9) as (figure, axes):
+        left, middle, right = axes[0]
+        steps = chosen.chain.steps
+        for law, style in zip(LAWS, ("-", (0, (4, 2))), strict=True):
+            metrics = [f"chain_distance/{law}/T{t}" for t in steps]
+            mean = experimental.line(results, NAME, metrics)[0]
+            look = {"color": MUTED, "linestyle": style, "marker": "o", "markersize": 3}
+            left.plot(steps, mean, label=f"chain, {law}", **look)
+            rows += [_row("chain", law, t, v) for t, v in zip(steps, mean, strict=True)]
+        slope = mean[0] * 2.5 * steps[0] / np.array(steps)
+        left.plot(steps, slope, color=MUTED, linestyle=(0, (1, 2)), linewidth=1)
+        experimental.logarithmic(left)
+        left.set(xlabel="T", title="chain to equation, W₁")
+        experimental.ticks(left, steps)
+        counts = chosen.solving.evaluations
+        for p in PROCESSES:
+            for m in METHODS:
+                metrics = [f"solved/{p}/{m}/n{n}" for n in counts]
+                curves = experimental.line(results, NAME, metrics)
+                label = f"{TITLES[p]}, {WAYS[m]}"
+                band(
+                    middle,
+                    counts,
+                    experimental.above_zero(curves),
+                    color=light(COLOURS[p]),
+                    label=label,
+                    linestyle=DASHES[m],
+                )
+                rows += [_row(p, m, n, v) for n, v in zip(counts, curves[0], strict=True)]
+        floor = summary(results, NAME, "solved_floor").mean
+        if floor is not None:
+            middle.axhline(floor, color=MUTED, linestyle=(0, (1, 2)), linewidth=1)
+        experimental.logarithmic(middle)
+        middle.set(xlabel="evaluations", title="samples to law, W₁")
+        experimental.ticks(middle, counts)
+        seed, t = _fields(results, right, rows)
+        legend(figure, axes, 4)
+        drawn = svg(figure)
+    caption = CAPTION.format(t=number(t, 2), seed=seed, spread=spread(results))
+    made = commands(results, "experiment")
+    return Plot("score-sde", "In continuous time", drawn, rows, caption, made)
+
+
+def _row(what: str, which: str, x: float, y: float) -> dict[str, Any]:
+    return {"what": what, "which": which, "x": float(x), "y": float(y)}
+
+
+def _fields(results: Results, panel: Any, rows: list[dict[str, Any]]) -> tuple[int, float]:
+    """The right panel; the seed and the time that it shows."""
+    seed, arrays = experimental.arrays(results, NAME) or (results.study.seeds[0], {})
+    looks = {"exact": (INK, "-"), "median": (INK, (0, (1, 1.5)))}
+    looks |= {"squared": (light("v"), "-"), "unsquared": (light("flow"), "-")}
+    for name, (colour, style) in looks.items():
+        if name in arrays:
+            panel.plot(arrays["x"], arrays[name], color=colour, linestyle=style, label=FIELDS[name])
+            pairs = zip(arrays["x"], arrays[name], strict=True)
+            rows += [_row("field", name, x, y) for x, y in pairs]
+    panel.set(xlabel="x", title="score, and what is learned")
+    return seed, float(arrays["at"][0]) if "at" in arrays else float("nan")
+
+
+def sentences(results: Results) -> list[str]:
+    chosen = block(results)
+    if chosen is None or summary(results, NAME, "field_error/unsquared/score").mean is None:
+        return []
+    off = {loss: summary(results, NAME, f"field_error/{loss}/score") for loss in LOSSES}
+    far = {loss: summary(results, NAME, f"generated/{loss}") for loss in LOSSES}
+    return [
+        "Score matching by the norm as printed, not squared, is off the score by "
+        f"{interval(off['unsquared'])} in ε, squared by {interval(off['squared'])}; their samples "
+        f"are {interval(far['unsquared'])} and {interval(far['squared'])} standard deviations off."
+    ]
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    chosen = block(results)
+    if chosen is None:
+        return []
+    lead = LEAD.format(parts=len(chosen.data.weights))
+    tables = (matched(results, chosen),)
+    folded = (solved(results, chosen),)
+    drawn = (plot(results, chosen),)
+    return [Section(NAME, "Score SDE", lead, tables, drawn, folded)]
+
+
+TOPIC = Topic(NAME, sections, CLAIMS, sentences)

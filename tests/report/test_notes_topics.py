@@ -1,0 +1,281 @@
+"""The experiments of the lecture notes: one seed is a function of its seed, the section stands, and
+each claim follows its rule on figures that are made up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from experiments.small import SMALL
+from report.synthetic import PROVENANCE
+from report.test_page import checked
+
+from threetargets import experiments, study
+from threetargets.experiments.contract import Measured
+from threetargets.pipeline import jobs
+from threetargets.pipeline.records import Figure, Record
+from threetargets.report import topics
+from threetargets.report.page import write
+from threetargets.report.reading.collect import Place, Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.study.schema import Study
+
+ROOT = Path(__file__).parents[2]
+SEEDS = [0, 1, 2]
+Values = Callable[[str, int], float | None]
+"""(metric, seed) -> value."""
+
+
+def small(name: str) -> Study:
+    notes = yaml.safe_load((ROOT / "config" / "notes.yaml").read_text())
+    return study.parse(notes | {"seeds": SEEDS, "experiments": {name: SMALL[name]}}, "notes")
+
+
+@cache
+def measured(name: str, seed: int) -> Measured:
+    (block,) = experiments.of(small(name)).values()
+    return experiments.measure_part(name).measure(block, seed, lambda line: None)
+
+
+def results(name: str, values: Values | None = None, missing: tuple[int, ...] = ()) -> Results:
+    """Of seed 0 as it was measured, for every seed, but for what `values` says."""
+    chosen, records, arrays = small(name), {}, {}
+    for run in jobs.experiment_runs(chosen):
+        if run.seed in missing:
+            continue
+        made = measured(name, 0)
+        figures = [
+            Figure(f.metric, f.value if values is None else values(f.metric, run.seed), n=f.n)
+            for f in made.figures
+        ]
+        command = f"threetargets experiment --cell {run.cell} --seed {run.seed} --threads 1"
+        records[Place("experiment", run)] = Record(
+            *("experiment", chosen.study, run.cell, run.seed, "0" * 16),
+            figures=[*figures, Figure("experiment_seconds", 1.0)],
+            curves=made.curves,
+            command=command,
+            provenance=PROVENANCE,
+        )
+        arrays[run] = made.arrays
+    return Results(chosen, records, {}, {}, arrays=arrays)
+
+
+def verdicts(made: Results) -> dict[str, str]:
+    (name,) = experiments.of(made.study)
+    (topic,) = topics.topics((name,))
+    return {claim.id: claim.decide(made).verdict for claim in topic.claims}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_one_seed_is_a_function_of_its_seed(name: str) -> None:
+    first = measured(name, 0)
+    torch.manual_seed(5)
+    (block,) = experiments.of(small(name)).values()
+    again = experiments.measure_part(name).measure(block, 0, lambda line: None)
+    assert first.figures == again.figures != measured(name, 1).figures
+    names = [figure.metric for figure in first.figures]
+    assert len(names) == len(set(names))
+    assert all(f.value is None or math.isfinite(f.value) for f in first.figures)
+    for key, array in first.arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[key])
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("missing", [(), (1,), (0, 1, 2)])
+def test_its_page_stands(
+    name: str, missing: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = results(name, missing=missing)
+    page = write(made, Mirror())
+    html = checked(page.read_text(encoding="utf-8"))
+    assert {name, "claims", "provenance"} <= set(html.ids)
+    assert page.read_text().count("<svg") == 1
+    if missing:
+        assert "reproduced" not in set(verdicts(made).values())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_another_study_has_nothing_of_it(name: str, have: Callable[..., Results]) -> None:
+    (topic,) = topics.topics((name,))
+    other = have()
+    assert topic.sections(other, Mirror()) == [] and topic.sentences(other) == []
+    assert {claim.decide(other).verdict for claim in topic.claims} == {"no data"}
+
+
+def jitter(seed: int) -> float:
+    return 1 + 0.02 * seed
+
+
+def falling(metric: str, seed: int) -> float:
+    """As theory has it for the score SDE."""
+    head, *rest = metric.split("/")
+    if head == "chain_order":
+        return 1.0
+    if head.startswith("chain"):
+        return 1 / int(rest[-1][1:])
+    if head == "solved":
+        return 0.2 / int(rest[-1][1:]) * jitter(seed)
+    known = {"field_error/squared/score": 0.05, "field_error/squared/median": 0.13}
+    known |= {"field_error/unsquared/score": 0.12, "field_error/unsquared/median": 0.05}
+    return known.get(metric, 0.1) * jitter(seed)
+
+
+def but(plain: Values, start: str, change: Callable[[float, int], float | None]) -> Values:
+    """The same but for the figures whose names begin so."""
+
+    def values(metric: str, seed: int) -> float | None:
+        value = plain(metric, seed)
+        return change(value, seed) if metric.startswith(start) and value is not None else value
+
+    return values
+
+
+SDE = {"score-sde": "reproduced", "reverse-sde": "reproduced"}
+SDE |= {"score-norm (as printed)": "not reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (falling, {}),
+        (but(falling, "chain_order", lambda v, k: 0.7), {"score-sde": "inconclusive"}),
+        (but(falling, "chain_order", lambda v, k: 0.3), {"score-sde": "not reproduced"}),
+        (but(falling, "chain_distance", lambda v, k: 1 / v), {"score-sde": "not reproduced"}),
+        (but(falling, "solved/ve", lambda v, k: 1 / v), {"reverse-sde": "not reproduced"}),
+        (but(falling, "solved/ve", lambda v, k: 3 + k), {"reverse-sde": "not reproduced"}),
+        (
+            but(falling, "solved/ve/flow-heun/n4", lambda v, k: v / 10 ** (k + 0.1)),
+            {"reverse-sde": "inconclusive"},
+        ),
+        (
+            but(falling, "field_error/unsquared/score", lambda v, k: v / 4),
+            {"score-norm (as printed)": "reproduced"},
+        ),
+        (
+            but(falling, "field_error/unsquared/median", lambda v, k: v * 4),
+            {"score-norm (as printed)": "inconclusive"},
+        ),
+        (lambda m, k: None, dict.fromkeys(SDE, "no data")),
+    ],
+)
+def test_the_rules_of_score_sde(values: Values, changed: dict[str, str]) -> None:
+    assert verdicts(results("score_sde", values)) == SDE | changed
+
+
+def at_rest(metric: str, seed: int) -> float:
+    """As theory has it for Langevin's chain."""
+    head, *rest = metric.split("/")
+    if head == "law":
+        width = float(rest[-1][2:])
+        return (width if rest[0] == "corrected" else 0.7) * 1.0
+    known = {"network/corrected/softmax": 0.02, "network/printed/softmax": 0.3}
+    known |= {"network/corrected/sharp": 0.3, "network/printed/sharp": 0.02}
+    known |= {"share_error/plain": 0.3, "share_error/annealed": 0.02, "network_kl": 0.01}
+    known |= {"log_z": 1.0 + seed, "shift/chains": 0.0}
+    return known.get(metric, 0.1) * (jitter(seed) if "/" in metric else 1)
+
+
+LANGEVIN = {"langevin-density": "reproduced", "langevin-annealed": "reproduced"}
+LANGEVIN |= {"langevin-density (as printed)": "not reproduced", "z-unknown": "reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (at_rest, {}),
+        (
+            but(at_rest, "law/corrected", lambda v, k: v**0.3),
+            {"langevin-density": "inconclusive"},
+        ),
+        (
+            but(at_rest, "network/corrected/softmax", lambda v, k: 50 * v),
+            {"langevin-density": "not reproduced"},
+        ),
+        (
+            but(at_rest, "share_error/plain", lambda v, k: v / 100),
+            {"langevin-annealed": "not reproduced"},
+        ),
+        (but(at_rest, "log_z", lambda v, k: 1.0), {"z-unknown": "inconclusive"}),
+        (but(at_rest, "shift/chains", lambda v, k: 0.1), {"z-unknown": "not reproduced"}),
+        (lambda m, k: None, dict.fromkeys(LANGEVIN, "no data")),
+    ],
+)
+def test_the_rules_of_langevin_density(values: Values, changed: dict[str, str]) -> None:
+    assert verdicts(results("langevin_density", values)) == LANGEVIN | changed
+
+
+def uphill(metric: str, seed: int) -> float:
+    """As theory has it for the gradient flow."""
+    if metric.startswith(("cosine", "uphill")):
+        return 0.97 + 0.001 * seed
+    return (0.14 if "ascent" in metric else 0.04) * jitter(seed)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        (uphill, "reproduced"),
+        (but(uphill, "cosine", lambda v, k: v - 0.2), "not reproduced"),
+        (but(uphill, "cosine", lambda v, k: v - 0.07), "inconclusive"),
+        (but(uphill, "uphill/flow", lambda v, k: v - 0.6), "not reproduced"),
+        (but(uphill, "distance/ascent", lambda v, k: v / 10), "not reproduced"),
+        (but(uphill, "distance/ascent", lambda v, k: v * 4**k / 8), "inconclusive"),
+        (lambda m, k: None, "no data"),
+    ],
+)
+def test_the_rule_of_gradient_flow(values: Values, verdict: str) -> None:
+    assert verdicts(results("gradient_flow", values)) == {"gradient-flow": verdict}
+
+
+def slowly(metric: str, seed: int) -> float:
+    """As theory has it for the reverse step."""
+    head, *rest = metric.split("/")
+    if head == "divergence":
+        return float(rest[0][1:]) ** 3 * jitter(seed)
+    if head == "several":
+        return 0.0 if rest[0] == "b0.01" else 0.5 * jitter(seed)
+    if head == "divergence_order":
+        return 2.8 * jitter(seed)
+    return (0.01 if rest[0] == "denoising" else 0.05) * jitter(seed)
+
+
+STEP = {"reverse-gaussian": "reproduced", "direct-kernel": "reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("values", "changed"),
+    [
+        (slowly, {}),
+        (
+            but(slowly, "divergence/b0.1", lambda v, k: 0.0),
+            {"reverse-gaussian": "inconclusive"},
+        ),
+        (
+            but(slowly, "several/b0.01", lambda v, k: 0.1),
+            {"reverse-gaussian": "inconclusive"},
+        ),
+        (
+            but(slowly, "divergence_order", lambda v, k: v / 4),
+            {"reverse-gaussian": "not reproduced"},
+        ),
+        (
+            but(slowly, "divergence/b0.9", lambda v, k: v / 1e7),
+            {"reverse-gaussian": "not reproduced"},
+        ),
+        (but(slowly, "excess/kernel/", lambda v, k: v / 10), {"direct-kernel": "not reproduced"}),
+        (
+            but(slowly, "excess/kernel-eps/", lambda v, k: v * 4**k / 8),
+            {"direct-kernel": "inconclusive"},
+        ),
+        (lambda m, k: None, dict.fromkeys(STEP, "no data")),
+    ],
+)
+def test_the_rules_of_reverse_kernel(values: Values, changed: dict[str, str]) -> None:
+    assert verdicts(results("reverse_kernel", values)) == STEP | changed
