@@ -15,8 +15,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "threetargets"
 MODULES = sorted(SOURCE.rglob("*.py"))
-AGREED = {"__init__", "__main__", "spec", "model", "sampling", "likelihood", "operations"}
-"""Basenames that several folders have: the files of families, and a stage named as they are."""
+AGREED = {
+    "__init__",
+    "__main__",
+    "spec",
+    "model",
+    "sampling",
+    "likelihood",
+    "operations",
+    "measure",
+}
+"""Basenames that several folders have: the files of families and of experiments, and a stage named
+as they are."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from threetargets.study.schema import Study
     from threetargets.study.values import Section
 
-EXPERIMENTS = ("manifold",)
+EXPERIMENTS = (
+    "manifold",
+    "discrete",
+)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ READING = (
     "decomposition",
     "endpoints",
     "manifold",
+    "discrete",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",

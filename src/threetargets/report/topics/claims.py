@@ -30,6 +30,8 @@ ORDER = (
     "eps-over-x0 (FID, matched)",
     "output-space",
     "manifold",
+    "absorbing-autoregressive",
+    "absorbing-over-uniform",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",
