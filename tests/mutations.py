@@ -23,6 +23,7 @@ SUITES = {
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
     "metrics": ["tests/metrics/test_factors.py"],
+    "experiments": ["tests/experiments"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
@@ -217,6 +218,12 @@ MUTATIONS = [
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
     ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
+    ("experiments/discrete/corruption.py", "kept = alpha_t / alpha_s", "kept = alpha_t"),
+    (
+        "experiments/discrete/enumeration.py",
+        "float((chance * each).sum()) / node",
+        "float((chance * each).sum())",
+    ),
 ]
 
 

@@ -15,6 +15,12 @@ import torch
 from torch import Tensor
 
 
+def point(x: Tensor, states: int, like: Tensor) -> Tensor:
+    """1 at x (...), 0 elsewhere: (..., states), in the dtype of `like`."""
+    zeros = torch.zeros(*x.shape, states, dtype=like.dtype)
+    return zeros.scatter_(-1, x.unsqueeze(-1), 1.0)
+
+
 @dataclass(frozen=True)
 class Corruption:
     """K levels, S = K or K + 1 states. `law`: pi, (S,), float64. `clock`: whether the best denoiser
@@ -30,8 +36,10 @@ class Corruption:
 
     def marginal(self, r: Tensor, alpha: Tensor) -> Tensor:
         """r Q(alpha): the law of a pixel whose x_0 has law r (..., K), shape (..., S)."""
-        padded = torch.nn.functional.pad(r, (0, self.states - self.levels))
-        return alpha * padded + (1 - alpha) * self.law.to(r)
+        jumped = (1 - alpha) * self.law.to(r)
+        if self.states == self.levels:
+            return alpha * r + jumped
+        return torch.nn.functional.pad(alpha * r, (0, 1)) + jumped
 
     def corrupt(self, x: Tensor, alpha: Tensor, source: torch.Generator) -> Tensor:
         """A draw of x_t of the shape of x (...), alpha broadcasting over it."""
@@ -48,7 +56,7 @@ class Corruption:
         (..., 1). Shape (..., S).
         """
         kept = alpha_t / alpha_s
-        same = torch.nn.functional.one_hot(x_t, self.states).to(r)
+        same = point(x_t, self.states, r)
         step = kept * same + (1 - kept) * self.law.to(r)[x_t].unsqueeze(-1)
         seen = self.marginal(r, alpha_t).gather(-1, x_t.unsqueeze(-1))
         return step * self.marginal(r, alpha_s) / seen
@@ -58,8 +66,7 @@ class Corruption:
     ) -> Tensor:
         """KL(q(x_s | x_t, x_0) || p(x_s | x_t)) of each pixel, nats, shape (...); where alpha_s is
         1 this is -log p(x_0 | x_t)."""
-        point = torch.nn.functional.one_hot(x0, self.levels).to(r)
-        q = self.reverse(point, x_t, alpha_s, alpha_t)
+        q = self.reverse(point(x0, self.levels, r), x_t, alpha_s, alpha_t)
         p = self.reverse(r, x_t, alpha_s, alpha_t)
         ratio = torch.where(q > 0, q, 1.0).log() - torch.where(q > 0, p, 1.0).log()
         return (q * ratio).sum(-1)

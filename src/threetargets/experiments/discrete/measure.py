@@ -19,6 +19,7 @@ from threetargets.experiments.discrete.corruption import (
     absorbing,
     alphas,
     categorical,
+    point,
 )
 from threetargets.experiments.discrete.spec import LEVELS, Discrete
 from threetargets.experiments.fitting import Steps, fit
@@ -45,13 +46,12 @@ def network(
 
 
 def read(process: Corruption, net: nn.Module, x_t: Tensor, alpha: Tensor) -> Tensor:
-    """r (B, H, W, K), float64: softmax of the network's output at x_t (B, H, W), alpha () or
-    (B,)."""
+    """r (B, H, W, K): softmax of the network's output at x_t (B, H, W), alpha () or (B,)."""
     alpha = alpha.double().reshape(-1)
     clock = torch.logit(alpha).clamp(-CLOCK, CLOCK) if process.clock else torch.zeros(1)
-    hot = torch.nn.functional.one_hot(x_t, process.states).permute(0, 3, 1, 2)
-    out = net(hot.float(), clock.float(), NOBODY)
-    return torch.softmax(out.permute(0, 2, 3, 1).double(), -1)
+    hot = point(x_t, process.states, clock.float()).permute(0, 3, 1, 2)
+    out: Tensor = net(hot, clock.float(), NOBODY)
+    return torch.softmax(out.permute(0, 2, 3, 1), -1)
 
 
 def loss(
@@ -60,7 +60,7 @@ def loss(
     """T KL_t of one t for each x_0 (B, H, W), t even over 1 .. T: mean over the batch, nats."""
     path = alphas(steps)
     t = (stratified(len(x0), source) * steps).long() + 1
-    before, after = (path[i].view(-1, 1, 1) for i in (t - 1, t))
+    before, after = (path[i].view(-1, 1, 1).float() for i in (t - 1, t))
     x_t = process.corrupt(x0, after, source)
     r = read(process, net, x_t, after)
     apart = process.divergence(x0, r, x_t, before[..., None], after[..., None])
@@ -83,7 +83,7 @@ def bound(process: Corruption, net: nn.Module, x0: Tensor, steps: int, seed: int
     total = torch.zeros(len(x0), dtype=torch.float64)
     for t, (before, after) in enumerate(itertools.pairwise(alphas(steps)), 1):
         x_t = process.corrupt(x0, after, generator(seed, "discrete/bound", t))
-        r = read(process, net, x_t, after)
+        r = read(process, net, x_t, after).double()
         total += process.divergence(x0, r, x_t, before, after).sum((1, 2))
     return total
 
@@ -96,7 +96,8 @@ def samples(
     source = generator(seed, "discrete/sample")
     x = categorical(process.law.expand(count, side, side, -1), source)
     for after, before in itertools.pairwise(alphas(steps).flip(0)):
-        x = categorical(process.reverse(read(process, net, x, after), x, before, after), source)
+        r = read(process, net, x, after).double()
+        x = categorical(process.reverse(r, x, before, after), source)
     return x
 
 

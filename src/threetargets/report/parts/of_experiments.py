@@ -40,6 +40,11 @@ class Read:
     def runs(self) -> list[Run]:
         return [Run(parse(self.name), seed) for seed in self.results.study.seeds]
 
+    @property
+    def empty(self) -> bool:
+        """Whether no seed has been measured: then there is nothing to draw."""
+        return all(self.results.status(Place("experiment", run)) != OK for run in self.runs)
+
     def figure(self, metric: str) -> Observed:
         """One figure over the study's seeds."""
         values: dict[int, float] = {}

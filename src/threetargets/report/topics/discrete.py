@@ -117,7 +117,7 @@ def bounds(results: Results, chosen: Discrete) -> Table:
     )
     caption = (
         f"{chosen.split.test} test digits, {LEVELS} levels, T = {chosen.digits.steps}, one draw of "
-        f"x_t at each t; {chosen.digits.training.steps} training steps. {spread(results)}."
+        f"xₜ at each t; {chosen.digits.training.steps} training steps. {spread(results)}."
     )
     made = commands(results, "experiment")
     head = ("model", "bound, bits/dim")
@@ -212,8 +212,7 @@ def plot(results: Results, chosen: Discrete) -> Plot:
             panel.set_xlabel("T")
             ticks = sorted(chosen.toy.steps if panel is left else chosen.patch.steps)
             panel.set_xticks(ticks, [str(t) for t in ticks])
-        if np.nanmax(own.line([f"gap/uniform_T{t}" for t in chosen.toy.steps])[0], initial=0) > 0:
-            left.set_yscale("log")
+        left.set_yscale("log")
         right.imshow(sheet(had[1] if had else {}), cmap="gray", vmin=0, vmax=1)
         right.set_yticks([3.5, 12.5, 21.5], ["absorbing", "uniform", "data"])
         right.set_xticks([])
@@ -253,7 +252,8 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         levels=LEVELS,
     )
     shown = (bounds(results, chosen), orders(results, chosen))
-    return [Section(NAME, "Diffusion in discrete space", lead, shown, (plot(results, chosen),))]
+    plots = () if Read(results, NAME).empty else (plot(results, chosen),)
+    return [Section(NAME, "Diffusion in discrete space", lead, shown, plots)]
 
 
 TOPIC = Topic(NAME, sections, (ORDERS, ABSORBING), sentences)
