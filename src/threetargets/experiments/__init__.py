@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXPERIMENTS = (
     "manifold",
     "discrete",
+    "inpainting",
 )
 
 

@@ -18,6 +18,7 @@ READING = (
     "endpoints",
     "manifold",
     "discrete",
+    "inpainting",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",

@@ -32,6 +32,8 @@ ORDER = (
     "manifold",
     "absorbing-autoregressive",
     "absorbing-over-uniform",
+    "fill-holes",
+    "replacement-biased",
     "simple-over-elbo",
     "guidance-clear",
     "guidance-u",
