@@ -224,6 +224,8 @@ MUTATIONS = [
         "float((chance * each).sum()) / node",
         "float((chance * each).sum())",
     ),
+    ("experiments/inpainting/samplers.py", "x = (1 - lost).sqrt() * x", "x = x"),
+    ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
 ]
 
 

@@ -16,4 +16,14 @@ TINY: dict[str, dict[str, Any]] = {
         },
         "digits": {"hidden": 16, "depth": 1, "steps": 4, "training": {"steps": 3, **STEPS}},
     },
+    "inpainting": {
+        "correlation": 0.8,
+        "mixture": {"centres": [[-1.0, 0.0], [1.0, 0.5]], "spread": 0.4},
+        "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -6.0},
+        **{"calls": [4, 8], "resampling": 2, "conditions": 2, "samples": 20},
+        "vae": {
+            **{"models": 2, "visible": 2, "holes": 1, "latent": 2, "std": 0.5},
+            **{"steps": [1, 3], "chains": 100},
+        },
+    },
 }

@@ -38,7 +38,7 @@ class Vae:
         mean = x @ self.weight @ covariance / self.std**2
         if self.diagonal:
             covariance = torch.diag(1 / self.precision.diagonal())
-        return MultivariateNormal(mean, covariance)
+        return MultivariateNormal(mean, covariance, validate_args=False)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z), nats, (B,)."""
@@ -51,7 +51,8 @@ class Vae:
         full = w @ w.T + self.std**2 * torch.eye(len(w), dtype=w.dtype)
         k = len(w) - self.holes
         gain = torch.linalg.solve(full[:k, :k], full[:k, k:]).T
-        return MultivariateNormal(seen @ gain.T, full[k:, k:] - gain @ full[:k, k:])
+        covariance = full[k:, k:] - gain @ full[:k, k:]
+        return MultivariateNormal(seen @ gain.T, covariance, validate_args=False)
 
 
 def chain(
@@ -86,5 +87,5 @@ def divergence(vae: Vae, holes: Tensor, seen: Tensor) -> float:
     exact = vae.conditional(seen)
     off = holes - exact.mean
     spread = MultivariateNormal(torch.zeros(vae.holes, dtype=off.dtype), exact.covariance_matrix[0])
-    own = MultivariateNormal(off.mean(0), torch.cov(off.T))
+    own = MultivariateNormal(off.mean(0), torch.cov(off.T).reshape(vae.holes, vae.holes))
     return float(kl_divergence(own, spread))

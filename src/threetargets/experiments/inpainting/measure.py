@@ -13,7 +13,7 @@ from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.inpainting import imputation, laws, samplers
 from threetargets.experiments.inpainting.laws import Rest
-from threetargets.experiments.inpainting.spec import LAWS, METHODS, Inpainting
+from threetargets.experiments.inpainting.spec import LAWS, METHODS, Imputing, Inpainting
 from threetargets.oracles.mixture import Mixture
 from threetargets.pipeline.records import Figure
 from threetargets.streams import generator
@@ -76,27 +76,33 @@ def _of_law(block: Inpainting, name: str, seed: int) -> tuple[list[Figure], dict
     return figures, kept
 
 
-def _of_vae(block: Inpainting, seed: int) -> list[Figure]:
-    chosen = block.vae
-    source = generator(seed, "inpainting/vae")
-    size = chosen.visible + chosen.holes
-    weight = torch.randn(size, chosen.latent, dtype=torch.float64, generator=source)
-    z = torch.randn(chosen.chains, chosen.latent, dtype=torch.float64, generator=source)
-    noise = torch.randn(chosen.chains, size, dtype=torch.float64, generator=source)
-    seen = (z @ weight.T + chosen.std * noise)[:, : chosen.visible]
-    figures = []
+def _of_model(chosen: Imputing, seed: int, number: int) -> dict[str, float]:
+    """Divergences of one model with weights drawn at random, by chain and number of steps."""
+    source = generator(seed, "inpainting/vae", number)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=source)
+
+    size, count = chosen.visible + chosen.holes, chosen.chains
+    weight = normal(size, chosen.latent)
+    x = normal(count, chosen.latent) @ weight.T + chosen.std * normal(count, size)
+    seen, values = x[:, : chosen.visible], dict[str, float]()
     for name, (diagonal, metropolis) in CHAINS.items():
         vae = imputation.Vae(weight, chosen.std, chosen.holes, diagonal)
-        stream = generator(seed, f"inpainting/{name}")
+        stream = generator(seed, f"inpainting/{name}", number)
         steps = imputation.chain(vae, seen, max(chosen.steps), metropolis, stream)
-        for number, holes in enumerate(steps, 1):
-            if number in chosen.steps:
-                value = imputation.divergence(vae, holes, seen)
-                figures.append(Figure(f"vae/{name}_{number}", value, n=chosen.chains))
-    exact = vae.conditional(seen)
-    error = torch.randn(chosen.chains, chosen.holes, dtype=torch.float64, generator=source)
-    holes = exact.mean + error @ torch.linalg.cholesky(exact.covariance_matrix[0]).T
-    return [*figures, Figure("vae/floor", imputation.divergence(vae, holes, seen))]
+        for step, holes in enumerate(steps, 1):
+            if step in chosen.steps:
+                values[f"vae/{name}_{step}"] = imputation.divergence(vae, holes, seen)
+    values["vae/floor"] = imputation.divergence(vae, x[:, chosen.visible :], seen)
+    return values
+
+
+def _of_vae(chosen: Imputing, seed: int) -> list[Figure]:
+    """Their means over the models; the floor is that of x itself."""
+    each = [_of_model(chosen, seed, number) for number in range(chosen.models)]
+    means = {name: sum(one[name] for one in each) / len(each) for name in each[0]}
+    return [Figure(name, value, n=len(each)) for name, value in means.items()]
 
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
@@ -104,7 +110,7 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
     y) over some y of the law; vae/<chain>_<steps> and vae/floor, nats. Arrays: samples at the
     first y."""
     assert isinstance(block, Inpainting)
-    figures, arrays = _of_vae(block, seed), dict[str, np.ndarray]()
+    figures, arrays = _of_vae(block.vae, seed), dict[str, np.ndarray]()
     for name in LAWS:
         start = time.monotonic()
         more, kept = _of_law(block, name, seed)

@@ -24,8 +24,9 @@ class Clusters(Section):
 
 
 class Imputing(Section):
-    """A linear-Gaussian VAE with weights drawn at random, of which the last numbers are missing."""
+    """Linear-Gaussian VAEs with weights drawn at random, of which the last numbers are missing."""
 
+    models: Positive
     visible: Positive
     holes: Positive
     latent: Annotated[int, Field(ge=2)]
@@ -70,7 +71,7 @@ def operations(block: Section) -> float:
     """About 2000 for each row and call of the exact denoiser, and for each step of a chain."""
     chosen = _own(block)
     rows = chosen.conditions * chosen.samples * sum(chosen.calls)
-    kept = max(chosen.vae.steps) * chosen.vae.chains
+    kept = chosen.vae.models * max(chosen.vae.steps) * chosen.vae.chains
     return 2000.0 * (len(LAWS) * 6 * rows + 3 * kept)
 
 

@@ -233,9 +233,9 @@ def plot(results: Results, chosen: Discrete) -> Plot:
 
 
 def sentences(results: Results) -> list[str]:
-    if block(results) is None:
-        return []
     own = Read(results, NAME)
+    if own.empty:
+        return []
     return [
         f"Discrete diffusion of digits: absorbing {own.words('bound/absorbing')} bits/dim, uniform "
         f"{own.words('bound/uniform')}, each pixel's histogram {own.words('bound/histogram')}."

@@ -1,5 +1,5 @@
-"""Filling holes: what the shortcuts of a sampler cost against the exact conditional law, and what an
-encoder's q costs a VAE that fills its holes."""
+"""Filling holes: what the shortcuts of a sampler cost against the exact conditional law, and what
+an encoder's q costs a VAE that fills its holes."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ LABELS = {
     "known": "exact conditional denoiser",
 }
 COLOURS = {"replacement": "eps", "resampling": "x0", "guided": "v", "known": "score"}
+TITLES = {"gaussian": "Gaussian", "mixture": "mixture"}
 CHAINS = {
     "posterior": "q the posterior",
     "mean-field": "q a mean field",
@@ -150,8 +151,9 @@ def imputations(results: Results, chosen: Inpainting) -> Table:
     rows.append((Text("draws of the law"), *blank, own.entry("vae/floor")))
     caption = (
         f"KL, nats, of a Gaussian with the moments of {chosen.vae.chains} imputations from the "
-        f"exact conditional; {chosen.vae.holes} of {chosen.vae.visible + chosen.vae.holes} numbers "
-        f"missing, {chosen.vae.latent} latents, weights drawn anew in each seed. {spread(results)}."
+        f"exact conditional, mean of {chosen.vae.models} models; {chosen.vae.holes} of "
+        f"{chosen.vae.visible + chosen.vae.holes} numbers missing, {chosen.vae.latent} latents, "
+        f"weights drawn anew in each seed. {spread(results)}."
     )
     made = commands(results, "experiment")
     head = ("encoder", *(f"after {k}" for k in steps))
@@ -175,14 +177,17 @@ def plot(results: Results, chosen: Inpainting) -> Plot:
             for method in METHODS:
                 curves = own.line([f"{law}/{method}_{c}" for c in calls])
                 style = {"color": light(COLOURS[method]), "marker": "o", "markersize": 3}
-                band(panel, calls, curves, label=LABELS[method], **style)
+                mean, low, high = curves
+                shown = (mean, np.maximum(low, mean / 3), high)
+                band(panel, calls, shown, label=LABELS[method], **style)
                 rows += [
                     {"law": law, "method": method, "calls": c, "mean": m, "low": lo, "high": hi}
                     for c, m, lo, hi in zip(calls, *curves, strict=True)
                 ]
             floor = own.line([f"{law}/floor"])[0][0]
             panel.axhline(floor, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-            panel.set(title=law, xlabel="calls", xscale="log", yscale="log")
+            panel.set(title=TITLES[law], xlabel="calls", yscale="log")
+            panel.set_xscale("log", base=2)
             panel.set_xticks(calls, [str(c) for c in calls])
         _densities(axes[0, 2], had[1] if had else {})
         legend(figure, axes)
@@ -205,10 +210,10 @@ def _densities(panel: Any, arrays: dict[str, np.ndarray]) -> None:
 
 
 def sentences(results: Results) -> list[str]:
-    chosen = block(results)
-    if chosen is None:
+    chosen, own = block(results), Read(results, NAME)
+    if chosen is None or own.empty:
         return []
-    own, most = Read(results, NAME), max(chosen.calls)
+    most = max(chosen.calls)
     parts = ", ".join(f"{LABELS[m]} {own.words(f'mixture/{m}_{most}')}" for m in METHODS)
     return [
         f"Filling holes of a mixture with {number(most)} calls, distance to the exact law: {parts}."
