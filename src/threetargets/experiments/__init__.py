@@ -24,6 +24,7 @@ EXPERIMENTS = (
     "manifold",
     "discrete",
     "inpainting",
+    "reinforce",
 )
 
 

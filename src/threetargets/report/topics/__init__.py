@@ -19,6 +19,7 @@ READING = (
     "manifold",
     "discrete",
     "inpainting",
+    "reinforce",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",
