@@ -226,6 +226,12 @@ MUTATIONS = [
     ),
     ("experiments/inpainting/samplers.py", "x = (1 - lost).sqrt() * x", "x = x"),
     ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
+    (
+        "experiments/reinforce/estimators.py",
+        "f = (log_p - log_q).detach()\n    return",
+        "f = log_p.detach()\n    return",
+    ),
+    ("experiments/reinforce/gaussian_vae.py", "- len(s2) - torch.log", "- torch.log"),
 ]
 
 

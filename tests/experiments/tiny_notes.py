@@ -26,4 +26,15 @@ TINY: dict[str, dict[str, Any]] = {
             **{"steps": [1, 3], "chains": 100},
         },
     },
+    "reinforce": {
+        "gaussian": {
+            **{"size": 3, "latent": 2, "noise": 0.5},
+            "training": {"steps": 4, "draws": 8, "learning_rate": 0.01, "points": 3},
+        },
+        "binary": {
+            **{"split": SPLIT, "latent": 2, "hidden": 8, "temperature": 0.5},
+            "training": {"steps": 4, "draws": 8, "learning_rate": 0.01, "points": 3},
+        },
+        "repeats": 3,
+    },
 }

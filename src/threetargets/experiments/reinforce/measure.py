@@ -1,4 +1,4 @@
-"""One seed of the reinforce experiment: trainings by each gradient, and the gradients' variances."""
+"""One seed of the reinforce experiment: trainings by each gradient, and their variances."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _trained_linear(
 
     def seen(step: int) -> None:
         if step in at:
-            bounds.append(model.elbo(law.covariance))
+            bounds.append(float(model.elbo(law.covariance).detach()))
             kept[step] = copy.deepcopy(model)
 
     def one(step: int) -> Tensor:
@@ -64,7 +64,7 @@ def _variance_at(block: Reinforce, law: Law, model: LinearVae, how: str, seed: i
     """Of the gradient by the encoder's parameters; the running mean has come to its limit."""
     running = RunningMean(1.0) if how == "running-mean" else None
     if running:
-        running.value = model.elbo(law.covariance)
+        running.value = float(model.elbo(law.covariance).detach())
 
     def draw(k: int) -> Tensor:
         source = generator(seed, "reinforce/variance", k)
@@ -103,13 +103,16 @@ def _quality(block: Reinforce, model: BinaryVae, x: Tensor, seed: int) -> list[F
     some = list(model.encoder.parameters())
     for how in BINARY[1:]:
         mine = x[: len(x) // 2] if how == "leave-one-out" else x
-        (exact,) = gradients(lambda k, own=mine: model.elbo(own).mean(), some, 1)
+
+        def whole(k: int, mine: Tensor = mine) -> Tensor:
+            return model.elbo(mine).mean()
 
         def draw(k: int, how: str = how) -> Tensor:
             source = generator(seed, "reinforce/quality", k)
             return binary_vae.objective(model, x, how, chosen.temperature, source)
 
-        rows, size = gradients(draw, some, block.repeats), float(exact.square().sum())
+        (exact,), rows = gradients(whole, some, 1), gradients(draw, some, block.repeats)
+        size = float(exact.square().sum())
         figures += [
             _fine(f"binary/variance_{how}", spread(rows) / size, block.repeats),
             _fine(f"binary/log10-variance_{how}", math.log10(spread(rows) / size), block.repeats),

@@ -10,7 +10,7 @@ from threetargets.study.blocks import Split
 from threetargets.study.values import Positive, PositiveReal, Section
 
 LABEL = "score-function training"
-GAUSSIAN = ("reparameterised", "score", "running-mean", "leave-one-out")
+GAUSSIAN = ("reparameterised", "closed-divergence", "score", "running-mean", "leave-one-out")
 BINARY = ("exact", "score", "leave-one-out", "gumbel")
 """The gradients by which each is trained."""
 
