@@ -25,6 +25,7 @@ EXPERIMENTS = (
     "discrete",
     "inpainting",
     "reinforce",
+    "amortised",
 )
 
 

@@ -20,6 +20,7 @@ READING = (
     "discrete",
     "inpainting",
     "reinforce",
+    "amortised",
     "autoencoder_claims",
     "fidelity_tables",
     "comparisons",

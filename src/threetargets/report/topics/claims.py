@@ -35,6 +35,8 @@ ORDER = (
     "gumbel-softmax",
     "absorbing-autoregressive",
     "absorbing-over-uniform",
+    "amortisation-gap",
+    "amortisation-dominates",
     "fill-holes",
     "replacement-biased",
     "simple-over-elbo",
