@@ -232,6 +232,16 @@ MUTATIONS = [
         "f = log_p.detach()\n    return",
     ),
     ("experiments/reinforce/gaussian_vae.py", "- len(s2) - torch.log", "- torch.log"),
+    (
+        "experiments/amortised/inference.py",
+        "0.5 * noise.square().sum(-1) + log_det",
+        "0.5 * noise.square().sum(-1)",
+    ),
+    (
+        "experiments/amortised/linear_decoder.py",
+        "p.diagonal().rsqrt()",
+        "p.inverse().diagonal().sqrt()",
+    ),
 ]
 
 

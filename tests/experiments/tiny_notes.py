@@ -37,4 +37,13 @@ TINY: dict[str, dict[str, Any]] = {
         },
         "repeats": 3,
     },
+    "amortised": {
+        "split": SPLIT,
+        "digits": {"latent": 2, "hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}},
+        "linear": {"size": 3, "latent": 2, "noise": 0.7},
+        "inference": {
+            **{"images": 5, "steps": 3, "draws": 2, "learning_rate": 0.03, "points": 3},
+            **{"evaluation": 8, "importance": 20},
+        },
+    },
 }

@@ -66,8 +66,8 @@ def _search(own: PerImage) -> Search:
 def gaps(
     own: PerImage, likelihood: LogLikelihood, start: Q, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Bounds of each x, (N,): of `encoder` (the start), `mean-field`, `full`, and `log-p`; the
-    bounds' means on the way."""
+    """Bounds of each x, (N,): of `encoder` (the start), `mean-field` and `full`, both from there,
+    and `log-p`; the means on the way of log p less the bound."""
     with torch.no_grad():
         source = generator(seed, "amortised/evaluation")
         shape = (own.evaluation, *start.mean.shape)
@@ -80,8 +80,7 @@ def gaps(
 
         values = {"encoder": value(start)}
     at = sorted({round(k * own.steps / (own.points - 1)) for k in range(own.points)})
-    curves: dict[str, Any] = {"step": at}
-    q = start
+    curves, q = dict[str, list[float]](), start
     for name, full in (("mean-field", False), ("full", True)):
         curve = list[float]()
 
@@ -97,7 +96,9 @@ def gaps(
         curves[name] = curve
     stream = generator(seed, "amortised/importance")
     values["log-p"] = inference.log_marginal(likelihood, q, own.importance, stream)
-    return values, curves
+    exact = float(values["log-p"].mean())
+    below = {name: [exact - one for one in curve] for name, curve in curves.items()}
+    return values, {"step": at, **below}
 
 
 def _figures(part: str, values: dict[str, Tensor]) -> list[Figure]:
