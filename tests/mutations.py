@@ -241,6 +241,30 @@ MUTATIONS = [
     ("experiments/reverse_kernel/regressions.py", "* (x - s * out) / a", "* (x - out) / a"),
     ("experiments/reverse_kernel/regressions.py", "/ (2 * constants(", "/ (constants("),
     ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
+    ("experiments/discrete/corruption.py", "kept = alpha_t / alpha_s", "kept = alpha_t"),
+    (
+        "experiments/discrete/enumeration.py",
+        "float((chance * each).sum()) / node",
+        "float((chance * each).sum())",
+    ),
+    ("experiments/inpainting/samplers.py", "x = (1 - lost).sqrt() * x", "x = x"),
+    ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
+    (
+        "experiments/reinforce/estimators.py",
+        "f = (log_p - log_q).detach()\n    return",
+        "f = log_p.detach()\n    return",
+    ),
+    ("experiments/reinforce/gaussian_vae.py", "- len(s2) - torch.log", "- torch.log"),
+    (
+        "experiments/amortised/inference.py",
+        "0.5 * noise.square().sum(-1) + log_det",
+        "0.5 * noise.square().sum(-1)",
+    ),
+    (
+        "experiments/amortised/linear_decoder.py",
+        "p.diagonal().rsqrt()",
+        "p.inverse().diagonal().sqrt()",
+    ),
 ]
 
 

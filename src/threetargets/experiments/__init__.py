@@ -26,6 +26,10 @@ EXPERIMENTS = (
     "langevin_density",
     "gradient_flow",
     "reverse_kernel",
+    "discrete",
+    "inpainting",
+    "reinforce",
+    "amortised",
 )
 
 

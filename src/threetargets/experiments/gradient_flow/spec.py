@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from threetargets.experiments.manifold.spec import Fit, Process
+from threetargets.experiments.fitting import Fit
+from threetargets.experiments.manifold.spec import Process
 from threetargets.study.values import Positive, PositiveReal, Section
 
 LABEL = "gradient flow"

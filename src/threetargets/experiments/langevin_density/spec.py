@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from threetargets.experiments.manifold.spec import Fit
+from threetargets.experiments.fitting import Fit
 from threetargets.experiments.score_sde.spec import Humps
 from threetargets.study.values import Positive, PositiveReal, Section, no_repeats
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from threetargets.study.blocks import Schedule, Training
+from threetargets.experiments.fitting import Fit
+from threetargets.study.blocks import Schedule
 from threetargets.study.values import (
     Count,
     Positive,
-    PositiveReal,
     Sampler,
     Section,
     TargetName,
@@ -43,22 +43,6 @@ class Process(Section):
 
     schedule: Schedule
     steps: Annotated[int, Field(ge=2)]
-
-
-class Fit(Section):
-    """The training of every network, on data drawn anew at each step."""
-
-    steps: Positive
-    batch: Positive
-    learning_rate: PositiveReal
-    warmup_steps: Count
-    ema_halflife_images: Count
-
-    @property
-    def settings(self) -> Training:
-        """The same as the training loop's own functions take it."""
-        more = {"weight_decay": 0.0, "log_every": self.steps, "checkpoint_every": self.steps}
-        return Training.model_validate(self.model_dump() | more)
 
 
 class Drawing(Section):

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from threetargets.experiments.manifold.spec import Fit, Process
+from threetargets.experiments.fitting import Fit
+from threetargets.experiments.manifold.spec import Process
 from threetargets.study.values import Positive, Section, no_repeats
 
 LABEL = "reverse kernel"
