@@ -40,7 +40,7 @@ def test_facts_are_those_of_the_imported_entries(keyword):
 def test_a_name_that_is_no_registry_is_an_error():
     with pytest.raises(LookupError, match="NOTHING"):
         registry.names("diffusion/target.py", "NOTHING")
-    with pytest.raises(LookupError, match="with a plain number as digest"):
+    with pytest.raises(LookupError, match="with a plain int as digest"):
         registry.facts("data/sources.py", "SOURCES", "digest")
 
 

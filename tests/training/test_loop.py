@@ -10,7 +10,7 @@ from torch import nn
 
 from threetargets.diffusion.schedule import SCHEDULES, table
 from threetargets.diffusion.target import TARGETS
-from threetargets.errors import BudgetReached, DataError
+from threetargets.errors import BudgetReached
 from threetargets.families.autoencoder.model import Vae
 from threetargets.families.classifier.model import Classifier
 from threetargets.families.diffusion.model import Ddpm
@@ -19,7 +19,6 @@ from threetargets.networks import mlp
 from threetargets.study.blocks import Training
 from threetargets.tracking.journal import read
 from threetargets.training import loop
-from threetargets.weights import read_tensors
 
 PROCESS = table(SCHEDULES["cosine"](7.0, -7.0), 10)
 IMAGES = torch.randint(0, 17, (30, 1, 2, 2), generator=torch.Generator().manual_seed(0)).to(
@@ -217,30 +216,6 @@ def test_the_weights_that_come_back_are_the_average(tmp_path):
     assert journal(tmp_path)[-1][2]["validation_loss"] == validate(held)
     losses = [entry[2]["loss"] for entry in journal(tmp_path) if "loss" in entry[2]]
     assert len(losses) == 10 and sum(losses[-3:]) < sum(losses[:3])
-
-
-@pytest.mark.parametrize("stop", [2, 3, 4, 8])
-def test_weights_kept_on_the_way_are_the_average_then_also_after_an_interruption(stop, tmp_path):
-    """After three steps of the same training, told to end there, the checkpoint has that
-    average."""
-    with pytest.raises(BudgetReached):
-        train(Interrupted(make("ddpm"), 3, tell_to_end), tmp_path / "three")
-    tensors = read_tensors(tmp_path / "three" / "checkpoint.safetensors")
-    with pytest.raises(BudgetReached):
-        interrupted = Interrupted(make("ddpm"), stop, tell_to_end)
-        train(interrupted, tmp_path / "parts", keep=(3, 7))
-    trained = train(Interrupted(make("ddpm", 5), 0, None), tmp_path / "parts", keep=(3, 7))
-    assert sorted(trained.kept) == [3, 7]
-    assert_same(trained.kept[3], {k: tensors[f"ema/{k}"] for k in trained.kept[3]})
-    assert trained.kept[3].keys() == trained.weights.keys()
-    assert any(not torch.equal(trained.kept[7][k], v) for k, v in trained.weights.items())
-
-
-def test_a_checkpoint_without_what_was_to_be_kept_is_refused(tmp_path):
-    with pytest.raises(BudgetReached):
-        train(Interrupted(make("ddpm"), 4, tell_to_end), tmp_path)
-    with pytest.raises(DataError, match="weights kept on the way are missing"):
-        train(Interrupted(make("ddpm"), 0, None), tmp_path, keep=(3,))
 
 
 def test_score_and_eps_are_the_same_function_from_the_same_seed(tmp_path):

@@ -3,12 +3,10 @@ modes far apart."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.langevin_density.spec import (
     ADJUSTED,
     CHAINS,
@@ -17,7 +15,6 @@ from threetargets.experiments.langevin_density.spec import (
     LangevinDensity,
     resting_variance,
 )
-from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts import experimental
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -30,152 +27,19 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
-from threetargets.report.parts.experimental import entry, log_ratio, read, summary
+from threetargets.report.parts.experimental import entry, summary
 from threetargets.report.parts.palette import light
-from threetargets.report.parts.topic import Claim, Section, Topic
-from threetargets.report.parts.verdicts import (
-    INCONCLUSIVE,
-    NOT_REPRODUCED,
-    NOTHING,
-    REPRODUCED,
-    Finding,
-    written,
-)
+from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-
-NAME = "langevin_density"
-MCALLESTER = "McAllester 2022 (004)"
-VANISHES, STAYS = 0.5, 0.2
-"""Orders in the step size at which a bias is called one that goes away, and one that does not."""
-TITLES = {
-    "corrected": "y + g Δt + ε √(2Δt)",
-    "printed": "as printed: y + 2g Δt + ε √Δt",
-    ADJUSTED: "the first, Metropolis-adjusted",
-}
-COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
-
-
-def block(results: Results) -> LangevinDensity | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, LangevinDensity) else None
-
-
-def order(results: Results, chosen: LangevinDensity, kind: str) -> float | None:
-    """Of the bias in the step size, between the two smallest."""
-    pair = chosen.walking.widths[:2]
-    means = [summary(results, NAME, f"law/{kind}/dt{width:g}").mean for width in pair]
-    known = [m for m in means if m is not None and m > 0]
-    if len(known) < 2:
-        return None
-    return float(np.log(known[1] / known[0]) / np.log(pair[1] / pair[0]))
-
-
-def decide(kind: str, results: Results) -> Finding:
-    """Whether the bias of this step goes away, and where its chains on the network end."""
-    chosen = block(results)
-    if chosen is None:
-        return NOTHING
-    rate = order(results, chosen, kind)
-    nearer = log_ratio(results, NAME, f"network/{kind}/sharp", f"network/{kind}/softmax")
-    if rate is None or nearer.mean is None:
-        return NOTHING
-    held = rate > VANISHES and nearer.low is not None and nearer.low > 0
-    refuted = rate < STAYS or (nearer.high is not None and nearer.high < 0)
-    verdict = REPRODUCED if held else NOT_REPRODUCED if refuted else INCONCLUSIVE
-    figure = f"order of the bias in Δt, exact: {number(rate)}; log of the distance from "
-    figure += f"exp(4 score) over that from exp(score), learned score: {written(nearer)}"
-    return experimental.finding(results, NAME, verdict, figure)
-
-
-def decide_annealed(results: Results) -> Finding:
-    if block(results) is None:
-        return NOTHING
-    ratio = log_ratio(results, NAME, "share_error/plain", "share_error/annealed")
-    if ratio.mean is None:
-        return NOTHING
-    ends = {kind: summary(results, NAME, f"share/{kind}") for kind in WALKS}
-    figure = f"share of the heavier mode, exact {number(_exact_share(results), 3)}"
-    figure += "".join(f"; {kind}: {interval(i)}" for kind, i in ends.items())
-    return experimental.all_above(results, NAME, {"log of their errors' ratio": ratio}, figure)
-
-
-def _exact_share(results: Results) -> float:
-    return summary(results, NAME, "share_exact").mean or float("nan")
-
-
-def decide_unknown(results: Results) -> Finding:
-    if block(results) is None:
-        return NOTHING
-    moves = read(results, NAME, "shift/chains").values
-    kl, log_z = (list(read(results, NAME, m).values.values()) for m in ("network_kl", "log_z"))
-    if not moves or len(log_z) < 2 or len(kl) != len(log_z):
-        return NOTHING
-    wide, still = max(log_z) - min(log_z), max(moves.values()) == 0
-    verdict = INCONCLUSIVE
-    if still and wide > max(kl):
-        verdict = REPRODUCED
-    elif not still:
-        verdict = NOT_REPRODUCED
-    figure = f"chains moved by a constant added to the score: {number(max(moves.values()))}; "
-    figure += f"log Z over seeds: {interval(t_interval(log_z))}, range {number(wide)}; KL of the "
-    figure += f"data to the learned density: {interval(t_interval(kl))} nats"
-    return experimental.finding(results, NAME, verdict, figure)
-
-
-RULE = (
-    "Reproduced: the bias is of order above 0.5 in Δt between the two smallest Δt, and chains on "
-    "the learned score end nearer to exp(score)/Z than to exp(4 score)/Z, the log ratio's interval "
-    "over seeds above 0. Not reproduced: the order is below 0.2, or that interval lies below 0. "
-    "Inconclusive: else, or a seed is missing."
-)
-TEST = (
-    "On a known mixture, Wasserstein-1 distance of the law in which the chain is at rest, exact on "
-    "a grid, to exp(score)/Z, by Δt; on a score learned by a network, distance of its chains to "
-    "its own density, by quadrature."
-)
-CLAIMS = (
-    Claim(
-        "langevin-density",
-        "As Δt → 0 and t → ∞ Langevin's chain has the density exp(score)/Z, with drift g and noise "
-        "√(2Δt).",
-        f"{MCALLESTER}, “The Stationary Density”, its step put right",
-        TEST,
-        RULE,
-        partial(decide, "corrected"),
-    ),
-    Claim(
-        "langevin-density (as printed)",
-        "The same of the step as printed, with drift 2g and noise √Δt.",
-        f"{MCALLESTER}, “Langevin Dynamics”",
-        TEST,
-        RULE,
-        partial(decide, "printed"),
-        "modes moved from ±1 to ±0.7 after a first run, in which chains did not cross the barrier "
-        "that exp(4 score) has between them; the verdict was the same",
-    ),
-    Claim(
-        "langevin-annealed",
-        "Between modes far apart the chain does not find their weights in any time one has; led "
-        "from coarse noise to fine it does.",
-        "Song & Ermon 2019, arXiv:1907.05600 (beyond the lecture notes)",
-        "The share of chains at the heavier of two modes, begun evenly around both, exact scores: "
-        "at the finest noise alone, and over noise levels with as many steps.",
-        "Reproduced: the log of the plain share's error over the annealed one's has an interval "
-        "over seeds above 0. Not reproduced: below. Inconclusive: else, or a seed is missing.",
-        decide_annealed,
-    ),
-    Claim(
-        "z-unknown",
-        "Neither learning a score nor sampling by it tells Z.",
-        f"{MCALLESTER}, “The Stationary Density”",
-        "A constant is added to the learned score and its chains run again with the same noise; "
-        "log Z by quadrature over seeds, beside the divergence of the data from what was learned.",
-        "Reproduced: no chain moves, and log Z varies over seeds by more than the largest "
-        "divergence. Not reproduced: a chain moves. Inconclusive: else, or a seed is missing.",
-        decide_unknown,
-    ),
+from threetargets.report.topics.langevin_claims import (
+    CLAIMS,
+    COLOURS,
+    NAME,
+    TITLES,
+    exact_share,
+    block,
 )
 
 LEAD = (
@@ -330,7 +194,7 @@ def sentences(results: Results) -> list[str]:
     return [
         f"Langevin's step as printed rests {number(laws[0].mean)} from exp(score)/Z and "
         f"{number(laws[1].mean)} from exp(4 score)/Z at Δt = {least:g}; of a mode that has "
-        f"{number(_exact_share(results), 2)}, chains at one noise level have {shares[0]}, led from "
+        f"{number(exact_share(results), 2)}, chains at one noise level have {shares[0]}, led from "
         f"coarse to fine {shares[1]}."
     ]
 
