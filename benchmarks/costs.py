@@ -21,7 +21,7 @@ import yaml
 
 from benchmarks import ours, peers
 from benchmarks.rows import ROOT, Options, Row, clock, spread
-from threetargets import study
+from threetargets import memory, study
 from threetargets.families import JUDGE
 
 IMAGES = {"cpu": (20, 40, 80, 160), "cuda": (500, 1000, 2000, 4000)}
@@ -53,6 +53,7 @@ def _seconds(row: Row, options: Options) -> float:
 def over_images(options: Options) -> dict[str, dict[str, str]]:
     """Guided sampling of more and more images: ms of a further one, ours and diffusers'."""
     torch.set_num_threads(options.threads)
+    memory.keep()  # of ours and of the peer's
     counts = IMAGES[options.device]
     makes = {"ours": ours.unet_sampling, "peer": peers.sampling}
     rows = {k: [make(replace(options, sampled=n)) for n in counts] for k, make in makes.items()}

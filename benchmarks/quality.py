@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks import ours, peers
 from benchmarks.rows import ROOT, Options, clock, network_of, spread
-from threetargets import study
+from threetargets import memory, study
 from threetargets.data import read
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.schedule import Table
@@ -181,14 +181,19 @@ def our_trainer(of: Bench, seed: int) -> Trainer:
     return lambda: step(next(steps)), averaged
 
 
-def their_trainer(of: Bench, seed: int) -> Trainer:
+def their_schedule(table: Table) -> Any:
+    """diffusers' scheduler with the noise levels 1..T of a table, which it calls 0..T-1."""
     from diffusers import DDPMScheduler
 
+    alpha_bar = torch.sigmoid(table.log_snr)
+    betas = 1 - alpha_bar[1:] / alpha_bar[:-1]
+    return DDPMScheduler(len(betas), trained_betas=betas.float().numpy())
+
+
+def their_trainer(of: Bench, seed: int) -> Trainer:
     torch.manual_seed(seed)
     options, like = of.options, of.model(seed)
-    alpha_bar = torch.cat([torch.ones(1).double(), torch.sigmoid(like.table.log_snr[1:])])
-    betas = 1 - alpha_bar[1:] / alpha_bar[:-1]
-    schedule = DDPMScheduler(len(betas), trained_betas=betas.float().numpy())
+    schedule = their_schedule(like.table)
     net = peers.unet(options, of.manifest.shape)
     settings = training_of(of.study, ours.RUN.cell)
     images, labels = of.training.images.to(options.device), of.training.labels.to(options.device)
@@ -249,6 +254,7 @@ def times(peer: Curve, own: Curve) -> dict[str, tuple[float, float]]:
 def time_to_quality(options: Options) -> dict[str, dict[str, str]]:
     """A row for each figure: medians over seeds."""
     torch.set_num_threads(options.threads)
+    memory.keep()  # of ours and of the peer's
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
         of = bench(options)
         races = [race(of, seed) for seed in range(options.repeats or SEEDS)]

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from benchmarks.rows import Make, Options, Row, settle
+from threetargets import memory
 
 ROUNDS = 5
 
@@ -34,6 +35,7 @@ def process(make: Make, options: Options, pipe: Connection) -> None:
     """Makes a row ready, says so, and times it as often as it is told to."""
     try:
         torch.set_num_threads(options.threads)
+        memory.keep()  # of ours and of the peer's
         row = make(options)
         for _ in range(6 if options.gpu else 2):  # compiles, warms up, records
             row.work()

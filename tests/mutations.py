@@ -23,6 +23,7 @@ SUITES = {
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
     "metrics": ["tests/metrics/test_factors.py"],
+    "doctor": ["tests/doctor/test_rates.py", "tests/doctor/test_card.py"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
@@ -217,6 +218,10 @@ MUTATIONS = [
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
     ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
+    ("doctor/rates.py", "return calls * operations /", "return (calls + 1) * operations /"),
+    ("doctor/rates.py", "step(0), one * settings.batch", "step(0), one"),
+    ("doctor/work.py", "return of_two / 2 * families", "return of_two * families"),
+    ("doctor/card.py", "// need", "// CONTEXT"),
 ]
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from threetargets import memory
+
 if TYPE_CHECKING:
     from threetargets.pipeline.cells import Run
     from threetargets.study.schema import Study
@@ -34,9 +36,11 @@ Threads = Annotated[int, typer.Option("--threads", min=1, help="processor thread
 
 
 def limit_threads(threads: int) -> None:
-    """Before torch is imported: more OpenMP threads than cores make training many times slower."""
+    """Before torch is imported: more OpenMP threads than cores make training many times slower; and
+    freed memory is kept."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)
+    memory.keep()
     import torch
 
     torch.set_num_threads(threads)
