@@ -36,7 +36,7 @@ def test_snakemake_lint_is_clean(tree: Path) -> None:
 def test_rule_files_hold_rules_and_helpers_are_in_one_place() -> None:
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         assert ("\ndef " in path.read_text()) == (path.name == "common.smk")
-    assert len((ROOT / "workflow" / "Snakefile").read_text().splitlines()) <= 60
+    assert len((ROOT / "workflow" / "Snakefile").read_text().splitlines()) <= 70
 
 
 def test_conda_users_get_the_locked_versions() -> None:

@@ -38,8 +38,8 @@ from threetargets.report.topics.langevin_claims import (
     COLOURS,
     NAME,
     TITLES,
-    exact_share,
     block,
+    exact_share,
 )
 
 LEAD = (
