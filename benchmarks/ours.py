@@ -24,7 +24,7 @@ from threetargets.families.build import build
 from threetargets.families.diffusion.model import Ddpm, static
 from threetargets.families.diffusion.sampling import drawing, quick
 from threetargets.families.protocol import Draw
-from threetargets.likelihood.bound import denoise
+from threetargets.likelihood.denoised import denoise
 from threetargets.pipeline.cells import Run
 from threetargets.training.ema import Ema
 from threetargets.training.step import Eager, Graphed, Parts, Step, adamw, repeatable

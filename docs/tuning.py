@@ -22,7 +22,8 @@ from threetargets.families.autoencoder.model import Vae
 from threetargets.families.build import build
 from threetargets.families.measured import mean_figure
 from threetargets.levels import bits_per_dim
-from threetargets.likelihood.bound import VARIANCES, denoise
+from threetargets.likelihood.bound import VARIANCES
+from threetargets.likelihood.denoised import denoise
 from threetargets.pipeline import cells
 from threetargets.streams import generator
 from threetargets.training.loop import train
