@@ -23,9 +23,21 @@ SUITES = {
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
     "metrics": ["tests/metrics/test_factors.py"],
+    "report": ["tests/report/test_across.py"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
+    (
+        "report/across/contrasts.py",
+        "return [a - b for a, b in both]",
+        "return [b - a for a, b in both]",
+    ),
+    ("report/across/contrasts.py", "math.log(a / b)", "math.log(b / a)"),
+    (
+        "report/across/contrasts.py",
+        "first[s], second[s]) for s in",
+        "first[s], second[0]) for s in",
+    ),
     ("diffusion/kernel.py", "return a * x0 + s * eps", "return a * x0 - s * eps * s"),
     (
         "diffusion/kernel.py",
