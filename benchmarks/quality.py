@@ -34,7 +34,7 @@ from threetargets.families.build import build, load
 from threetargets.families.diffusion.model import Ddpm
 from threetargets.families.diffusion.sampling import drawing
 from threetargets.levels import bits_per_dim, centres
-from threetargets.likelihood.bound import denoise
+from threetargets.likelihood.denoised import denoise
 from threetargets.metrics import extractor, fidelity, frechet
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run

@@ -28,9 +28,21 @@ SUITES = {
     "metrics": ["tests/metrics/test_factors.py"],
     "doctor": ["tests/doctor/test_rates.py", "tests/doctor/test_card.py"],
     "experiments": ["tests/experiments", "-m", "not study"],
+    "report": ["tests/report/test_across.py"],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [
+    (
+        "report/across/contrasts.py",
+        "return [a - b for a, b in both]",
+        "return [b - a for a, b in both]",
+    ),
+    ("report/across/contrasts.py", "math.log(a / b)", "math.log(b / a)"),
+    (
+        "report/across/contrasts.py",
+        "first[s], second[s]) for s in",
+        "first[s], second[0]) for s in",
+    ),
     ("diffusion/kernel.py", "return a * x0 + s * eps", "return a * x0 - s * eps * s"),
     (
         "diffusion/kernel.py",
