@@ -25,9 +25,9 @@ from threetargets.study.values import GUIDES
 ROOT = Path(__file__).parents[2]
 DIGITS = estimate.described(sources.find("digits"))
 CELL = "ddpm_eps_eps-equivalent"
-EVERY_RUN = [
-    Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide", "guide_clean")
-] + [Run("judge", 1000)]
+EVERY_RUN = [Run(cell, 0) for cell in ("vae", "hvae", "vae_iwae", CELL, "guide", "guide_clean")] + [
+    Run("judge", 1000)
+]
 GUIDED = {
     "guidance__kinds": [*GUIDES],
     "guidance__interval": {"log_snr_min": -3.0, "log_snr_max": 1.0},
@@ -230,9 +230,7 @@ def test_an_interval_costs_what_it_holds():
     levels = [float(one) for one in operations.visited(small(), run)]
     for held in (0, 2, 5):
         ends = {"log_snr_min": -20.0, "log_snr_max": sorted([*levels, 20.0])[held]}
-        study = small(
-            guidance__kinds=["interval"], guidance__gammas=[3], guidance__interval=ends
-        )
+        study = small(guidance__kinds=["interval"], guidance__gammas=[3], guidance__interval=ends)
         expected = 2 * none + held / len(levels) * (free - 2 * none)
         assert work.sampling(study, DIGITS, run) == pytest.approx(expected, rel=1e-12)
 

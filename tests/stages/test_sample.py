@@ -86,9 +86,7 @@ def test_a_model_that_is_its_own_weak_one_draws_what_it_draws(chosen, model, gam
 
 def test_an_interval_is_that_of_the_study(chosen, model):
     """All levels: classifier-free; none of the sampler's: the conditional model; half: neither."""
-    free, own = (
-        draw(chosen, model, None, kind, 3.0) for kind in ("classifier-free", "none")
-    )
+    free, own = (draw(chosen, model, None, kind, 3.0) for kind in ("classifier-free", "none"))
     for ends, same in (((-20.0, 20.0), free), ((20.0, 21.0), own), ((-20.0, 0.0), None)):
         values = chosen.model_dump(mode="json")
         values["guidance"] |= {
