@@ -222,6 +222,27 @@ MUTATIONS = [
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
     ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
+    (
+        "families/classifier/model.py",
+        "known = None if self.noisy is None else",
+        "known = None if self.noisy is not None else",
+    ),
+    (
+        "diffusion/guidance.py",
+        "return ends[0] <= float(log_snr) < ends[1]",
+        "return ends[0] < float(log_snr) <= ends[1]",
+    ),
+    (
+        "diffusion/guidance.py",
+        "(free if within(ends, log_snr) else own)",
+        "(own if within(ends, log_snr) else free)",
+    ),
+    ("diffusion/guidance.py", "torch.lerp(weaker, own, gamma)", "torch.lerp(own, weaker, gamma)"),
+    (
+        "diffusion/guidance.py",
+        "autoguided(of.model, of.weak, of.labels, of.gamma)",
+        "autoguided(of.weak, of.model, of.labels, of.gamma)",
+    ),
 ]
 
 
