@@ -243,6 +243,27 @@ MUTATIONS = [
     ("doctor/work.py", "return of_two / 2 * families", "return of_two * families"),
     ("doctor/card.py", "// need", "// CONTEXT"),
     *mutated_experiments.MUTATIONS,
+    (
+        "families/classifier/model.py",
+        "known = None if self.noisy is None else",
+        "known = None if self.noisy is not None else",
+    ),
+    (
+        "diffusion/guidance.py",
+        "return ends[0] <= float(log_snr) < ends[1]",
+        "return ends[0] < float(log_snr) <= ends[1]",
+    ),
+    (
+        "diffusion/guidance.py",
+        "(free if within(ends, log_snr) else own)",
+        "(own if within(ends, log_snr) else free)",
+    ),
+    ("diffusion/guidance.py", "torch.lerp(weaker, own, gamma)", "torch.lerp(own, weaker, gamma)"),
+    (
+        "diffusion/guidance.py",
+        "autoguided(of.model, of.weak, of.labels, of.gamma)",
+        "autoguided(of.weak, of.model, of.labels, of.gamma)",
+    ),
 ]
 
 

@@ -83,7 +83,7 @@ def guidances(study: Study, run: Run) -> list[str]:
 
 
 def gammas(study: Study, guidance: str) -> list[str]:
-    """The gammas of a sample set of any kind of guidance. `none` is the model as trained:
+    """The gammas of a sample set, whatever the kind of guidance. `none` is the model as trained:
     conditional (gamma = 1) or without labels."""
     if guidance == "none" or not study.cells:
         return ["1"]

@@ -54,6 +54,7 @@ ORDER = (
     "guidance-clear",
     "guidance-u",
     "ignore-label",
+    "noisy-classifier",
     "reparam-variance (toy)",
     "reparam-variance (trained)",
     "forward-marginal",

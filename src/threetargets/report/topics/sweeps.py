@@ -25,7 +25,7 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, labels, listing
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import drawn_samples
+from threetargets.report.topics import drawn_samples, matched_accuracy
 from threetargets.report.topics.fidelity_tables import KINDS
 from threetargets.report.topics.guided_claims import CLAIMS
 
@@ -52,10 +52,9 @@ def curve(results: Results, metric: str) -> Plot:
     rows: list[dict[str, Any]] = []
     real, fixed = floor(results, metric), on_test(results, metric)
     names = labels(study.guidance.cells)
-    with canvas(f"gamma-{metric}", 1, max(1, len(study.guidance.kinds)), 6.0, 2.6, sharey=True) as (
-        figure,
-        axes,
-    ):
+    columns = max(1, len(study.guidance.kinds))
+    width = 6.0 if columns < 3 else 2.2 * columns
+    with canvas(f"gamma-{metric}", 1, columns, width, 2.6, sharey=True) as (figure, axes):
         for panel, guidance in zip(axes[0], study.guidance.kinds, strict=False):
             if real.mean is not None:
                 panel.axhline(
@@ -117,7 +116,13 @@ def curve(results: Results, metric: str) -> Plot:
     title = f"{label.split(',')[0]} against γ"
     made = commands(results, "sample", "evaluate")
     return Plot(
-        f"gamma-{metric}", title[0].upper() + title[1:], drawn, rows, caption, made, wide=False
+        f"gamma-{metric}",
+        title[0].upper() + title[1:],
+        drawn,
+        rows,
+        caption,
+        made,
+        wide=columns > 2,
     )
 
 
@@ -209,6 +214,24 @@ LEAD = (
     "One γ for both kinds: γ = 0 is unconditional, γ = 1 Bayes; the classifier-free paper's w is "
     "γ − 1."
 )
+FURTHER = {
+    "interval": "interval is classifier-free guidance from log-SNR {low} to {high} and the "
+    "conditional model beyond",
+    "autoguidance": "autoguidance has at γ = 0 the same model after {weak:.1%} of its training",
+    "classifier-clean": "classifier-clean has a classifier that was trained on clean images alone",
+}
+"""What a reader has to know of kinds that the notes do not have."""
+
+
+def lead(results: Results) -> str:
+    guidance = results.study.guidance
+    low, high = guidance.interval.ends if guidance.interval else (0.0, 0.0)
+    ends = {"low": f"{low:g}".replace("-", "−"), "high": f"{high:g}".replace("-", "−")}
+    facts = {**ends, "weak": guidance.weak_at or 0.0}
+    more = [FURTHER[kind].format(**facts) for kind in guidance.kinds if kind in FURTHER]
+    return f"{LEAD} Beyond the notes: {'; '.join(more)}." if more else LEAD
+
+
 ROWS = (
     "Rows are γ, columns are classes: the first sample of each, with the same noise in every row "
     "and every model. Models: {models}."
@@ -229,9 +252,10 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     shown = [drawn_samples.guided(results, c, g) for g in kinds for c in cells]
     rows = ROWS.format(models=", ".join(cell(c) for c in cells))
     real = drawn_samples.real(results)
-    more = further(results)
+    more, matched = further(results), matched_accuracy.table(results)
+    tables = (matched,) if matched else ()
     return [
-        Section("guidance", "Guidance", LEAD, (), plots, (*folded, *more)),
+        Section("guidance", "Guidance", lead(results), tables, plots, (*folded, *more)),
         Section("samples", "Samples", rows, (), (real, *shown), layout="samples"),
     ]
 
