@@ -42,6 +42,8 @@ def test_a_name_that_is_no_registry_is_an_error():
         registry.names("diffusion/target.py", "NOTHING")
     with pytest.raises(LookupError, match="with a plain int as digest"):
         registry.facts("data/sources.py", "SOURCES", "digest")
+    with pytest.raises(LookupError, match="with a plain str as build"):
+        registry.words("diffusion/guidance.py", "GUIDANCES", "build")
 
 
 def test_the_grid_knows_every_target_and_weighting():
