@@ -68,8 +68,8 @@ def costs(results: Results) -> Table:
 ACCURACIES = ("accuracy_validation", "accuracy_test")
 
 CLASSIFIERS_CAPTION = (
-    "Accuracy ± binomial standard error over the images of the split. The guide is trained "
-    "on noisy images, one for each seed. The judge sees clean images, never guides, "
+    "Accuracy ± binomial standard error over the images of the split. Guides are trained "
+    "on what their name says, one for each seed. The judge sees clean images, never guides, "
 )
 CLASSIFIERS_MEASURES = "and measures accuracy and entropy."
 CLASSIFIERS_EXTRACTS = (
