@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mutated_experiments
+import mutated_families
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/threetargets"
@@ -151,11 +152,6 @@ MUTATIONS = [
     ),
     ("likelihood/ode.py", "- x0[0].numel() * torch.log(s)", "+ x0[0].numel() * torch.log(s)"),
     (
-        "families/autoencoder/model.py",
-        "(torch.logsumexp(weights, 0) - math.log(self.samples))",
-        "weights.mean(0)",
-    ),
-    (
         "likelihood/bound.py",
         "return self.prior + self.denoising.sum(1) + self.decoder",
         "return self.denoising.sum(1) + self.decoder",
@@ -195,16 +191,6 @@ MUTATIONS = [
     ("diffusion/times.py", "torch.cat([width[:1], width])", "torch.cat([width[-1:], width])"),
     ("likelihood/gradients.py", "(len(values) - 1)", "len(values)"),
     (
-        "families/autoencoder/model.py",
-        "layers.append((mean + torch.exp(log_std) * eps,",
-        "layers.append((mean + torch.exp(2 * log_std) * eps,",
-    ),
-    (
-        "families/autoencoder/model.py",
-        "bottom = [one.repeat(samples, 1)",
-        "bottom = [one.repeat_interleave(samples, 0)",
-    ),
-    (
         "likelihood/decoders.py",
         "torch.sigmoid(-parameters.squeeze(1)",
         "torch.sigmoid(parameters.squeeze(1)",
@@ -215,39 +201,10 @@ MUTATIONS = [
         "return total(\n            F.binary_cross_entropy",
     ),
     ("likelihood/decoders.py", "torch.stack([k * p for k, p", "torch.stack([(k + 1) * p for k, p"),
-    (
-        "families/autoencoder/model.py",
-        "log_density(z, mean, log_std) - self.log_prior",
-        "log_density(z, mean, log_std) + self.log_prior",
-    ),
-    (
-        "families/autoencoder/model.py",
-        "above = None if top else layers[index + 1][0]",
-        "above = None",
-    ),
-    (
-        "families/autoencoder/model.py",
-        "each, closed_form=False, bottom",
-        "each, closed_form=True, bottom",
-    ),
-    (
-        "families/diffusion/model.py",
-        "loss = (weight * eps_error**2)",
-        "loss = (weight * eps_error)",
-    ),
-    ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
-    ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
-    ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
     ("doctor/rates.py", "return calls * operations /", "return (calls + 1) * operations /"),
     ("doctor/rates.py", "step(0), one * settings.batch", "step(0), one"),
     ("doctor/work.py", "return of_two / 2 * families", "return of_two * families"),
     ("doctor/card.py", "// need", "// CONTEXT"),
-    *mutated_experiments.MUTATIONS,
-    (
-        "families/classifier/model.py",
-        "known = None if self.noisy is None else",
-        "known = None if self.noisy is not None else",
-    ),
     (
         "diffusion/guidance.py",
         "return ends[0] <= float(log_snr) < ends[1]",
@@ -264,6 +221,8 @@ MUTATIONS = [
         "autoguided(of.model, of.weak, of.labels, of.gamma)",
         "autoguided(of.weak, of.model, of.labels, of.gamma)",
     ),
+    *mutated_families.MUTATIONS,
+    *mutated_experiments.MUTATIONS,
 ]
 
 
