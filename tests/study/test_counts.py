@@ -27,8 +27,9 @@ MOST: dict[str, tuple[Any, Any, str, dict[str, Any]]] = {
     "likelihood.iwae_images": (500, 501, TEST, {}),
     **{
         f"likelihood.{key}.images": (500, 501, TEST, {})
-        for key in ("ode", "forms", "lengths", "gradients")
+        for key in ("ode", "forms", "lengths", "gradients", "curve")
     },
+    "likelihood.validation": (200, 201, "data.split.validation", {}),
     "evaluation.kid_subset_size": (499, 500, DRAWN, {}),
     "evaluation.kid_subsets": (500, 501, DRAWN, {"evaluation__kid_subset_size": 499}),
     "evaluation.neighbours": (499, 500, DRAWN, {}),
@@ -44,6 +45,8 @@ LEAST = {
     "likelihood.iwae_images": 1,
     "likelihood.forms.images": 1,
     "likelihood.gradients.images": 1,
+    "likelihood.curve.images": 1,
+    "likelihood.validation": 1,
     "evaluation.kid_subset_size": 1,
     "evaluation.fid_partitions": 1,
 }
@@ -61,7 +64,7 @@ NO_IMAGES = {
     "diffusion.steps",
     *("sampling.steps", "sampling.batch", "likelihood.draws", "likelihood.batch"),
     *("likelihood.iwae", "likelihood.ode.steps", "likelihood.ode.probes", "likelihood.forms.draws"),
-    *("likelihood.lengths.steps", "likelihood.gradients.draws"),
+    *("likelihood.lengths.steps", "likelihood.gradients.draws", "likelihood.curve.steps"),
     *(
         f"training.{kind}.{key}"
         for kind in ("ddpm", "vae", "hvae", "guide", "judge")
