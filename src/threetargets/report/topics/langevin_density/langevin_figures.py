@@ -1,0 +1,116 @@
+"""Langevin's chain drawn: step sizes, a learned score, modes far apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from threetargets.experiments.langevin_density.spec import (
+    ADJUSTED,
+    CHAINS,
+    STEPS,
+    LangevinDensity,
+    resting_variance,
+)
+from threetargets.report.parts import experimental
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.drawing import (
+    INK,
+    MUTED,
+    Plot,
+    band,
+    canvas,
+    legend,
+    over_seeds,
+    svg,
+)
+from threetargets.report.parts.palette import light
+from threetargets.report.reading.collect import Results
+
+NAME = "langevin_density"
+TITLES = {
+    "corrected": "y + g Δt + ε √(2Δt)",
+    "printed": "as printed: y + 2g Δt + ε √Δt",
+    ADJUSTED: "the first, Metropolis-adjusted",
+}
+COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
+
+CAPTION = (
+    "Left: variance over step size on N(0, v), as a multiple of v; lines are exact, points {n} "
+    "chains. Middle: a learned score, seed {seed}: exp(score)/Z, exp(4 score)/Z, and where chains "
+    "end. Right: share of chains at the heavier of two far modes; the dotted line is exact. "
+    "{spread}, shown as a band."
+)
+
+
+def plot(results: Results, chosen: LangevinDensity) -> Plot:
+    rows: list[dict[str, Any]] = []
+    with canvas("langevin-density", 1, 3, 9.6, 3.5) as (figure, axes):
+        left, middle, right = axes[0]
+        _variances(results, chosen, left, rows)
+        seed = _densities(results, middle, rows)
+        _shares(results, right, rows)
+        legend(figure, axes, 4)
+        drawn = svg(figure)
+    caption = CAPTION.format(n=chosen.walking.chains, seed=seed, spread=spread(results))
+    made = commands(results, "experiment")
+    return Plot("langevin-density", "Langevin's chain", drawn, rows, caption, made)
+
+
+def _row(what: str, which: str, x: float, y: float) -> dict[str, Any]:
+    return {"what": what, "which": which, "x": float(x), "y": float(y)}
+
+
+def _exact_variance(kind: str, width: float) -> float:
+    return resting_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
+
+
+def _variances(
+    results: Results, chosen: LangevinDensity, panel: Any, rows: list[dict[str, Any]]
+) -> None:
+    widths = chosen.walking.widths
+    fine = np.linspace(widths[0] / 4, widths[-1] * 1.05, 60)
+    for kind in CHAINS:
+        exact = [_exact_variance(kind, w / chosen.narrowest) for w in fine]
+        panel.plot(fine, exact, color=light(COLOURS[kind]), linewidth=1)
+        curves = experimental.line(results, NAME, [f"variance/{kind}/dt{w:g}" for w in widths])
+        mean = curves[0]
+        reach = np.nan_to_num(np.array([mean - curves[1], curves[2] - mean]))
+        look = {"color": light(COLOURS[kind]), "fmt": "o", "markersize": 3, "label": TITLES[kind]}
+        panel.errorbar(widths, mean, yerr=reach, **look)
+        rows += [_row("variance", kind, w, v) for w, v in zip(widths, mean, strict=True)]
+    panel.set(xlabel="Δt", title="variance / v", ylim=(0, None))
+
+
+def _densities(results: Results, panel: Any, rows: list[dict[str, Any]]) -> int:
+    seed, arrays = experimental.arrays(results, NAME) or (results.study.seeds[0], {})
+    looks = {"softmax": ("-", "exp(score)/Z"), "sharp": ((0, (1, 1.5)), "exp(4 score)/Z")}
+    for name, (style, label) in looks.items():
+        if name in arrays:
+            panel.plot(arrays["y"], arrays[name], color=INK, linestyle=style, label=label)
+            rows += [
+                _row("density", name, x, y)
+                for x, y in zip(arrays["y"][::4], arrays[name][::4], strict=True)
+            ]
+    bins = np.linspace(-3, 3, 61)
+    for kind in STEPS:
+        if kind in arrays:
+            density, _ = np.histogram(arrays[kind], bins, density=True)
+            panel.stairs(density, bins, color=light(COLOURS[kind]), linewidth=1)
+            rows += [_row("chains", kind, x, y) for x, y in zip(bins[:-1], density, strict=True)]
+    panel.set(xlabel="y", title="learned score: density", xlim=(-3, 3))
+    return seed
+
+
+def _shares(results: Results, panel: Any, rows: list[dict[str, Any]]) -> None:
+    every = experimental.curves(results, NAME, "share")
+    looks = {"plain": (MUTED, "one noise level"), "annealed": (light("v"), "coarse to fine")}
+    for kind, (colour, label) in looks.items():
+        if every:
+            steps, bounds = every[0]["steps"], over_seeds([curve[kind] for curve in every])
+            band(panel, steps, bounds, color=colour, label=label)
+            rows += [_row("share", kind, x, y) for x, y in zip(steps, bounds[0], strict=True)]
+    if every:
+        panel.axhline(every[0]["exact"][0], color=INK, linestyle=(0, (1, 2)), linewidth=1)
+    panel.set(xlabel="steps", title="share of the heavier mode", ylim=(0, 1))
