@@ -4,7 +4,6 @@ modes far apart."""
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,23 +14,11 @@ from threetargets.experiments.langevin_density.spec import (
     STEPS,
     WALKS,
     LangevinDensity,
-    resting_variance,
 )
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts import experimental
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.drawing import (
-    INK,
-    MUTED,
-    Plot,
-    band,
-    canvas,
-    legend,
-    over_seeds,
-    svg,
-)
 from threetargets.report.parts.experimental import entry, log_ratio, read, summary
-from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from threetargets import experiments
 from threetargets.experiments.score_sde.spec import (
     LAWS,
@@ -17,9 +13,7 @@ from threetargets.experiments.score_sde.spec import (
 from threetargets.metrics.statistics import Interval
 from threetargets.report.parts import experimental
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.drawing import INK, MUTED, Plot, band, canvas, legend, svg
 from threetargets.report.parts.experimental import entry, log_ratio, summary
-from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
