@@ -65,10 +65,14 @@ def topics(names: tuple[str, ...]) -> list[Topic]:
 
 
 def reading(results: Results) -> tuple[str, ...]:
-    """The topics that have something to read: without cells those of the experiments, whose topics
-    have their names."""
-    alone = (name for name in READING if name in experiments.of(results.study))
-    return READING if results.study.cells else tuple(alone)
+    """The topics that have something to read: of experiments, whose topics have their names, those
+    that the study runs; the others where it has cells."""
+    own = experiments.of(results.study)
+    return tuple(
+        name
+        for name in READING
+        if (name in own if name in experiments.EXPERIMENTS else results.study.cells)
+    )
 
 
 def every_claim(names: tuple[str, ...] = READING) -> list[Claim]:

@@ -85,8 +85,9 @@ CLAIM = Claim(
     "of ascent's distance over the flow's above 0. Not reproduced: one of them lies below. "
     "Inconclusive: else, or a seed is missing.",
     decide,
-    "6 000 steps of training after a first run of 3 000, whose networks differed so much that "
-    "ascent along them ended anywhere (inconclusive)",
+    "after a first run of one seed noise levels end where the process does, and points at rest "
+    "count as not lower; after a second, inconclusive, of 3 000 steps of training, whose networks "
+    "differed so much that ascent along them ended anywhere, 6 000",
 )
 LEAD = (
     "The score is the gradient of the log density, and the density is known here at every noise "

@@ -1,20 +1,20 @@
-"""What the notes claim of score SDEs, and how it is decided."""
+"""The chain in continuous time: its limit, its reversal, and what the score is learned by."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from threetargets import experiments
 from threetargets.experiments.score_sde.spec import (
     LAWS,
+    LOSSES,
     METHODS,
     PROCESSES,
     ScoreSde,
 )
 from threetargets.metrics.statistics import Interval
 from threetargets.report.parts import experimental
-from threetargets.report.parts.experimental import log_ratio, summary
-from threetargets.report.parts.topic import CHAPTER, Claim
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.experimental import entry, log_ratio, summary
+from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
     NOT_REPRODUCED,
@@ -23,27 +23,14 @@ from threetargets.report.parts.verdicts import (
     Finding,
     written,
 )
-from threetargets.report.parts.wording import interval
+from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.score_sde.sde_figures import FIELDS, NAME, TITLES, WAYS, plot
 
-NAME = "score_sde"
 ORDERS, FAILED_ORDER = (0.8, 1.2), 0.5
 NEAR = 0.05
 """Standard deviations of the data within which a sampler has arrived."""
-TITLES = {"vp": "VP", "ve": "VE", "sub-vp": "sub-VP"}
-WAYS = {
-    "euler-maruyama": "Euler-Maruyama",
-    "predictor-corrector": "predictor-corrector",
-    "flow-heun": "probability flow (Heun)",
-}
-COLOURS = dict(zip(PROCESSES, ("x0", "eps", "score"), strict=True))
-DASHES: dict[str, Any] = dict(zip(METHODS, ("-", (0, (4, 2)), (0, (1, 1.5))), strict=True))
-FIELDS = {
-    "exact": "mean: the score",
-    "median": "median",
-    "squared": "learned, norm squared",
-    "unsquared": "learned, norm as printed",
-}
 
 
 def block(results: Results) -> ScoreSde | None:
@@ -167,3 +154,92 @@ CLAIMS = (
         decide_norm,
     ),
 )
+
+LEAD = (
+    "Data are a mixture of {parts} Gaussians on a line, so that the law at every time, its score "
+    "and the median of what denoising score matching regresses on are known. The least squared "
+    "error is at their mean, which is the score; the least error, without the square, at their "
+    "median."
+)
+SOLVED = (
+    "Wasserstein-1 distance to the exact law, in standard deviations of the data, {n} samples with "
+    "the exact score, by its evaluations (a step of the last two methods takes two). Draws of the "
+    "law, as many: {floor}. The corrector's signal-to-noise ratio is {snr}: its own bias does not "
+    "fall with the number of steps. {spread}."
+)
+MATCHED = (
+    "Root mean square error of what was learned, as ε, over {levels} noise levels; mean and median "
+    "of ε are {gap} apart. Last: Wasserstein-1 distance of what the probability flow makes of each "
+    "by {count} evaluations. {spread}."
+)
+
+
+def solved(results: Results, chosen: ScoreSde) -> Table:
+    counts = chosen.solving.evaluations
+    rows = [
+        (
+            Text(TITLES[p]),
+            Text(WAYS[m]),
+            *(entry(results, NAME, f"solved/{p}/{m}/n{n}") for n in counts),
+        )
+        for p in PROCESSES
+        for m in METHODS
+    ]
+    caption = SOLVED.format(
+        n=chosen.solving.samples,
+        floor=interval(summary(results, NAME, "solved_floor")),
+        snr=number(chosen.solving.snr, 2),
+        spread=spread(results),
+    )
+    head = ("process", "method", *(f"{n} evaluations" for n in counts))
+    numeric = frozenset(range(2, 2 + len(counts)))
+    made = commands(results, "experiment")
+    return Table("score-sde-solved", "Reversed", head, tuple(rows), caption, made, numeric)
+
+
+def matched(results: Results, chosen: ScoreSde) -> Table:
+    rows = []
+    for name, title in FIELDS.items():
+        own = [Text("0"), Text("")] if name == "exact" else [Text(""), Text("0")]
+        if name in LOSSES:
+            own = [
+                entry(results, NAME, f"field_error/{name}/{what}") for what in ("score", "median")
+            ]
+        rows.append((Text(title), *own, entry(results, NAME, f"generated/{name}")))
+    caption = MATCHED.format(
+        levels=chosen.matching.levels,
+        gap=interval(summary(results, NAME, "field_gap")),
+        count=chosen.solving.evaluations[-1],
+        spread=spread(results),
+    )
+    head = ("field", "from the score", "from the median", "its samples")
+    made = commands(results, "experiment")
+    numeric = frozenset({1, 2, 3})
+    return Table("score-sde-norm", "Two losses", head, tuple(rows), caption, made, numeric)
+
+
+def sentences(results: Results) -> list[str]:
+    chosen = block(results)
+    if chosen is None or summary(results, NAME, "field_error/unsquared/score").mean is None:
+        return []
+    off = {loss: summary(results, NAME, f"field_error/{loss}/score") for loss in LOSSES}
+    far = {loss: summary(results, NAME, f"generated/{loss}") for loss in LOSSES}
+    return [
+        "Score matching by the norm as printed, not squared, is off the score by "
+        f"{interval(off['unsquared'])} in ε, squared by {interval(off['squared'])}; their samples "
+        f"are {interval(far['unsquared'])} and {interval(far['squared'])} standard deviations off."
+    ]
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    chosen = block(results)
+    if chosen is None:
+        return []
+    lead = LEAD.format(parts=len(chosen.data.weights))
+    tables = (matched(results, chosen),)
+    folded = (solved(results, chosen),)
+    drawn = (plot(results, chosen),)
+    return [Section(NAME, "Score SDE", lead, tables, drawn, folded)]
+
+
+TOPIC = Topic(NAME, sections, CLAIMS, sentences)

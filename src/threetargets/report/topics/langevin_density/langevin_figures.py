@@ -1,5 +1,4 @@
-"""Langevin's chain on a continuous softmax: the density it is at rest in, the step as printed, and
-modes far apart."""
+"""Langevin's chain drawn: step sizes, a learned score, modes far apart."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from threetargets.experiments.langevin_density.spec import (
     ADJUSTED,
     CHAINS,
     STEPS,
-    WALKS,
     LangevinDensity,
     resting_variance,
 )
@@ -27,82 +25,16 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
-from threetargets.report.parts.experimental import entry, summary
 from threetargets.report.parts.palette import light
-from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.langevin_claims import (
-    CLAIMS,
-    COLOURS,
-    NAME,
-    TITLES,
-    block,
-    exact_share,
-)
 
-LEAD = (
-    "A density on a line is exp(score(y))/Z. Where the score is known, so is the law in which the "
-    "chain of a given step size is at rest, and what it differs by from that density; where it is "
-    "a network's, learned by score matching, the density is had by quadrature, which Langevin's "
-    "chain does without."
-)
-LAW = (
-    "Wasserstein-1 distance of the law in which the unadjusted chain is at rest, exact, on a "
-    "mixture; below, variance of {n} chains on N(0, v), as a multiple of v = {v}, and how many "
-    "steps Metropolis accepts. {spread}."
-)
-NETWORK = (
-    "Wasserstein-1 distance of {n} chains after t = {time} in steps of {step}, on a score learned "
-    "by score matching, to its exp(score)/Z and to exp(4 score)/Z. {spread}."
-)
-
-
-def laws(results: Results, chosen: LangevinDensity) -> Table:
-    widths = chosen.walking.widths
-    asked = [
-        ("distance from exp(score)/Z", *STEPS, "law"),
-        ("distance from exp(4 score)/Z", *STEPS, "sharp"),
-        ("variance / v", *CHAINS, "variance"),
-    ]
-    rows = [
-        (
-            Text(what),
-            Text(TITLES[kind]),
-            *(entry(results, NAME, f"{metric}/{kind}/dt{w:g}") for w in widths),
-        )
-        for what, *kinds, metric in asked
-        for kind in kinds
-    ]
-    taken = (entry(results, NAME, f"accepted/dt{w:g}") for w in widths)
-    rows.append((Text("share accepted"), Text(TITLES[ADJUSTED]), *taken))
-    caption = LAW.format(
-        n=chosen.walking.chains, v=number(chosen.narrowest, 2), spread=spread(results)
-    )
-    head = ("what", "step", *(f"Δt = {w:g}" for w in widths))
-    numeric = frozenset(range(2, 2 + len(widths)))
-    made = commands(results, "experiment")
-    return Table("langevin-laws", "By step size", head, tuple(rows), caption, made, numeric)
-
-
-def network(results: Results, chosen: LangevinDensity) -> Table:
-    rows = [
-        (
-            Text(TITLES[kind]),
-            *(entry(results, NAME, f"network/{kind}/{what}") for what in ("softmax", "sharp")),
-        )
-        for kind in CHAINS
-    ]
-    own = chosen.energy
-    caption = NETWORK.format(
-        n=chosen.walking.chains, time=f"{own.time:g}", step=f"{own.step:g}", spread=spread(results)
-    )
-    head = ("step", "from exp(score)/Z", "from exp(4 score)/Z")
-    made = commands(results, "experiment")
-    numeric = frozenset({1, 2})
-    return Table("langevin-network", "A learned score", head, tuple(rows), caption, made, numeric)
-
+NAME = "langevin_density"
+TITLES = {
+    "corrected": "y + g Δt + ε √(2Δt)",
+    "printed": "as printed: y + 2g Δt + ε √Δt",
+    ADJUSTED: "the first, Metropolis-adjusted",
+}
+COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
 
 CAPTION = (
     "Left: variance over step size on N(0, v), as a multiple of v; lines are exact, points {n} "
@@ -182,30 +114,3 @@ def _shares(results: Results, panel: Any, rows: list[dict[str, Any]]) -> None:
     if every:
         panel.axhline(every[0]["exact"][0], color=INK, linestyle=(0, (1, 2)), linewidth=1)
     panel.set(xlabel="steps", title="share of the heavier mode", ylim=(0, 1))
-
-
-def sentences(results: Results) -> list[str]:
-    chosen = block(results)
-    if chosen is None or summary(results, NAME, "share/plain").mean is None:
-        return []
-    least = chosen.walking.widths[0]
-    laws = [summary(results, NAME, f"{m}/printed/dt{least:g}") for m in ("law", "sharp")]
-    shares = [interval(summary(results, NAME, f"share/{kind}")) for kind in WALKS]
-    return [
-        f"Langevin's step as printed rests {number(laws[0].mean)} from exp(score)/Z and "
-        f"{number(laws[1].mean)} from exp(4 score)/Z at Δt = {least:g}; of a mode that has "
-        f"{number(exact_share(results), 2)}, chains at one noise level have {shares[0]}, led from "
-        f"coarse to fine {shares[1]}."
-    ]
-
-
-def sections(results: Results, mirror: Mirror) -> list[Section]:
-    chosen = block(results)
-    if chosen is None:
-        return []
-    shown, folded = (network(results, chosen),), (laws(results, chosen),)
-    drawn = (plot(results, chosen),)
-    return [Section(NAME, "Langevin dynamics", LEAD, shown, drawn, folded)]
-
-
-TOPIC = Topic(NAME, sections, CLAIMS, sentences)

@@ -1,4 +1,5 @@
-"""What the notes claim of Langevin dynamics, and how it is decided."""
+"""Langevin's chain on a continuous softmax: the density it is at rest in, the step as printed, and
+modes far apart."""
 
 from __future__ import annotations
 
@@ -10,13 +11,15 @@ from threetargets import experiments
 from threetargets.experiments.langevin_density.spec import (
     ADJUSTED,
     CHAINS,
+    STEPS,
     WALKS,
     LangevinDensity,
 )
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts import experimental
-from threetargets.report.parts.experimental import log_ratio, read, summary
-from threetargets.report.parts.topic import Claim
+from threetargets.report.parts.captions import commands, spread
+from threetargets.report.parts.experimental import entry, log_ratio, read, summary
+from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
     NOT_REPRODUCED,
@@ -25,19 +28,14 @@ from threetargets.report.parts.verdicts import (
     Finding,
     written,
 )
-from threetargets.report.parts.wording import interval, number
+from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.langevin_density.langevin_figures import NAME, TITLES, plot
 
-NAME = "langevin_density"
 MCALLESTER = "McAllester 2022 (004)"
 VANISHES, STAYS = 0.5, 0.2
 """Orders in the step size at which a bias is called one that goes away, and one that does not."""
-TITLES = {
-    "corrected": "y + g Δt + ε √(2Δt)",
-    "printed": "as printed: y + 2g Δt + ε √Δt",
-    ADJUSTED: "the first, Metropolis-adjusted",
-}
-COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
 
 
 def block(results: Results) -> LangevinDensity | None:
@@ -79,12 +77,12 @@ def decide_annealed(results: Results) -> Finding:
     if ratio.mean is None:
         return NOTHING
     ends = {kind: summary(results, NAME, f"share/{kind}") for kind in WALKS}
-    figure = f"share of the heavier mode, exact {number(exact_share(results), 3)}"
+    figure = f"share of the heavier mode, exact {number(_exact_share(results), 3)}"
     figure += "".join(f"; {kind}: {interval(i)}" for kind, i in ends.items())
     return experimental.all_above(results, NAME, {"log of their errors' ratio": ratio}, figure)
 
 
-def exact_share(results: Results) -> float:
+def _exact_share(results: Results) -> float:
     return summary(results, NAME, "share_exact").mean or float("nan")
 
 
@@ -118,6 +116,10 @@ TEST = (
     "a grid, to exp(score)/Z, by Δt; on a score learned by a network, distance of its chains to "
     "its own density, by quadrature."
 )
+MOVED = (
+    "the mixture's modes moved from ±1 to ±0.7 after a first run of one seed, in which chains of "
+    "the printed step did not cross the barrier that exp(4 score) has between them"
+)
 CLAIMS = (
     Claim(
         "langevin-density",
@@ -127,6 +129,7 @@ CLAIMS = (
         TEST,
         RULE,
         partial(decide, "corrected"),
+        MOVED,
     ),
     Claim(
         "langevin-density (as printed)",
@@ -135,8 +138,7 @@ CLAIMS = (
         TEST,
         RULE,
         partial(decide, "printed"),
-        "modes moved from ±1 to ±0.7 after a first run, in which chains did not cross the barrier "
-        "that exp(4 score) has between them; the verdict was the same",
+        MOVED,
     ),
     Claim(
         "langevin-annealed",
@@ -158,5 +160,94 @@ CLAIMS = (
         "Reproduced: no chain moves, and log Z varies over seeds by more than the largest "
         "divergence. Not reproduced: a chain moves. Inconclusive: else, or a seed is missing.",
         decide_unknown,
+        MOVED,
     ),
 )
+
+LEAD = (
+    "A density on a line is exp(score(y))/Z. Where the score is known, so is the law in which the "
+    "chain of a given step size is at rest, and what it differs by from that density; where it is "
+    "a network's, learned by score matching, the density is had by quadrature, which Langevin's "
+    "chain does without."
+)
+LAW = (
+    "Wasserstein-1 distance of the law in which the unadjusted chain is at rest, exact, on a "
+    "mixture; below, variance of {n} chains on N(0, v), as a multiple of v = {v}, and how many "
+    "steps Metropolis accepts. {spread}."
+)
+NETWORK = (
+    "Wasserstein-1 distance of {n} chains after t = {time} in steps of {step}, on a score learned "
+    "by score matching, to its exp(score)/Z and to exp(4 score)/Z. {spread}."
+)
+
+
+def laws(results: Results, chosen: LangevinDensity) -> Table:
+    widths = chosen.walking.widths
+    asked = [
+        ("distance from exp(score)/Z", *STEPS, "law"),
+        ("distance from exp(4 score)/Z", *STEPS, "sharp"),
+        ("variance / v", *CHAINS, "variance"),
+    ]
+    rows = [
+        (
+            Text(what),
+            Text(TITLES[kind]),
+            *(entry(results, NAME, f"{metric}/{kind}/dt{w:g}") for w in widths),
+        )
+        for what, *kinds, metric in asked
+        for kind in kinds
+    ]
+    taken = (entry(results, NAME, f"accepted/dt{w:g}") for w in widths)
+    rows.append((Text("share accepted"), Text(TITLES[ADJUSTED]), *taken))
+    caption = LAW.format(
+        n=chosen.walking.chains, v=number(chosen.narrowest, 2), spread=spread(results)
+    )
+    head = ("what", "step", *(f"Δt = {w:g}" for w in widths))
+    numeric = frozenset(range(2, 2 + len(widths)))
+    made = commands(results, "experiment")
+    return Table("langevin-laws", "By step size", head, tuple(rows), caption, made, numeric)
+
+
+def network(results: Results, chosen: LangevinDensity) -> Table:
+    rows = [
+        (
+            Text(TITLES[kind]),
+            *(entry(results, NAME, f"network/{kind}/{what}") for what in ("softmax", "sharp")),
+        )
+        for kind in CHAINS
+    ]
+    own = chosen.energy
+    caption = NETWORK.format(
+        n=chosen.walking.chains, time=f"{own.time:g}", step=f"{own.step:g}", spread=spread(results)
+    )
+    head = ("step", "from exp(score)/Z", "from exp(4 score)/Z")
+    made = commands(results, "experiment")
+    numeric = frozenset({1, 2})
+    return Table("langevin-network", "A learned score", head, tuple(rows), caption, made, numeric)
+
+
+def sentences(results: Results) -> list[str]:
+    chosen = block(results)
+    if chosen is None or summary(results, NAME, "share/plain").mean is None:
+        return []
+    least = chosen.walking.widths[0]
+    laws = [summary(results, NAME, f"{m}/printed/dt{least:g}") for m in ("law", "sharp")]
+    shares = [interval(summary(results, NAME, f"share/{kind}")) for kind in WALKS]
+    return [
+        f"Langevin's step as printed rests {number(laws[0].mean)} from exp(score)/Z and "
+        f"{number(laws[1].mean)} from exp(4 score)/Z at Δt = {least:g}; of a mode that has "
+        f"{number(_exact_share(results), 2)}, chains at one noise level have {shares[0]}, led from "
+        f"coarse to fine {shares[1]}."
+    ]
+
+
+def sections(results: Results, mirror: Mirror) -> list[Section]:
+    chosen = block(results)
+    if chosen is None:
+        return []
+    shown, folded = (network(results, chosen),), (laws(results, chosen),)
+    drawn = (plot(results, chosen),)
+    return [Section(NAME, "Langevin dynamics", LEAD, shown, drawn, folded)]
+
+
+TOPIC = Topic(NAME, sections, CLAIMS, sentences)
