@@ -11,7 +11,7 @@ from threetargets import experiments
 from threetargets.experiments.inpainting.spec import LAWS, METHODS, Inpainting
 from threetargets.metrics.statistics import tost
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.drawing import INK, MUTED, Plot, band, canvas, legend, svg
+from threetargets.report.parts.drawing import INK, MUTED, Plot, band, canvas, legend, plain_log, svg
 from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
@@ -186,7 +186,8 @@ def plot(results: Results, chosen: Inpainting) -> Plot:
                 ]
             floor = own.line([f"{law}/floor"])[0][0]
             panel.axhline(floor, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-            panel.set(title=TITLES[law], xlabel="calls", yscale="log")
+            panel.set(title=TITLES[law], xlabel="calls")
+            plain_log(panel)
             panel.set_xscale("log", base=2)
             panel.set_xticks(calls, [str(c) for c in calls])
         _densities(axes[0, 2], had[1] if had else {})
