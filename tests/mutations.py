@@ -224,7 +224,7 @@ MUTATIONS = [
         "float((chance * each).sum()) / node",
         "float((chance * each).sum())",
     ),
-    ("experiments/inpainting/samplers.py", "x = (1 - lost).sqrt() * x", "x = x"),
+    ("experiments/inpainting/conditioning.py", "x = (1 - lost).sqrt() * x", "x = x"),
     ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
     (
         "experiments/reinforce/estimators.py",

@@ -15,7 +15,7 @@ from scipy import linalg, stats
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Cosine, Table, table
-from threetargets.experiments.inpainting import imputation, laws, samplers
+from threetargets.experiments.inpainting import conditioning, imputation, laws
 from threetargets.experiments.inpainting.spec import Inpainting
 from threetargets.streams import generator
 
@@ -35,7 +35,7 @@ def on_a_line(name: str, y: float) -> torch.Tensor:
     return density / torch.trapezoid(density, LINE)
 
 
-def noise_of(seed: int) -> samplers.Noise:
+def noise_of(seed: int) -> conditioning.Noise:
     source = generator(seed, "test")
     return lambda like: torch.randn(like.shape, dtype=torch.float64, generator=source)
 
@@ -106,7 +106,7 @@ def moments_of_replacement(levels: torch.Tensor, times: int) -> tuple[float, flo
 @pytest.mark.parametrize(("steps", "times"), [(12, 1), (60, 1), (6, 4)])
 def test_replacement_has_the_moments_of_its_linear_recursion(steps: int, times: int) -> None:
     y = torch.full((40_000,), Y, dtype=torch.float64)
-    x = samplers.replaced(LAWS["gaussian"].predict, path(steps), y, noise_of(0), times)
+    x = conditioning.replaced(LAWS["gaussian"].predict, path(steps), y, noise_of(0), times)
     mean, variance = moments_of_replacement(path(steps).log_snr.flip(0), times)
     assert float(x.mean()) == pytest.approx(mean, abs=5 * (variance / len(x)) ** 0.5)
     assert float(x.var()) == pytest.approx(variance, rel=0.04)
@@ -128,7 +128,7 @@ def test_replacement_stays_biased_and_resampling_goes_to_the_conditional() -> No
 @EACH
 def test_the_exact_denoiser_of_the_rest_gives_the_rest(name: str) -> None:
     y = torch.full((4000,), Y, dtype=torch.float64)
-    x = samplers.known(laws.rest(LAWS[name], y), path(100), noise_of(0))
+    x = conditioning.known(laws.rest(LAWS[name], y), path(100), noise_of(0))
     assert float(laws.rest(LAWS[name], y[:1]).distance(x[None])[0]) < 0.04
 
 
@@ -136,10 +136,10 @@ def test_guidance_is_exact_where_its_variance_is() -> None:
     """Of N(0, I) x_0 given x_t has variance s^2, which guidance takes it to have: x_1 tends to y,
     and x_2 stays N(0, 1)."""
     y = torch.full((4000,), Y, dtype=torch.float64)
-    x = samplers.guided(laws.correlated(0.0).predict, path(200), y, noise_of(0))
+    x = conditioning.guided(laws.correlated(0.0).predict, path(200), y, noise_of(0))
     assert float(x.mean()) == pytest.approx(0, abs=0.06)
     assert float(x.var()) == pytest.approx(1, abs=0.08)
-    near = samplers.guided(LAWS["gaussian"].predict, path(200), y, noise_of(0))
+    near = conditioning.guided(LAWS["gaussian"].predict, path(200), y, noise_of(0))
     assert float(near.mean()) == pytest.approx(RHO * Y, abs=0.1)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.experiments.contract import Measured, Tell
-from threetargets.experiments.inpainting import imputation, laws, samplers
+from threetargets.experiments.inpainting import conditioning, imputation, laws
 from threetargets.experiments.inpainting.laws import Rest
 from threetargets.experiments.inpainting.spec import LAWS, METHODS, Imputing, Inpainting
 from threetargets.oracles.mixture import Mixture
@@ -45,12 +45,12 @@ def drawn(block: Inpainting, law: Mixture, method: str, y: Tensor, calls: int, s
 
     times = block.resampling
     if method == "replacement":
-        return samplers.replaced(law.predict, path(block, calls), y, noise)
+        return conditioning.replaced(law.predict, path(block, calls), y, noise)
     if method == "resampling":
-        return samplers.replaced(law.predict, path(block, calls // times), y, noise, times)
+        return conditioning.replaced(law.predict, path(block, calls // times), y, noise, times)
     if method == "guided":
-        return samplers.guided(law.predict, path(block, calls), y, noise)
-    return samplers.known(laws.rest(law, y), path(block, calls), noise)
+        return conditioning.guided(law.predict, path(block, calls), y, noise)
+    return conditioning.known(laws.rest(law, y), path(block, calls), noise)
 
 
 def _distance(block: Inpainting, rest: Rest, x: Tensor) -> float:
