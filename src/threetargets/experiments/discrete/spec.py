@@ -81,7 +81,8 @@ def trainings(block: Section) -> int:
 
 
 def operations(block: Section) -> float:
-    """Six for each weight and example of a training, two for each of the bounds and samples."""
+    """Six for each weight and example of a training, two for each of the bounds; thrice that, since
+    the divergences over all states take longer than the networks."""
     chosen = _own(block)
     pixels = chosen.patch.height * chosen.patch.width
     small = _weights(pixels, 2, chosen.patch.hidden, chosen.patch.depth)
@@ -89,7 +90,7 @@ def operations(block: Section) -> float:
     seen = chosen.patch.training.steps * chosen.patch.training.batch
     trained = chosen.digits.training.steps * chosen.digits.training.batch
     measured = chosen.digits.steps * chosen.split.test
-    return float(6 * seen * small + 2 * large * (6 * trained + 2 * measured) / 2)
+    return 3.0 * (6 * seen * small + large * (6 * trained + 2 * measured))
 
 
 def _weights(pixels: int, levels: int, hidden: int, depth: int) -> int:

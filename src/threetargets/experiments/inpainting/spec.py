@@ -68,11 +68,11 @@ def trainings(block: Section) -> int:
 
 
 def operations(block: Section) -> float:
-    """About 2000 for each row and call of the exact denoiser, and for each step of a chain."""
+    """About 15 000 for each row and call of the exact denoiser, and for each step of a chain."""
     chosen = _own(block)
     rows = chosen.conditions * chosen.samples * sum(chosen.calls)
     kept = chosen.vae.models * max(chosen.vae.steps) * chosen.vae.chains
-    return 2000.0 * (len(LAWS) * 6 * rows + 3 * kept)
+    return 15e3 * (len(LAWS) * 6 * rows + 3 * kept)
 
 
 def _own(block: Section) -> Inpainting:

@@ -82,6 +82,7 @@ def decide_absorbing(results: Results) -> Finding:
     return own.decided("bound of the test digits, bits/dim", rows)
 
 
+TRIAL = "written down after a trial of seed 0 with longer trainings had been seen"
 ORDERS = Claim(
     "absorbing-autoregressive",
     "Masking pixel by pixel and learning the way back is fitting an autoregressive model.",
@@ -93,6 +94,7 @@ ORDERS = Claim(
     "nearer to them than that at the smallest by at least half of the ratio of the two T. Not "
     "reproduced: they differ by more in some seed. Inconclusive: else, or a seed is missing.",
     decide_orders,
+    TRIAL,
 )
 ABSORBING = Claim(
     "absorbing-over-uniform",
@@ -102,6 +104,7 @@ ABSORBING = Claim(
     "Reproduced: uniform less absorbing lies above 0 (paired t over seeds, at 1 − alpha). Not "
     "reproduced: below 0. Inconclusive: else, or a seed is missing.",
     decide_absorbing,
+    TRIAL,
 )
 
 
