@@ -16,5 +16,5 @@ def keep() -> None:
     sampling on a CPU. Where there is no glibc, nothing happens."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(MMAP_THRESHOLD, KEPT)
-        libc.mallopt(TRIM_THRESHOLD, KEPT)
+        if libc.mallopt(MMAP_THRESHOLD, KEPT):  # one that refuses this is left as it is
+            libc.mallopt(TRIM_THRESHOLD, KEPT)

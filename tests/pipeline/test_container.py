@@ -42,7 +42,9 @@ def test_the_recipe_takes_the_files_that_there_are_and_the_makefiles_steps() -> 
     assert hashes and all("--hash=sha256:" in line for line in hashes)
 
 
-def test_jobs_run_in_the_container(tree: Path, stub: Path, tmp_path: Path) -> None:
+def test_snakemake_hands_a_job_to_apptainer_with_the_image(
+    tree: Path, stub: Path, tmp_path: Path
+) -> None:
     programs, log = tmp_path / "programs", tmp_path / "calls"
     programs.mkdir()
     for program in stub.iterdir():

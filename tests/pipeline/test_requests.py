@@ -52,7 +52,7 @@ def test_slurm_is_asked_as_the_table_says(said: str, becomes: str) -> None:
     assert len(asked) == (0 if option.startswith("-p") else 1)
 
 
-def test_a_share_of_a_card_is_asked_for_by_memory_and_number() -> None:
+def test_a_share_takes_the_place_of_a_whole_card() -> None:
     shares = {becomes.strip(" `") for _, becomes in rows()} & {"--gres=shard:1", "--gres=mps:25"}
     assert len(shares) == 2
     for share in shares:

@@ -11,7 +11,7 @@ from report import synthetic
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.at_a_glance import table as first_table
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.courses import Course, needed, reached, worst_end
+from threetargets.report.reading.courses import Course, images_to, needed, worst_end
 from threetargets.report.topics import over_training
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +24,11 @@ IMAGES = (1000.0, 10_000.0, 100_000.0)
 )
 def test_a_line_in_the_logarithm_is_met_where_it_is(level: float, images: float | None) -> None:
     course = Course(IMAGES, (3.0, 2.0, 1.9))
-    assert reached(course, level) == (None if images is None else pytest.approx(images))
+    assert images_to(course, level) == (None if images is None else pytest.approx(images))
 
 
 def test_the_first_of_several_crossings_counts() -> None:
-    assert reached(Course(IMAGES, (3.0, 2.0, 4.0)), 2.5) == pytest.approx(10**3.5)
+    assert images_to(Course(IMAGES, (3.0, 2.0, 4.0)), 2.5) == pytest.approx(10**3.5)
 
 
 @pytest.fixture
@@ -92,5 +92,7 @@ def test_a_cell_without_a_curve_at_every_seed_is_left_out(results: Results) -> N
         if place.stage == "likelihood" and place.run.cell == V and place.run.seed == 1:
             del record.curves["training"]
     assert over_training.by_weighting(results) == {"elbo": [X0, EPS]}
+    last = over_training.table(results).rows[-1]
+    assert last[1].text == "v · elbo" and last[-1].kind == "missing"
     shown = first_table(results)
     assert shown is not None and "images needed" not in shown.head

@@ -134,6 +134,23 @@ def test_an_excess_has_no_more_levels_than_the_process() -> None:
         study.parse(changed(MANIFOLD, experiments__manifold__excess__levels=10001), "a")
 
 
+def test_a_curve_has_no_more_levels_than_any_process() -> None:
+    steps = DEFAULT["diffusion"]["steps"]
+    study.parse(changed(likelihood__curve__steps=steps), "a")
+    with pytest.raises(ConfigError, match=rf"curve\.steps is {steps + 1}; expected at most diff"):
+        study.parse(changed(likelihood__curve__steps=steps + 1), "a")
+    shorter = {"short": {"steps": 10}}
+    cells = ["ddpm_eps_elbo", "ddpm_eps_elbo_short"]
+    with pytest.raises(ConfigError, match=r"of 'ddpm_eps_elbo_short', 10"):
+        study.parse(changed(cells=cells, guidance__cells=[], diffusion__variants=shorter), "a")
+
+
+@pytest.mark.parametrize("name", ["figures", "calibration"])
+def test_a_study_takes_no_folder_of_the_page_across_studies(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"reports/{name} is no study's"):
+        study.parse(changed(study=name), "a")
+
+
 def test_batches_have_equal_shares_for_all_processes() -> None:
     assert DEFAULT["training"]["ddpm"]["batch"] == 64
     with pytest.raises(ConfigError, match=r"processes is 3, and training\.vae\.batch, 64,"):

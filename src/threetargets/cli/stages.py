@@ -38,7 +38,8 @@ def train(
         float, typer.Option(help="save and exit with code 75 after so long")
     ] = math.inf,
 ) -> None:
-    """Train one model or classifier (cells guide and judge); goes on from its checkpoint."""
+    """Train one model or classifier (cells guide, guide_clean, judge); goes on from its
+    checkpoint."""
     from threetargets.training import launch
 
     chosen, run = found_run(params, cell, seed, "train")

@@ -101,7 +101,7 @@ def index(
 @app.command()
 def identities(params: Params = "params.yaml") -> None:
     """Write down what the numbers of each job depend on; DVC compares these files (Snakemake runs
-    it by the way)."""
+    it at its start)."""
     from threetargets import study
     from threetargets.stages import identities as stage
 

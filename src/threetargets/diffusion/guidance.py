@@ -75,7 +75,7 @@ def by_classifier(
 
 
 Ends = tuple[float, float]
-"""Log-SNR ends (low, high) of an interval of noise levels; high belongs no more to it."""
+"""Log-SNR ends (low, high) of an interval of noise levels; high is not part of it."""
 
 
 def within(ends: Ends, log_snr: Tensor) -> bool:

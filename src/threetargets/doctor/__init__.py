@@ -26,6 +26,7 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
             *slurm.check(by_slurm, gpu=False),
         ]
     source = sources.find(study.data.name)
+    cost = hours.cost(study, source, by_slurm)  # first: it counts what this process has needed
     mirror = fetch.mirror_of(study.data.mirror)
     local = bool(mirror) and not fetch.is_address(mirror or "")
     to_download = not (places.prepared(study) or source.installed or local or places.cached(source))
@@ -34,7 +35,7 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
         machine.gpu(study, source, by_slurm),
         *card.check(study, source, by_slurm),
         machine.threads(),
-        hours.cost(study, source, by_slurm),
+        cost,
         *machine.disk(study, source, to_download),
         places.data(study, source),
         *places.weights(study),

@@ -57,6 +57,6 @@ def check(study: Study, source: Source, by_slurm: bool) -> list[Finding]:
     if torch.cuda.is_available():
         count = max(1, min(MOST, torch.cuda.mem_get_info()[1] // need))
     if count == 1:
-        return [Finding("card", "ok", f"{facts}, and its memory is for one job")]
+        return [Finding("card", "ok", f"{facts}, and it has memory for one job")]
     todo = f"snakemake --resources gpu={count}: so many jobs side by side, of {amount(need)} each"
     return [Finding("card", "warning", facts, todo)]

@@ -73,7 +73,7 @@ job."""
 
 
 def assumed(study: Study, cluster: bool = False) -> Rates:
-    """Of the device that the study asks for, on a machine like no other; `auto` is what is here,
+    """Of the device that the study asks for, on no machine in particular; `auto` is what is here,
     and a GPU on a cluster."""
     if not on_gpu(study, cluster):
         return CORE

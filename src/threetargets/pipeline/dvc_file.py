@@ -16,6 +16,7 @@ from threetargets.errors import ConfigError, MissingInput
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR
 from threetargets.pipeline.jobs import Job
+from threetargets.study import load
 from threetargets.study.schema import Study
 from threetargets.study.values import GUIDES
 
@@ -25,7 +26,7 @@ ALWAYS = {
     "identities",
     "track_init",
     "experiment",
-}  # the last is one of no experiment, then of none
+}  # `experiment` is there in any case: without experiments its matrix is empty
 FURTHER = Path("workflow", "dvc-guidance.yaml")
 """Stages of kinds of guidance that params.yaml does not name."""
 OWN = {
@@ -61,13 +62,22 @@ def write(study: Study, params: str) -> Path:
         raise ConfigError(f"{params}: DVC needs it inside the project; copy it to config/")
     if not MODEL.exists():
         raise MissingInput(f"{MODEL}: not here; call this in the project's folder")
+    if params != DEFAULT and Path(DEFAULT).exists() and load(DEFAULT).study == study.study:
+        raise ConfigError(
+            f"{params}: study {study.study} is that of {DEFAULT}, and {MODEL} has its stages; "
+            "give it another name"
+        )
     yaml = YAML()
     yaml.width = 4096  # long commands stay on their line
     yaml.indent(mapping=2, sequence=4, offset=2)
-    text, place = MODEL.read_text(), goal(study, params)
+    text, place = MODEL.read_text(encoding="utf-8"), goal(study, params)
     values = yaml.load(text)
     needed = {stage_of(job) for job in jobs.jobs(study)} | ALWAYS
-    further = yaml.load(FURTHER.read_text())["stages"] if needed - set(values["stages"]) else {}
+    further = (
+        yaml.load(FURTHER.read_text(encoding="utf-8"))["stages"]
+        if needed - set(values["stages"])
+        else {}
+    )
     values["stages"].update({name: further[name] for name in further if name in needed})
     if lacking := needed - set(values["stages"]):
         raise ConfigError(

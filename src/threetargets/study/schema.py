@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from threetargets import experiments
 from threetargets.errors import ConfigError
@@ -58,6 +65,11 @@ def _none() -> Any:
     return Field(default=None)
 
 
+OWN_FOLDERS = ("figures", "calibration")
+"""Folders of reports/ that are of no study: of the page across studies, and of `threetargets
+calibrate`."""
+
+
 class Common(Section):
     """What every study says, whatever its models. One of experiments alone has no cells and none of
     the blocks that these read."""
@@ -79,6 +91,13 @@ class Common(Section):
     processes: Positive
     compile: bool
     precision: Literal["fp32", "bf16"]
+
+    @field_validator("study")
+    @classmethod
+    def _a_folder_of_its_own(cls, name: str) -> str:
+        if name in OWN_FOLDERS:
+            raise ValueError(f"reports/{name} is no study's; choose another name")
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Common:

@@ -113,11 +113,9 @@ def process(study: Study, cell: Cell) -> Process:
 def network(study: Study, cell: Cell) -> NetworkBlock:
     """Raises ValueError, one line, for a variant that makes no network."""
     own: NetworkBlock = getattr(study, NETWORK)
-    changes = _changes(study, cell)
-    if NETWORK not in changes:
-        return own
+    changes = _changes(study, cell).get(NETWORK)
     where = f"diffusion.variants.{cell.variant}.{NETWORK}"
-    return variants.changed(own, changes[NETWORK], where, schema=Network)
+    return own if changes is None else variants.changed(own, changes, where, schema=Network)
 
 
 def training(study: Study, cell: Cell) -> Training:
@@ -138,6 +136,10 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
             )
         training(study, cell)
         network(study, cell)
+        curve = study.likelihood.curve
+        if curve is not None and curve.steps > (steps := process(study, cell).steps):
+            most = f"expected at most diffusion.steps of {str(cell)!r}, {steps}"
+            raise ValueError(f"likelihood.curve.steps is {curve.steps}; {most}")
         if cell.weighting not in process(study, cell).time_sampling:
             raise ValueError(
                 f"diffusion.time_sampling lacks {cell.weighting}, and cells names {str(cell)!r}"
@@ -286,8 +288,7 @@ def variance_in_words(study: Study) -> str:
 def set_up(study: Study, names: tuple[Cell, ...]) -> str:
     if not names:
         return ""
-    chosen = block(study)
-    schedule = chosen.schedule
+    chosen, schedule = block(study), block(study).schedule
     ends = f"{schedule.log_snr_max:g} to {schedule.log_snr_min:g}".replace("-", "−")
     return (
         f"Diffusion models: T = {chosen.steps}, {schedule.name} schedule, log-SNR {ends}, reverse "

@@ -171,7 +171,8 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     if margins:
         parts.append(
             f"tied, where the whole interval is within {listing([f'{m:g}' for m in margins])} "
-            "bits/dim, each study's margin; a FID is never called tied"
+            "bits/dim, each study's margin; a FID is never called tied; a study's own page "
+            "corrects for many pairs, and calls some ties different but within the margin"
         )
     if single:
         parts.append(f"one seed alone, so no verdict: {listing(single)}")

@@ -22,10 +22,12 @@ from threetargets.errors import DataError, MissingInput, UserError
 from threetargets.files import read_json
 from threetargets.pipeline.cells import FLOOR
 from threetargets.report.reading.setting import Setting, setting
+from threetargets.study.schema import OWN_FOLDERS
 from threetargets.units import BITS, NATS, Unit
 
-ASIDE = ("figures", "calibration", "smoke")
-"""Folders under reports/ that hold no study: the page's own, and what git ignores."""
+ASIDE = (*OWN_FOLDERS, "smoke", "learning-rates")
+"""Folders under reports/ whose studies are not compared: the page's own, what git ignores, and
+what chooses parameters on seeds that are not reported."""
 NEEDED = ("study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric", "value")
 NEEDED_TOO = ("extractor", "status")
 BOUNDS = {f"bound_{unit.suffix}": unit for unit in (BITS, NATS)}
@@ -144,10 +146,13 @@ def _setting(folder: Path, config: list[Path]) -> tuple[Setting | None, str]:
     path = folder / "setting.json"
     if path.exists():
         try:
-            return Setting.model_validate(read_json(path)), ""
+            known = Setting.model_validate(read_json(path))
         except ValidationError as error:
             key = ".".join(map(str, error.errors()[0]["loc"])) or "it"
             raise DataError(f"{path}: {key} is not as expected; make its report again") from None
+        if known.study != folder.name:
+            raise DataError(f"{path}: of study {known.study}; make the report of its folder again")
+        return known, ""
     for file in config:
         try:
             chosen = parameters.load(file)

@@ -35,14 +35,31 @@ def courses(results: Results, cell: Cell) -> dict[int, Course]:
 
 
 def by_weighting(results: Results) -> dict[str, list[Cell]]:
-    """The study's own cells that have a curve at every seed, by weighting, in its order."""
-    seeds = set(results.study.seeds)
-    whole = [c for c in diffusion.cells(results.study) if set(courses(results, c)) == seeds]
+    """The study's own cells that have a curve at every seed, at the same numbers of images as the
+    first of them, by weighting, in its order. Empty where the study asks for none."""
+    if results.study.likelihood.curve is None:
+        return {}
+    whole = [c for c in diffusion.cells(results.study) if _points(results, c)]
+    whole = [c for c in whole if _points(results, c) == _points(results, whole[0])]
     known = {w: [c for c in whole if c.weighting == w] for w in WEIGHTINGS}
     return {w: [*cells] for w, cells in known.items() if cells}
 
 
-def reached(course: Course, level: float) -> float | None:
+def _points(results: Results, cell: Cell) -> tuple[float, ...]:
+    """The images of its curve, where it has one at every seed; else empty."""
+    known = courses(results, cell)
+    every = {course.images for course in known.values()}
+    return every.pop() if set(known) == set(results.study.seeds) and len(every) == 1 else ()
+
+
+def left_out(results: Results) -> list[Cell]:
+    """Diffusion cells of the study that `by_weighting` does not have."""
+    shown = {c for cells in by_weighting(results).values() for c in cells}
+    asked = results.study.likelihood.curve is not None
+    return [c for c in diffusion.cells(results.study) if asked and c not in shown]
+
+
+def images_to(course: Course, level: float) -> float | None:
     """The images after which the bound is first at most `level`, its line drawn over the logarithm
     of images; the first point's where it is below from the start; None where it never is."""
     points = list(zip(course.images, course.bound, strict=True))
@@ -65,7 +82,7 @@ def needed(results: Results, cell: Cell, levels: dict[int, float]) -> Interval:
     """Images to those bounds, one for each seed: their geometric mean and its 95% t interval, taken
     of the logarithms."""
     known = courses(results, cell)
-    logs = [math.log(n) for s, level in levels.items() if (n := reached(known[s], level))]
+    logs = [math.log(n) for s, level in levels.items() if (n := images_to(known[s], level))]
     mean = t_interval(logs)
 
     def back(value: float | None) -> float | None:

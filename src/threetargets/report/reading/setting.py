@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from threetargets import experiments, families
 from threetargets.families.diffusion import spec as diffusion
@@ -46,6 +46,18 @@ class Process(BaseModel):
     network: Network
     images_seen: int
     variants: dict[str, dict[str, Any]]
+
+    @field_validator("variants")
+    @classmethod
+    def _blocks(cls, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for changes in variants.values():
+            for key in (diffusion.NETWORK, "schedule"):
+                if not isinstance(changes.get(key, {}), dict):
+                    raise ValueError(f"{key} is no block")
+            end = changes.get("schedule", {}).get("log_snr_max", 0.0)
+            if not isinstance(end, (int, float)):
+                raise ValueError("log_snr_max is no number")
+        return variants
 
     def skips(self, variant: str) -> bool:
         """Whether the noisy image also reaches the output by a gate."""

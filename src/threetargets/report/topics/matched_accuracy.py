@@ -40,6 +40,7 @@ class Matched:
     guidance: str
     at: dict[int, tuple[float, float]]
     without: tuple[int, ...]
+    missing: tuple[int, ...]
     accuracies: tuple[float, float]
 
     @property
@@ -72,7 +73,8 @@ def matched(results: Results, cell: Cell, guidance: str, gamma: float) -> Matche
         else:
             at[seed] = one
     means = [sum(some) / len(some) for some in zip(*accuracy.values(), strict=True)] or [0.0]
-    return Matched(guidance, at, tuple(without), (min(means), max(means)))
+    missing = tuple(s for s in results.study.seeds if s not in at and s not in without)
+    return Matched(guidance, at, tuple(without), missing, (min(means), max(means)))
 
 
 def points(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]]:
@@ -101,7 +103,8 @@ def _row(one: Matched, reference: Matched, wanted: float) -> tuple[Text, Text, T
             why = f"never reaches it: mean accuracy {beyond}" if seeds else "no data"
         return Text("–"), Text(why, "missing"), Text("–")
     gammas, fids = zip(*one.at.values(), strict=True)
-    mean = Text(number(sum(gammas) / len(gammas)))
+    note = f"{len(fids)} of {len(fids) + len(one.missing)} seeds" if one.missing else ""
+    mean = Text(number(sum(gammas) / len(gammas)), "holes" if note else "", note)
     if one.guidance == REFERENCE:
         return mean, Text(interval(t_interval(fids))), Text("–")
     both = [s for s in one.at if s in reference.at]

@@ -20,9 +20,25 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, count, interval, labels, listing, target
+from threetargets.report.parts.wording import (
+    Table,
+    Text,
+    count,
+    interval,
+    labels,
+    listing,
+    target,
+)
+from threetargets.report.parts.wording import cell as label
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.courses import by_weighting, courses, needed, order, worst_end
+from threetargets.report.reading.courses import (
+    by_weighting,
+    courses,
+    left_out,
+    needed,
+    order,
+    worst_end,
+)
 from threetargets.report.reading.tracked import Mirror
 
 
@@ -113,6 +129,10 @@ def table(results: Results) -> Table:
             figures = [Text(interval(value)) for value in values]
             cost = Text(in_words(results, cell, levels))
             rows.append((Text(weighting), Text(names[cell]), *figures, cost))
+    for cell in left_out(results):
+        why = Text("no curve like the others' at every seed", "missing")
+        dots = (Text("–") for _ in at)
+        rows.append((Text(diffusion.of(cell).weighting), Text(label(cell)), *dots, why))
     seen = _points(results, next(iter(known.values())))
     head = ("weighting", "model", *(f"after {count(seen[k])}" for k in at), "images needed")
     caption = TABLE_CAPTION.format(unit=results.unit.name)
@@ -174,11 +194,11 @@ def sentences(results: Results) -> list[str]:
         return []
     changing = [w for w, cells in known.items() if since(results, cells) is None]
     settled = [
-        f"{count(since(results, cells))} images at {w}"
+        f"{count(since(results, cells))} images on at {w}"
         for w, cells in known.items()
         if w not in changing
     ]
-    parts = [f"is that of the end since {listing(settled)}"] if settled else []
+    parts = [f"is already that of the end from {listing(settled)}"] if settled else []
     parts += [f"still changes at the last point at {listing(changing)}"] if changing else []
     return [f"By the bound, the order of the targets {', and '.join(parts)} weighting."]
 
