@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
+from threetargets.calibration.densities import HUMPS, TWINS
 from threetargets.calibration.errata import ERRATA, SLIPS, diffusion, kernels, langevin, latent
 from threetargets.calibration.errata import objectives as goals
 from threetargets.diffusion.sampler import ancestral
@@ -116,6 +117,9 @@ BREAKS: dict[str, Callable[[Patch], None]] = {
     "first-factor": _log_density,
     "objective-gradient": _log_density,
     "diffusion-flow": _density,
+    "score-norm": lambda p: p.setattr(
+        goals, "HUMPS", SimpleNamespace(predict=TWINS.predict, log_density=HUMPS.log_density)
+    ),
 }
 
 

@@ -211,4 +211,12 @@ ERRATA = (
         "it has −½ ∇p(y); −2 ∇p(y), which balances 2 p g, is that of y + 2g Δt + 2ε √Δt",
         langevin.diffusion_flow,
     ),
+    Erratum(
+        "score-norm",
+        CHAPTER,
+        "11.2.5 Score SDE, denoising score matching",
+        "E ‖s(xₜ, t) − ∇ ln p(xₜ | x₀)‖",
+        "E ‖s(xₜ, t) − ∇ ln p(xₜ | x₀)‖²",
+        objectives.score_norm,
+    ),
 )

@@ -1,5 +1,5 @@
 """Misprints of the objectives: a bound without its logarithm or without a factor of q, a sum in the
-place of a mean, an objective in the place of its gradient."""
+place of a mean, an objective in the place of its gradient, a norm in the place of its square."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from torch import Tensor
 
-from threetargets.calibration.densities import ONE_LEVEL, layer, tensor
+from threetargets.calibration.densities import HUMPS, ONE_LEVEL, layer, tensor
 from threetargets.calibration.errata.latent import X
 from threetargets.calibration.misprint import Shown, known
 from threetargets.calibration.quadrature import Array, best_normal, normal_mean
@@ -167,3 +167,35 @@ def objective_gradient() -> list[Shown]:
         known(quantity, known_value, objective, gradient, 1e-9, "quadrature", unit="nats")
         for quantity, known_value, objective, gradient in cases
     ]
+
+
+SCORED_AT, SCORE_ABAR = (-0.1, 0.1, 0.5), 0.6
+"""x_t, between the humps and beside them, at alpha_bar = 0.6."""
+
+
+def _regressed(x_t: float) -> tuple[float, float]:
+    """Mean and median of grad log q(x_t | x_0) given x_t: the points at which E (c - u)^2 and
+    E |c - u| over p(x_0 | x_t) are least, u falling with x_0. On a grid of x_0."""
+    x0 = np.linspace(-2.5, 2.5, 200_001)
+    a, s2 = math.sqrt(SCORE_ABAR), 1 - SCORE_ABAR
+    prior = np.exp(HUMPS.log_density(tensor(x0)[:, None]).numpy())
+    weight = prior * norm.pdf(x_t, a * x0, math.sqrt(s2))
+    below = np.cumsum(weight) / weight.sum()
+    targets = -(x_t - a * x0) / s2
+    return float(weight @ targets / weight.sum()), float(targets[np.searchsorted(below, 0.5)])
+
+
+def score_norm() -> list[Shown]:
+    """The least error under the norm itself is at the median of what is regressed on, under its
+    square at the mean, which is the score."""
+    log_snr = tensor(math.log(SCORE_ABAR / (1 - SCORE_ABAR)))
+    shown = []
+    for x_t in SCORED_AT:
+        eps = float(HUMPS.predict(tensor([[x_t]]), log_snr).eps)
+        score = -eps / math.sqrt(1 - SCORE_ABAR)
+        mean, median = _regressed(x_t)
+        what = f"score of 0.3 N(−0.6, 0.02) + 0.7 N(0.4, 0.05), ᾱ = {SCORE_ABAR}, at xₜ = {x_t:g}"
+        what = what.replace("= -", "= −")
+        origin = "mean and median over p(x₀ | xₜ) on a grid"
+        shown.append(known(what, mean, score, median, 1e-6, "grid", n=200_001, origin=origin))
+    return shown
