@@ -94,7 +94,8 @@ def choices(block: Section) -> dict[str, frozenset[str]]:
 
 
 def trainings(block: Section) -> int:
-    return 1
+    """The second with a constant added to the score from the start."""
+    return 2
 
 
 def operations(block: Section) -> float:
@@ -103,4 +104,4 @@ def operations(block: Section) -> float:
     own, fit = block.energy, block.energy.training
     weights = own.width * (own.width + 2)
     walked = len(CHAINS) * block.walking.chains * own.time / own.step
-    return float(weights * (20 * fit.steps * fit.batch + 8 * walked))
+    return float(weights * (40 * fit.steps * fit.batch + 8 * walked))

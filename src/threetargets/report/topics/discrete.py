@@ -11,7 +11,17 @@ import numpy as np
 from threetargets import experiments
 from threetargets.experiments.discrete.spec import LEVELS, Discrete
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.drawing import INK, MUTED, Plot, band, canvas, legend, svg
+from threetargets.report.parts.drawing import (
+    EDGE,
+    INK,
+    MUTED,
+    Plot,
+    band,
+    canvas,
+    legend,
+    log_bands,
+    svg,
+)
 from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
@@ -152,13 +162,16 @@ def orders(results: Results, chosen: Discrete) -> Table:
 
 def _gaps(panel: Axes, own: Read, chosen: Discrete, rows: list[dict[str, Any]]) -> None:
     steps = sorted(chosen.toy.steps)
+    lines = []
     for name, colour in COLOURS.items():
         curves = own.line([f"gap/{name}_T{t}" for t in steps])
-        band(panel, steps, curves, color=light(colour), marker="o", markersize=3, label=name)
+        look = {"color": light(colour), "marker": "o", "markersize": 3, "label": name}
+        lines.append((panel, steps, curves, look))
         rows += [
             {"panel": "gap", "corruption": name, "T": t, "mean": m, "low": lo, "high": hi}
             for t, m, lo, hi in zip(steps, *curves, strict=True)
         ]
+    log_bands(lines)
     panel.set_title("bound − entropy, exact posterior")
     panel.set_ylabel("nats")
 
@@ -199,7 +212,7 @@ CAPTION = (
     "Left: {levels} levels, {pixels} pixels, a law drawn at random in each seed; the reverse step "
     "treats pixels apart, which costs the less the more steps there are (both corruptions meet at "
     "T = 1). Middle: nats; shaded is the range of the orders. Right: seed {seed}, samples of the "
-    "networks for digits, and data. {spread}, shown as a band."
+    "networks for digits, and data. {spread}, shown as a band; {edge}."
 )
 
 
@@ -215,7 +228,6 @@ def plot(results: Results, chosen: Discrete) -> Plot:
             panel.set_xlabel("T")
             ticks = sorted(chosen.toy.steps if panel is left else chosen.patch.steps)
             panel.set_xticks(ticks, [str(t) for t in ticks])
-        left.set_yscale("log")
         right.imshow(sheet(had[1] if had else {}), cmap="gray", vmin=0, vmax=1)
         right.set_yticks([3.5, 12.5, 21.5], ["absorbing", "uniform", "data"])
         right.set_xticks([])
@@ -230,6 +242,7 @@ def plot(results: Results, chosen: Discrete) -> Plot:
         pixels=chosen.toy.pixels,
         seed=had[0] if had else "–",
         spread=spread(results),
+        edge=EDGE,
     )
     made = commands(results, "experiment")
     return Plot("discrete", "Steps, orders and samples", drawn, rows, caption, made)
