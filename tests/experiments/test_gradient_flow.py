@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Table
@@ -16,7 +16,7 @@ from threetargets.experiments.manifold.ring import Ring, exact
 from threetargets.oracles import Gaussian
 from threetargets.streams import generator
 
-BLOCK = GradientFlow.model_validate(SMALL["gradient_flow"])
+BLOCK = GradientFlow.model_validate(TINY["gradient_flow"])
 RING = Ring(3, 0.2)
 PREDICTOR = exact(RING, torch.eye(2, dtype=torch.float64))
 OWN = Gaussian(

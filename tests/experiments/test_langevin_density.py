@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 from pydantic import ValidationError
 from scipy.integrate import quad
 from scipy.stats import wasserstein_distance
@@ -32,7 +32,7 @@ from threetargets.experiments.langevin_density.spec import (
 from threetargets.experiments.line import law
 from threetargets.streams import generator
 
-BLOCK = LangevinDensity.model_validate(SMALL["langevin_density"])
+BLOCK = LangevinDensity.model_validate(TINY["langevin_density"])
 DATA = law(**BLOCK.data.model_dump())
 GRID = torch.linspace(-5, 5, 801, dtype=torch.float64)
 
@@ -141,6 +141,6 @@ def test_noise_levels_are_geometric() -> None:
 
 
 def test_what_has_no_law_is_refused() -> None:
-    walking = SMALL["langevin_density"]["walking"] | {"widths": [0.02, 0.2]}
+    walking = TINY["langevin_density"]["walking"] | {"widths": [0.02, 0.2]}
     with pytest.raises(ValidationError, match="has no law"):
-        LangevinDensity.model_validate(SMALL["langevin_density"] | {"walking": walking})
+        LangevinDensity.model_validate(TINY["langevin_density"] | {"walking": walking})

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 from pydantic import ValidationError
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -27,7 +27,7 @@ from threetargets.experiments.reverse_kernel.regressions import (
 from threetargets.experiments.reverse_kernel.spec import ReverseKernel
 from threetargets.streams import generator
 
-BLOCK = ReverseKernel.model_validate(SMALL["reverse_kernel"])
+BLOCK = ReverseKernel.model_validate(TINY["reverse_kernel"])
 DATA = law([0.3, 0.7], [-0.6, 0.4], [0.14, 0.22])
 TABLE = measure.levels(BLOCK)
 
@@ -150,6 +150,6 @@ def test_laws_are_the_seeds() -> None:
 
 
 def test_steps_that_do_not_rise_to_the_last_are_refused() -> None:
-    wrong = SMALL["reverse_kernel"]["regression"] | {"steps": [10, 20]}
+    wrong = TINY["reverse_kernel"]["regression"] | {"steps": [10, 20]}
     with pytest.raises(ValidationError, match=r"rise to training\.steps"):
-        ReverseKernel.model_validate(SMALL["reverse_kernel"] | {"regression": wrong})
+        ReverseKernel.model_validate(TINY["reverse_kernel"] | {"regression": wrong})

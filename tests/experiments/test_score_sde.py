@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 from pydantic import ValidationError
 from scipy import stats
 from scipy.integrate import solve_ivp
@@ -23,7 +23,7 @@ from threetargets.experiments.score_sde.solvers import SOLVERS, corrected, norma
 from threetargets.experiments.score_sde.spec import ScoreSde
 from threetargets.streams import generator
 
-BLOCK = ScoreSde.model_validate(SMALL["score_sde"])
+BLOCK = ScoreSde.model_validate(TINY["score_sde"])
 DATA = data_of(BLOCK)
 
 
@@ -168,4 +168,4 @@ def test_the_norm_is_least_at_the_median_and_its_square_at_the_mean() -> None:
 )
 def test_what_cannot_be_run_is_refused(change: dict, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
-        ScoreSde.model_validate(SMALL["score_sde"] | change)
+        ScoreSde.model_validate(TINY["score_sde"] | change)

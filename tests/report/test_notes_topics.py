@@ -1,69 +1,20 @@
-"""The experiments of the lecture notes: one seed is a function of its seed, the section stands, and
-each claim follows its rule on figures that are made up."""
+"""Each claim of the notes' experiments follows its rule on figures that are made up."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-import yaml
-from experiments.small import SMALL
-from report.synthetic import PROVENANCE
-from report.test_page import checked
+from experiments.tiny_notes import TINY
+from report.made_up import results
 
-from threetargets import experiments, study
-from threetargets.experiments.contract import Measured
-from threetargets.pipeline import jobs
-from threetargets.pipeline.records import Figure, Record
+from threetargets import experiments
 from threetargets.report import topics
-from threetargets.report.page import write
-from threetargets.report.reading.collect import Place, Results
+from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.study.schema import Study
 
-ROOT = Path(__file__).parents[2]
-SEEDS = [0, 1, 2]
 Values = Callable[[str, int], float | None]
 """(metric, seed) -> value."""
-
-
-def small(name: str) -> Study:
-    notes = yaml.safe_load((ROOT / "config" / "notes.yaml").read_text())
-    return study.parse(notes | {"seeds": SEEDS, "experiments": {name: SMALL[name]}}, "notes")
-
-
-@cache
-def measured(name: str, seed: int) -> Measured:
-    (block,) = experiments.of(small(name)).values()
-    return experiments.measure_part(name).measure(block, seed, lambda line: None)
-
-
-def results(name: str, values: Values | None = None, missing: tuple[int, ...] = ()) -> Results:
-    """Of seed 0 as it was measured, for every seed, but for what `values` says."""
-    chosen, records, arrays = small(name), {}, {}
-    for run in jobs.experiment_runs(chosen):
-        if run.seed in missing:
-            continue
-        made = measured(name, 0)
-        figures = [
-            Figure(f.metric, f.value if values is None else values(f.metric, run.seed), n=f.n)
-            for f in made.figures
-        ]
-        command = f"threetargets experiment --cell {run.cell} --seed {run.seed} --threads 1"
-        records[Place("experiment", run)] = Record(
-            *("experiment", chosen.study, run.cell, run.seed, "0" * 16),
-            figures=[*figures, Figure("experiment_seconds", 1.0)],
-            curves=made.curves,
-            command=command,
-            provenance=PROVENANCE,
-        )
-        arrays[run] = made.arrays
-    return Results(chosen, records, {}, {}, arrays=arrays)
 
 
 def verdicts(made: Results) -> dict[str, str]:
@@ -72,36 +23,7 @@ def verdicts(made: Results) -> dict[str, str]:
     return {claim.id: claim.decide(made).verdict for claim in topic.claims}
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_one_seed_is_a_function_of_its_seed(name: str) -> None:
-    first = measured(name, 0)
-    torch.manual_seed(5)
-    (block,) = experiments.of(small(name)).values()
-    again = experiments.measure_part(name).measure(block, 0, lambda line: None)
-    assert first.figures == again.figures != measured(name, 1).figures
-    names = [figure.metric for figure in first.figures]
-    assert len(names) == len(set(names))
-    assert all(f.value is None or math.isfinite(f.value) for f in first.figures)
-    for key, array in first.arrays.items():
-        np.testing.assert_array_equal(array, again.arrays[key])
-
-
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("missing", [(), (1,), (0, 1, 2)])
-def test_its_page_stands(
-    name: str, missing: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    made = results(name, missing=missing)
-    page = write(made, Mirror())
-    html = checked(page.read_text(encoding="utf-8"))
-    assert {name, "claims", "provenance"} <= set(html.ids)
-    assert page.read_text().count("<svg") == 1
-    if missing:
-        assert "reproduced" not in set(verdicts(made).values())
-
-
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", TINY)
 def test_another_study_has_nothing_of_it(name: str, have: Callable[..., Results]) -> None:
     (topic,) = topics.topics((name,))
     other = have()

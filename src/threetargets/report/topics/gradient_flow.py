@@ -215,7 +215,10 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     if chosen is None:
         return []
     lead = LEAD.format(modes=chosen.data.modes)
-    shown, drawn = (table(results, chosen),), (plot(results, chosen),)
+    shown, drawn = (
+        (table(results, chosen),),
+        () if Read(results, NAME).empty else (plot(results, chosen),),
+    )
     return [Section(NAME, "Denoising as gradient flow", lead, shown, drawn)]
 
 

@@ -251,7 +251,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         return []
     lead = LEAD.format(parts=chosen.parts, level=f"{chosen.step.log_snr:g}".replace("-", "−"))
     shown, folded = (regressed(results, chosen),), (over_betas(results, chosen),)
-    drawn = (plot(results, chosen),)
+    drawn = () if Read(results, NAME).empty else (plot(results, chosen),)
     return [Section(NAME, "The reverse step", lead, shown, drawn, folded)]
 
 

@@ -246,7 +246,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     if chosen is None:
         return []
     shown, folded = (network(results, chosen),), (laws(results, chosen),)
-    drawn = (plot(results, chosen),)
+    drawn = () if Read(results, NAME).empty else (plot(results, chosen),)
     return [Section(NAME, "Langevin dynamics", LEAD, shown, drawn, folded)]
 
 

@@ -242,7 +242,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     lead = LEAD.format(parts=len(chosen.data.weights))
     tables = (matched(results, chosen),)
     folded = (solved(results, chosen),)
-    drawn = (plot(results, chosen),)
+    drawn = () if Read(results, NAME).empty else (plot(results, chosen),)
     return [Section(NAME, "Score SDE", lead, tables, drawn, folded)]
 
 
