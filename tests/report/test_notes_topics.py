@@ -209,3 +209,31 @@ STEP = {"reverse-gaussian": "reproduced", "direct-kernel": "reproduced"}
 )
 def test_the_rules_of_reverse_kernel(values: Values, changed: dict[str, str]) -> None:
     assert verdicts(results("reverse_kernel", values)) == STEP | changed
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "start", "claim"),
+    [
+        ("score_sde", falling, "chain_distance/", "score-sde"),
+        ("score_sde", falling, "chain_order/", "score-sde"),
+        ("score_sde", falling, "solved/ve", "reverse-sde"),
+        ("langevin_density", at_rest, "law/corrected", "langevin-density"),
+        ("langevin_density", at_rest, "network/corrected/sharp", "langevin-density"),
+        ("langevin_density", at_rest, "share_error/plain", "langevin-annealed"),
+        ("langevin_density", at_rest, "shift/trained", "z-unknown"),
+        ("langevin_density", at_rest, "network_kl", "z-unknown"),
+        ("gradient_flow", uphill, "cosine", "gradient-flow"),
+        ("gradient_flow", uphill, "uphill/flow", "gradient-flow"),
+        ("gradient_flow", uphill, "distance/flow", "gradient-flow"),
+        ("reverse_kernel", slowly, "divergence/b0.1", "reverse-gaussian"),
+        ("reverse_kernel", slowly, "several/", "reverse-gaussian"),
+        ("reverse_kernel", slowly, "divergence_order", "reverse-gaussian"),
+        ("reverse_kernel", slowly, "excess/denoising", "direct-kernel"),
+    ],
+)
+def test_a_claim_with_a_missing_value_is_not_reproduced(
+    name: str, values: Values, start: str, claim: str
+) -> None:
+    assert verdicts(results(name, values))[claim] == "reproduced"
+    holed = but(values, start, lambda v, k: None if k == 2 else v)
+    assert verdicts(results(name, holed))[claim] == "inconclusive"
