@@ -123,11 +123,12 @@ def test_the_variance_of_what_is_regressed() -> None:
 
 
 def test_what_an_output_stands_for() -> None:
-    """Of the true noise the mean given the clean data; of a mean itself."""
+    """Of the noise that was drawn the mean given the clean data; of a mean itself."""
+    i, x, before, mean = drawn(DATA, TABLE, 50, generator(0, "test"))
     source = generator(0, "test")
-    i, x, before, mean = drawn(DATA, TABLE, 50, source)
-    (a, s), q = signal_noise(TABLE.log_snr[i]), constants(TABLE, i)
-    eps = (x - a * (mean - q.B * x) / q.A) / s
+    DATA.draw(50, source)
+    torch.randint(2, TABLE.steps + 1, (50,), generator=source)
+    eps = torch.randn(50, dtype=torch.float64, generator=source)
     torch.testing.assert_close(read("kernel-eps", eps, TABLE, x, i), mean)
     assert torch.equal(read("kernel", before, TABLE, x, i), before)
 

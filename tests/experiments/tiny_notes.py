@@ -99,7 +99,7 @@ TINY: dict[str, dict[str, Any]] = {
     },
     "langevin_density": {
         "data": {"weights": [0.4, 0.6], "means": [-0.7, 0.7], "spreads": [0.5, 0.4]},
-        "walking": {"widths": [0.02, 0.08], "chains": 100, "time": 0.4},
+        "walking": {"step_sizes": [0.02, 0.08], "chains": 100, "time": 0.4},
         "energy": {"width": 8, "training": FIT, "step": 0.05, "time": 1.0},
         "annealing": {
             "data": {"weights": [0.2, 0.8], "means": [-4.0, 4.0], "spreads": [0.5, 0.5]},

@@ -19,8 +19,8 @@ from threetargets.experiments.langevin_density.chains import (
     adjusted,
     apart,
     counted,
-    resting_law,
     softmax,
+    stationary_density,
     stepped,
 )
 from threetargets.experiments.langevin_density.energy import ScoreNetwork, hyvarinen
@@ -74,7 +74,7 @@ def of_gaussian(block: LangevinDensity, seed: int) -> list[Figure]:
     the density itself."""
     own, figures, v = block.walking, [], block.narrowest
     for kind in CHAINS:
-        for width in own.widths:
+        for width in own.step_sizes:
             source = generator(seed, "langevin/gaussian", round(1e6 * width))
             start = torch.randn(own.chains, dtype=torch.float64, generator=source) * v**0.5
             steps = round(own.time / width)
@@ -98,8 +98,8 @@ def of_mixture(block: LangevinDensity) -> list[Figure]:
 
     sharp = softmax(value, places, 4.0)[0]
     for kind, step in STEPS.items():
-        for width in block.walking.widths:
-            own = resting_law(data.score, places, width, *step)
+        for width in block.walking.step_sizes:
+            own = stationary_density(data.score, places, width, *step)
             figures.append(
                 Figure(f"law/{kind}/dt{width:g}", apart(own, data.density(places), places))
             )

@@ -116,7 +116,7 @@ class Read:
         a, b = self.figure(over), self.figure(under)
         logs = [{k: math.log(v) for k, v in one.values.items() if v > 0} for one in (a, b)]
         kept = all(len(own) == len(one.values) for own, one in zip(logs, (a, b), strict=True))
-        return self._compared(*logs, a.complete and b.complete and kept)
+        return self._compared(logs[0], logs[1], a.complete and b.complete and kept)
 
     def _compared(self, a: dict[int, float], b: dict[int, float], whole: bool) -> Compared:
         both = [seed for seed in a if seed in b]

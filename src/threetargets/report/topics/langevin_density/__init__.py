@@ -43,7 +43,7 @@ def block(results: Results) -> LangevinDensity | None:
 
 def order(results: Results, chosen: LangevinDensity, kind: str) -> tuple[float | None, bool]:
     """Of the bias in the step size, between the two smallest; and whether no seed lacks it."""
-    own, pair = Read(results, NAME), chosen.walking.widths[:2]
+    own, pair = Read(results, NAME), chosen.walking.step_sizes[:2]
     names = [f"law/{kind}/dt{width:g}" for width in pair]
     means = [own.interval(name).mean for name in names]
     known = [m for m in means if m is not None and m > 0]
@@ -182,7 +182,7 @@ NETWORK = (
 
 
 def laws(results: Results, chosen: LangevinDensity) -> Table:
-    widths = chosen.walking.widths
+    step_sizes = chosen.walking.step_sizes
     asked = [
         ("distance from exp(score)/Z", *STEPS, "law"),
         ("distance from exp(4 score)/Z", *STEPS, "sharp"),
@@ -192,18 +192,18 @@ def laws(results: Results, chosen: LangevinDensity) -> Table:
         (
             Text(what),
             Text(TITLES[kind]),
-            *(Read(results, NAME).entry(f"{metric}/{kind}/dt{w:g}") for w in widths),
+            *(Read(results, NAME).entry(f"{metric}/{kind}/dt{w:g}") for w in step_sizes),
         )
         for what, *kinds, metric in asked
         for kind in kinds
     ]
-    taken = (Read(results, NAME).entry(f"accepted/dt{w:g}") for w in widths)
+    taken = (Read(results, NAME).entry(f"accepted/dt{w:g}") for w in step_sizes)
     rows.append((Text("share accepted"), Text(TITLES[ADJUSTED]), *taken))
     caption = LAW.format(
         n=chosen.walking.chains, v=number(chosen.narrowest, 2), spread=spread(results)
     )
-    head = ("what", "step", *(f"Δt = {w:g}" for w in widths))
-    numeric = frozenset(range(2, 2 + len(widths)))
+    head = ("what", "step", *(f"Δt = {w:g}" for w in step_sizes))
+    numeric = frozenset(range(2, 2 + len(step_sizes)))
     made = commands(results, "experiment")
     return Table("langevin-laws", "By step size", head, tuple(rows), caption, made, numeric)
 
@@ -230,7 +230,7 @@ def sentences(results: Results) -> list[str]:
     chosen = block(results)
     if chosen is None or Read(results, NAME).interval("share/plain").mean is None:
         return []
-    least = chosen.walking.widths[0]
+    least = chosen.walking.step_sizes[0]
     laws = [Read(results, NAME).interval(f"{m}/printed/dt{least:g}") for m in ("law", "sharp")]
     shares = [interval(Read(results, NAME).interval(f"share/{kind}")) for kind in WALKS]
     return [

@@ -11,7 +11,7 @@ from threetargets.experiments.langevin_density.spec import (
     CHAINS,
     STEPS,
     LangevinDensity,
-    resting_variance,
+    stationary_variance,
 )
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -64,23 +64,23 @@ def plot(results: Results, chosen: LangevinDensity) -> Plot:
 
 
 def _exact_variance(kind: str, width: float) -> float:
-    return resting_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
+    return stationary_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
 
 
 def _variances(
     results: Results, chosen: LangevinDensity, panel: Any, rows: list[dict[str, Any]]
 ) -> None:
-    widths = chosen.walking.widths
-    fine = np.linspace(widths[0] / 4, widths[-1] * 1.05, 60)
+    step_sizes = chosen.walking.step_sizes
+    fine = np.linspace(step_sizes[0] / 4, step_sizes[-1] * 1.05, 60)
     for kind in CHAINS:
         exact = [_exact_variance(kind, w / chosen.narrowest) for w in fine]
         panel.plot(fine, exact, color=light(COLOURS[kind]), linewidth=1)
-        curves = Read(results, NAME).line([f"variance/{kind}/dt{w:g}" for w in widths])
+        curves = Read(results, NAME).line([f"variance/{kind}/dt{w:g}" for w in step_sizes])
         mean = curves[0]
         reach = np.nan_to_num(np.array([mean - curves[1], curves[2] - mean]))
         look = {"color": light(COLOURS[kind]), "fmt": "o", "markersize": 3, "label": TITLES[kind]}
-        panel.errorbar(widths, mean, yerr=reach, **look)
-        rows += [row_of("variance", kind, *row) for row in zip(widths, *curves, strict=True)]
+        panel.errorbar(step_sizes, mean, yerr=reach, **look)
+        rows += [row_of("variance", kind, *row) for row in zip(step_sizes, *curves, strict=True)]
     panel.set(xlabel="Δt", title="variance / v", ylim=(0, None))
 
 
