@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,11 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
+from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
-from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics.manifold.tables import CELL, read
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics.manifold.tables import CELL
 
 PANELS = {
     "off_plane": "distance from the plane",
@@ -44,17 +44,9 @@ def _targets(chosen: Manifold) -> list[str]:
     return list(chosen.targets)
 
 
-def _curve(results: Results, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over the seeds that have any of it; a gap where one of these has none."""
-    seen = [read(results, metric).values for metric in metrics]
-    seeds = [seed for seed in results.study.seeds if any(seed in values for values in seen)]
-    if not seeds:
-        return (nothing := np.full(len(metrics), np.nan)), nothing, nothing
-    return over_seeds([[values.get(seed) for values in seen] for seed in seeds])
-
-
 def errors(results: Results, chosen: Manifold) -> Plot:
     """Each measure over D, a line for each target."""
+    own = Read(results, CELL)
     rows: list[dict[str, Any]] = []
     with canvas("manifold-errors", 1, len(PANELS), 9.4, 3.0) as (figure, axes):
         for panel, (measure, title) in zip(axes[0], PANELS.items(), strict=True):
@@ -62,7 +54,7 @@ def errors(results: Results, chosen: Manifold) -> Plot:
             lines = []
             for name in _targets(chosen):
                 some = {c.dimension: c for c in main(chosen) if c.target == name}
-                curves = _curve(results, [f"{measure}/{some[d].name}" for d in places])
+                curves = own.line([f"{measure}/{some[d].name}" for d in places])
                 look = {"color": light(name), "marker": "o", "markersize": 3}
                 lines.append((panel, places, curves, look | {"label": target(name)}))
                 rows += [
@@ -71,8 +63,8 @@ def errors(results: Results, chosen: Manifold) -> Plot:
                 ]
             log_bands(lines)
             if measure == "in_plane":
-                exact = _curve(results, [f"in_plane/exact_D{d}" for d in places])[0]
-                floor = _curve(results, ["in_plane/data"])[0][0]
+                exact = own.line([f"in_plane/exact_D{d}" for d in places])[0]
+                floor = own.line(["in_plane/data"])[0][0]
                 panel.plot(places, exact, color=INK, linestyle=(0, (4, 2)), label="exact")
                 panel.axhline(floor, color=INK, linestyle=(0, (1, 2)), linewidth=1, label="data")
             panel.axvline(chosen.width, color=MUTED, linestyle=(0, (1, 2)), linewidth=0.8)
@@ -135,10 +127,8 @@ def levels(results: Results, chosen: Manifold) -> Plot:
 
 def excess(results: Results, case: Case) -> list[dict[str, list[float]]]:
     """Of every seed that has it."""
-    places = [Place("experiment", Run(parse(CELL), seed)) for seed in results.study.seeds]
-    records = [results.records[place] for place in places if place in results.records]
-    curves = [r.curves.get("eps_excess", {}).get(case.name) for r in records if r.status == "ok"]
-    return [curve for curve in curves if curve]
+    every = Read(results, CELL).curves("eps_excess")
+    return [curve[case.name] for curve in every if curve.get(case.name)]
 
 
 SAMPLES_CAPTION = (
