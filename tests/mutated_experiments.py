@@ -7,6 +7,7 @@ MUTATIONS = [
     ("experiments/langevin_density/chains.py", "+ back - forth", "+ forth - back"),
     ("experiments/langevin_density/chains.py", "(2 * diffusion * width)", "(diffusion * width)"),
     ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
+    ("experiments/langevin_density/energy.py", "bias.data += constant", "bias.data -= constant"),
     ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
     ("experiments/gradient_flow/moves.py", "return -predictor", "return predictor"),
     ("experiments/reverse_kernel/measure.py", "* (1 - beta))", "* (1 - beta) ** 2)"),
