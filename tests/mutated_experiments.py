@@ -7,6 +7,7 @@ MUTATIONS = [
     ("experiments/langevin_density/chains.py", "+ back - forth", "+ forth - back"),
     ("experiments/langevin_density/chains.py", "(2 * diffusion * width)", "(diffusion * width)"),
     ("experiments/langevin_density/energy.py", "(slope**2 / 2 + bend)", "(slope**2 + bend)"),
+    ("experiments/langevin_density/energy.py", "bias.data += constant", "bias.data -= constant"),
     ("experiments/langevin_density/spec.py", "(1 - kept**2)", "(1 - kept)"),
     ("experiments/gradient_flow/moves.py", "return -predictor", "return predictor"),
     ("experiments/reverse_kernel/measure.py", "* (1 - beta))", "* (1 - beta) ** 2)"),
@@ -15,6 +16,19 @@ MUTATIONS = [
     ("experiments/reverse_kernel/regressions.py", "/ (2 * constants(", "/ (constants("),
     ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
     ("experiments/discrete/corruption.py", "kept = alpha_t / alpha_s", "kept = alpha_t"),
+    (
+        "experiments/discrete/corruption.py",
+        "source, dtype=torch.float64)",
+        "source, dtype=torch.float32)",
+    ),
+    (
+        "experiments/reinforce/measure.py",
+        "lambda k: model.elbo(x).mean(), some, 1).square()",
+        "lambda k: model.elbo(x[: len(x) // 2]).mean(), some, 1).square()",
+    ),
+    ("report/parts/drawing.py", "& (high > 0), edge, low)", "& (high > 0), mean / 2, low)"),
+    ("report/parts/verdicts.py", "one < alpha / 2 for one in p", "one < alpha for one in p"),
+    ("report/parts/of_experiments.py", "b.complete and kept", "b.complete"),
     (
         "experiments/discrete/enumeration.py",
         "float((chance * each).sum()) / node",

@@ -18,6 +18,7 @@ from threetargets.experiments.discrete.corruption import (
     absorbing,
     alphas,
     categorical,
+    gumbel,
 )
 from threetargets.experiments.discrete.spec import Discrete
 from threetargets.streams import generator
@@ -149,8 +150,10 @@ def test_float32_noise_draws_what_is_improbable_too_seldom() -> None:
     seldom = float((len(top) - above).double().mean()) / 2**bits
     exact = 1 / (1 + math.exp(odds))
     assert seldom < 0.5 * exact
-    fine = torch.rand(200_000, dtype=torch.float64, generator=generator(0, "test"))
-    above_fine = 1 - torch.exp(-torch.exp(fine.log().neg().log() - odds))
+    fine = gumbel((200_000,), generator(0, "test"))
+    drawn = torch.exp(-torch.exp(-fine))
+    assert fine.dtype == torch.float64 and float((drawn * 2**bits % 1 > 1e-4).double().mean()) > 0.9
+    above_fine = -torch.expm1(-torch.exp(-(odds + fine)))
     assert float(above_fine.mean()) == pytest.approx(exact, rel=0.02)
 
 

@@ -6,17 +6,18 @@ import math
 
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Table
+from threetargets.diffusion.target import Prediction
 from threetargets.experiments.gradient_flow import measure, moves
 from threetargets.experiments.gradient_flow.spec import GradientFlow
 from threetargets.experiments.manifold.ring import Ring, exact
 from threetargets.oracles import Gaussian
 from threetargets.streams import generator
 
-BLOCK = GradientFlow.model_validate(SMALL["gradient_flow"])
+BLOCK = GradientFlow.model_validate(TINY["gradient_flow"])
 RING = Ring(3, 0.2)
 PREDICTOR = exact(RING, torch.eye(2, dtype=torch.float64))
 OWN = Gaussian(
@@ -83,9 +84,16 @@ def test_levels_begin_and_end_with_the_process() -> None:
     assert len(log_snr) == BLOCK.moves.levels + 1
 
 
-def test_the_exact_score_is_along_itself_and_its_ascent_goes_uphill() -> None:
-    both = {"exact": PREDICTOR, "learned": PREDICTOR}
-    assert list(measure.cosines(BLOCK, both, 0).values()) == pytest.approx([1.0] * 6)
+def turned(x: torch.Tensor, log_snr: torch.Tensor) -> Prediction:
+    """The exact one with its eps turned by 60 degrees, and three times as long."""
+    c, s = 0.5, math.sqrt(0.75)
+    eps = 3 * PREDICTOR(x, log_snr).eps @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)
+    return Prediction(x, eps)
+
+
+def test_the_cosine_of_a_score_that_is_turned_and_ascent_goes_uphill() -> None:
+    both = {"exact": PREDICTOR, "learned": turned}
+    assert list(measure.cosines(BLOCK, both, 0).values()) == pytest.approx([0.5] * 6)
     law = RING.mixture()
     _, uphill, tracks = measure.followed(BLOCK, "ascent", PREDICTOR, law, 0)
     assert uphill == 1 and tracks.shape == (24, 31, 2)

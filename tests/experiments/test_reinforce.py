@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
+from experiments.tiny_notes import TINY
 
-from threetargets.experiments.reinforce import binary_vae, gaussian_vae
+from threetargets.experiments.reinforce import binary_vae, gaussian_vae, measure
 from threetargets.experiments.reinforce.binary_vae import BinaryVae
 from threetargets.experiments.reinforce.estimators import (
     RunningMean,
@@ -18,7 +20,7 @@ from threetargets.experiments.reinforce.estimators import (
     squared_bias,
 )
 from threetargets.experiments.reinforce.gaussian_vae import Law, LinearVae
-from threetargets.experiments.reinforce.spec import GAUSSIAN
+from threetargets.experiments.reinforce.spec import GAUSSIAN, Reinforce
 from threetargets.oracles import Hierarchy, Layer
 from threetargets.streams import generator
 
@@ -171,3 +173,22 @@ def test_ascent_goes_up_and_is_seen_before_and_after() -> None:
     ascend(model, lambda k: model.elbo(LAW.covariance), 60, 0.05, at.append)
     assert at == list(range(61))
     assert float(model.elbo(LAW.covariance).detach()) > start + 1
+
+
+def test_variances_that_are_compared_are_over_one_square() -> None:
+    """Of the whole batch, also where half of it is drawn twice: gradients written out."""
+    block = Reinforce.model_validate(TINY["reinforce"])
+    model, x = a_binary_model(), torch.cat([X, 1 - X, X[:2]])
+    figures = {f.metric: f.value for f in measure._quality(block, model, x, 0)}
+    model.zero_grad()
+    model.elbo(x).mean().backward()
+    square = sum(float(p.grad.square().sum()) for p in model.encoder.parameters())
+    for how in ("score", "leave-one-out"):
+        rows = []
+        for k in range(block.repeats):
+            model.zero_grad()
+            source = generator(0, "reinforce/quality", k)
+            binary_vae.objective(model, x, how, 0.5, source).backward()
+            rows.append(np.concatenate([p.grad.flatten() for p in model.encoder.parameters()]))
+        wanted = np.var(rows, 0, ddof=1).sum() / square
+        assert figures[f"binary/variance_{how}"] == pytest.approx(wanted, rel=1e-4)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from experiments.small import SMALL
+from experiments.tiny_notes import TINY
 from pydantic import ValidationError
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -27,7 +27,7 @@ from threetargets.experiments.reverse_kernel.regressions import (
 from threetargets.experiments.reverse_kernel.spec import ReverseKernel
 from threetargets.streams import generator
 
-BLOCK = ReverseKernel.model_validate(SMALL["reverse_kernel"])
+BLOCK = ReverseKernel.model_validate(TINY["reverse_kernel"])
 DATA = law([0.3, 0.7], [-0.6, 0.4], [0.14, 0.22])
 TABLE = measure.levels(BLOCK)
 
@@ -123,11 +123,12 @@ def test_the_variance_of_what_is_regressed() -> None:
 
 
 def test_what_an_output_stands_for() -> None:
-    """Of the true noise the mean given the clean data; of a mean itself."""
+    """Of the noise that was drawn the mean given the clean data; of a mean itself."""
+    i, x, before, mean = drawn(DATA, TABLE, 50, generator(0, "test"))
     source = generator(0, "test")
-    i, x, before, mean = drawn(DATA, TABLE, 50, source)
-    (a, s), q = signal_noise(TABLE.log_snr[i]), constants(TABLE, i)
-    eps = (x - a * (mean - q.B * x) / q.A) / s
+    DATA.draw(50, source)
+    torch.randint(2, TABLE.steps + 1, (50,), generator=source)
+    eps = torch.randn(50, dtype=torch.float64, generator=source)
     torch.testing.assert_close(read("kernel-eps", eps, TABLE, x, i), mean)
     assert torch.equal(read("kernel", before, TABLE, x, i), before)
 
@@ -150,6 +151,6 @@ def test_laws_are_the_seeds() -> None:
 
 
 def test_steps_that_do_not_rise_to_the_last_are_refused() -> None:
-    wrong = SMALL["reverse_kernel"]["regression"] | {"steps": [10, 20]}
+    wrong = TINY["reverse_kernel"]["regression"] | {"steps": [10, 20]}
     with pytest.raises(ValidationError, match=r"rise to training\.steps"):
-        ReverseKernel.model_validate(SMALL["reverse_kernel"] | {"regression": wrong})
+        ReverseKernel.model_validate(TINY["reverse_kernel"] | {"regression": wrong})

@@ -6,6 +6,13 @@ from typing import Any
 
 STEPS = {"batch": 16, "learning_rate": 0.002, "warmup_steps": 2, "ema_halflife_images": 100}
 SPLIT = {"train": 60, "validation": 1, "test": 10}
+FIT = {
+    "steps": 30,
+    "batch": 32,
+    "learning_rate": 0.002,
+    "warmup_steps": 5,
+    "ema_halflife_images": 500,
+}
 TINY: dict[str, dict[str, Any]] = {
     "discrete": {
         "split": SPLIT,
@@ -44,6 +51,64 @@ TINY: dict[str, dict[str, Any]] = {
         "inference": {
             **{"images": 5, "steps": 3, "draws": 2, "learning_rate": 0.03, "points": 3},
             **{"evaluation": 8, "importance": 20},
+        },
+    },
+    "score_sde": {
+        "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
+        "process": {
+            "beta_start": 0.1,
+            "beta_end": 20.0,
+            "sigma_min": 0.01,
+            "sigma_max": 20.0,
+            "end": 0.001,
+        },
+        "chain": {"steps": [32, 64], "times": 4},
+        "solving": {"evaluations": [4, 16], "samples": 100, "snr": 0.16},
+        "matching": {"width": 8, "depth": 2, "training": FIT, "levels": 3, "points": 100},
+    },
+    "gradient_flow": {
+        "data": {"modes": 3, "spread": 0.2},
+        "process": {
+            "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+            "steps": 20,
+        },
+        "network": {"width": 8, "depth": 2, "training": FIT},
+        "moves": {
+            "samples": 50,
+            "directions": 4,
+            "levels": 6,
+            "langevin_steps": 3,
+            "ascent_steps": 30,
+            "rate": 0.3,
+        },
+    },
+    "reverse_kernel": {
+        "parts": 3,
+        "step": {"log_snr": 4.0, "betas": [0.01, 0.1, 0.9]},
+        "regression": {
+            "process": {
+                "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+                "steps": 8,
+            },
+            "width": 8,
+            "depth": 2,
+            "training": FIT,
+            "steps": [10, 30],
+            "points": 100,
+        },
+    },
+    "langevin_density": {
+        "data": {"weights": [0.4, 0.6], "means": [-0.7, 0.7], "spreads": [0.5, 0.4]},
+        "walking": {"step_sizes": [0.02, 0.08], "chains": 100, "time": 0.4},
+        "energy": {"width": 8, "training": FIT, "step": 0.05, "time": 1.0},
+        "annealing": {
+            "data": {"weights": [0.2, 0.8], "means": [-4.0, 4.0], "spreads": [0.5, 0.5]},
+            "sigma_max": 8.0,
+            "sigma_min": 0.1,
+            "levels": 3,
+            "steps": 10,
+            "step": 0.005,
+            "chains": 100,
         },
     },
 }

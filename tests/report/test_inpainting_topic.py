@@ -8,13 +8,14 @@ from report.made_up import results
 from threetargets.report.topics.inpainting import decide_imputation, decide_replacement
 
 
-def figures(resampling: float = 0.1, mean_field: float = 0.2):
+def figures(resampling: float = 0.1, mean_field: float = 0.2, floor: float = 0.001, apart=0.0):
     values = {
         "replacement": 0.3,
         "resampling": resampling,
         "known": 0.05,
         "mean-field": mean_field,
-        "posterior": 0.001,
+        "posterior": floor + apart,
+        "floor": floor,
     }
 
     def value(metric: str, seed: int) -> float:
@@ -41,3 +42,5 @@ def test_replacement(resampling: float, verdict: str) -> None:
 )
 def test_imputation(mean_field: float, verdict: str) -> None:
     assert decide_imputation(results("inpainting", figures(0.1, mean_field))).verdict == verdict
+    late = figures(0.1, mean_field, apart=0.05)
+    assert decide_imputation(results("inpainting", late)).verdict == "inconclusive"

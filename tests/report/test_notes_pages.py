@@ -40,6 +40,7 @@ def test_the_page_stands_whatever_is_missing(
 
 @pytest.mark.parametrize("name", TINY)
 def test_without_a_value_nothing_is_reproduced(name: str) -> None:
+    """Whichever figure a seed lacks, of claims that would be reproduced with it."""
     topic = import_module(f"threetargets.report.topics.{name}").TOPIC
     real = {f.metric: f.value for f in measured(name).figures}
     made = results(name, lambda metric, seed: real[metric] if seed else None)

@@ -8,7 +8,7 @@ by pi alone: uniform over the K levels, or a point mass on a further state, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,12 +89,14 @@ def alphas(steps: int) -> Tensor:
     return 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
 
 
-def categorical(p: Tensor, source: torch.Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-    """A draw of each law p (..., S), by the largest log p + Gumbel noise -log(-log u).
+def gumbel(shape: Sequence[int], source: torch.Generator) -> Tensor:
+    """Noise -log(-log u), u even in [0, 1), in float64: a float32 u ends at 1 - 2^-24, so that the
+    noise ends at 16.6, and what is improbable is drawn too seldom, as by a lower temperature (Zheng
+    et al. 2024, arXiv:2409.02908)."""
+    u = torch.rand(tuple(shape), generator=source, dtype=torch.float64)
+    return -(-u.log()).log()
 
-    In float64: a float32 u ends at 1 - 2^-24, so that the noise ends at 16.6, and what is
-    improbable is drawn too seldom, as by a lower temperature (Zheng et al. 2024,
-    arXiv:2409.02908).
-    """
-    u = torch.rand(p.shape, generator=source, dtype=dtype)
-    return (p.to(dtype).log() - (-u.log()).log()).argmax(-1)
+
+def categorical(p: Tensor, source: torch.Generator) -> Tensor:
+    """A draw of each law p (..., S), by the largest log p + Gumbel noise."""
+    return (p.double().log() + gumbel(p.shape, source)).argmax(-1)

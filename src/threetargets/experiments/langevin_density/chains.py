@@ -35,7 +35,7 @@ def adjusted(
     return torch.where(accepted, ahead, y), accepted
 
 
-def resting_law(
+def stationary_density(
     gradient: Gradient, grid: Tensor, width: float, drift: float, diffusion: float
 ) -> Tensor:
     """The density (N,) on an even grid in which the unadjusted chain is at rest: p = K p, K the

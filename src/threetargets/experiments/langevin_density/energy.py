@@ -22,6 +22,13 @@ class ScoreNetwork(nn.Module):
         out: Tensor = self.body(y[:, None])[:, 0]
         return out - y**2 / (2 * BOUND**2)
 
+    def raised(self, constant: float) -> ScoreNetwork:
+        """With a constant added to its score, in place."""
+        bias = self.body[-1].bias
+        assert isinstance(bias, Tensor)
+        bias.data += constant
+        return self
+
     def gradient(self, y: Tensor, graph: bool = False) -> Tensor:
         """d score / dy (N,)."""
         with torch.enable_grad():

@@ -3,6 +3,7 @@ modes far apart."""
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import cast
 
@@ -18,8 +19,8 @@ from threetargets.experiments.langevin_density.chains import (
     adjusted,
     apart,
     counted,
-    resting_law,
     softmax,
+    stationary_density,
     stepped,
 )
 from threetargets.experiments.langevin_density.energy import ScoreNetwork, hyvarinen
@@ -73,7 +74,7 @@ def of_gaussian(block: LangevinDensity, seed: int) -> list[Figure]:
     the density itself."""
     own, figures, v = block.walking, [], block.narrowest
     for kind in CHAINS:
-        for width in own.widths:
+        for width in own.step_sizes:
             source = generator(seed, "langevin/gaussian", round(1e6 * width))
             start = torch.randn(own.chains, dtype=torch.float64, generator=source) * v**0.5
             steps = round(own.time / width)
@@ -97,8 +98,8 @@ def of_mixture(block: LangevinDensity) -> list[Figure]:
 
     sharp = softmax(value, places, 4.0)[0]
     for kind, step in STEPS.items():
-        for width in block.walking.widths:
-            own = resting_law(data.score, places, width, *step)
+        for width in block.walking.step_sizes:
+            own = stationary_density(data.score, places, width, *step)
             figures.append(
                 Figure(f"law/{kind}/dt{width:g}", apart(own, data.density(places), places))
             )
@@ -106,7 +107,8 @@ def of_mixture(block: LangevinDensity) -> list[Figure]:
     return figures
 
 
-def learned(block: LangevinDensity, seed: int) -> ScoreNetwork:
+def learned(block: LangevinDensity, seed: int, constant: float = 0.0) -> ScoreNetwork:
+    """Trained by score matching, with a constant added to its score before the first step."""
     data, own = law(**block.data.model_dump()), block.energy
 
     def loss(net: nn.Module, step: int) -> Tensor:
@@ -114,7 +116,7 @@ def learned(block: LangevinDensity, seed: int) -> ScoreNetwork:
         return hyvarinen(cast("ScoreNetwork", net), y)
 
     stream = f"langevin/init/{key(seed, 'langevin/init')}"
-    net = fitted(lambda: ScoreNetwork(own.width), loss, own.training, stream)
+    net = fitted(lambda: ScoreNetwork(own.width).raised(constant), loss, own.training, stream)
     return cast("ScoreNetwork", net.double().requires_grad_(False))
 
 
@@ -139,24 +141,16 @@ def of_energy(block: LangevinDensity, seed: int) -> tuple[list[Figure], dict[str
         figures.append(Figure(f"network/{kind}/softmax", apart(here, density, places), n=count))
         figures.append(Figure(f"network/{kind}/sharp", apart(here, sharp, places), n=count))
         arrays[kind] = y.numpy()
-    figures += shifted(net, start, own.step, steps, ends["corrected"], seed, log_z)
+    for name, other in (
+        ("chains", copy.deepcopy(net).raised(SHIFT)),
+        ("trained", learned(block, seed, SHIFT)),
+    ):
+        source = generator(seed, "langevin/network")
+        y, _ = walked("corrected", other, other.gradient, start, own.step, steps, source)
+        figures.append(Figure(f"shift/{name}", float((y - ends["corrected"]).abs().max())))
+        figures.append(Figure(f"shift/{name}_log_z", softmax(other, places)[1] - log_z))
     kept = {name: array.astype(np.float32) for name, array in arrays.items()}
     return figures, kept
-
-
-def shifted(
-    net: ScoreNetwork, start: Tensor, width: float, steps: int, end: Tensor, seed: int, log_z: float
-) -> list[Figure]:
-    """The same network with a constant added: how far its chains end from the others, and by how
-    much its log Z is another."""
-    bias = net.body[-1].bias
-    assert isinstance(bias, Tensor)
-    bias.data += SHIFT
-    source = generator(seed, "langevin/network")
-    y, _ = walked("corrected", net, net.gradient, start, width, steps, source)
-    moved = softmax(net, grid())[1] - log_z
-    bias.data -= SHIFT
-    return [Figure("shift/chains", float((y - end).abs().max())), Figure("shift/log_z", moved)]
 
 
 def noise_levels(block: LangevinDensity) -> list[float]:
@@ -199,7 +193,8 @@ def of_annealing(block: LangevinDensity, seed: int) -> tuple[list[Figure], dict[
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
     """Figures variance/<chain>/dt<width>, accepted/dt<width>, law and sharp/<chain>/dt<width>,
-    network_kl, log_z, network/<chain>/<softmax|sharp>, shift/<chains|log_z>, share_exact,
+    network_kl, log_z, network/<chain>/<softmax|sharp>, shift/<chains|trained> (how far
+    chains end from the others, a constant added after or before training) and _log_z, share_exact,
     share/<walk> and share_error/<walk>. Distances are Wasserstein-1, in the data's units."""
     assert isinstance(block, LangevinDensity)
     start = time.monotonic()

@@ -17,20 +17,20 @@ ADJUSTED = "mala"
 CHAINS = (*STEPS, ADJUSTED)
 WALKS = ("plain", "annealed")
 
-Widths = Annotated[list[PositiveReal], Field(min_length=2), AfterValidator(no_repeats)]
+StepSizes = Annotated[list[PositiveReal], Field(min_length=2), AfterValidator(no_repeats)]
 
 
 class Walking(Section):
     """Step sizes, chains, and for how long each goes on."""
 
-    widths: Widths
+    step_sizes: StepSizes
     chains: Annotated[int, Field(ge=2)]
     time: PositiveReal
 
     @model_validator(mode="after")
     def _ordered(self) -> Walking:
-        if sorted(self.widths) != self.widths:
-            raise ValueError("widths rise")
+        if sorted(self.step_sizes) != self.step_sizes:
+            raise ValueError("step_sizes rise")
         return self
 
 
@@ -71,9 +71,9 @@ class LangevinDensity(Section):
 
     @model_validator(mode="after")
     def _stable(self) -> LangevinDensity:
-        if max(self.walking.widths[-1], self.energy.step) >= self.narrowest:
+        if max(self.walking.step_sizes[-1], self.energy.step) >= self.narrowest:
             raise ValueError(
-                f"walking.widths and energy.step stay below {self.narrowest:g}, the smallest "
+                f"walking.step_sizes and energy.step stay below {self.narrowest:g}, the smallest "
                 "variance: from there on the printed step has no law"
             )
         return self
@@ -82,7 +82,7 @@ class LangevinDensity(Section):
 BLOCK = LangevinDensity
 
 
-def resting_variance(variance: float, width: float, drift: float, diffusion: float) -> float:
+def stationary_variance(variance: float, width: float, drift: float, diffusion: float) -> float:
     """Of the unadjusted chain on score = -y^2 / (2 v): diffusion dt / (1 - (1 - drift dt / v)^2).
     Corrected: v / (1 - dt / 2v); printed: v / (4 (1 - dt / v))."""
     kept = 1 - drift * width / variance
@@ -94,7 +94,8 @@ def choices(block: Section) -> dict[str, frozenset[str]]:
 
 
 def trainings(block: Section) -> int:
-    return 1
+    """The second with a constant added to the score from the start."""
+    return 2
 
 
 def operations(block: Section) -> float:
@@ -103,4 +104,4 @@ def operations(block: Section) -> float:
     own, fit = block.energy, block.energy.training
     weights = own.width * (own.width + 2)
     walked = len(CHAINS) * block.walking.chains * own.time / own.step
-    return float(weights * (20 * fit.steps * fit.batch + 8 * walked))
+    return float(weights * (40 * fit.steps * fit.batch + 8 * walked))

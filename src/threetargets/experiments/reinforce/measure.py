@@ -98,9 +98,11 @@ def _gaussian(block: Reinforce, seed: int) -> tuple[list[Figure], dict[str, Any]
 
 
 def _quality(block: Reinforce, model: BinaryVae, x: Tensor, seed: int) -> list[Figure]:
-    """Squared bias and variance of each gradient by the encoder, over the exact one's square."""
+    """Squared bias and variance of each gradient by the encoder, over the square of the exact one
+    of the whole batch; the bias of leave one out is from the exact one of its half."""
     chosen, figures = block.binary, list[Figure]()
     some = list(model.encoder.parameters())
+    size = float(gradients(lambda k: model.elbo(x).mean(), some, 1).square().sum())
     for how in BINARY[1:]:
         mine = x[: len(x) // 2] if how == "leave-one-out" else x
 
@@ -112,7 +114,6 @@ def _quality(block: Reinforce, model: BinaryVae, x: Tensor, seed: int) -> list[F
             return binary_vae.objective(model, x, how, chosen.temperature, source)
 
         (exact,), rows = gradients(whole, some, 1), gradients(draw, some, block.repeats)
-        size = float(exact.square().sum())
         figures += [
             _fine(f"binary/variance_{how}", spread(rows) / size, block.repeats),
             _fine(f"binary/log10-variance_{how}", math.log10(spread(rows) / size), block.repeats),

@@ -17,10 +17,10 @@ from threetargets.experiments.score_sde.spec import Equation
 
 @dataclass(frozen=True)
 class Process:
-    """dx = -pull(t) x dt + noise(t) dw, t in [0, 1], with p(x_t | x_0) = N(a x_0, s^2)."""
+    """dx = drift(t) x dt + diffusion(t) dw, t in [0, 1], with p(x_t | x_0) = N(a x_0, s^2)."""
 
-    pull: Callable[[float], float]
-    noise: Callable[[float], float]
+    drift: Callable[[float], float]
+    diffusion: Callable[[float], float]
     a: Callable[[float], float]
     s: Callable[[float], float]
 
@@ -38,7 +38,7 @@ def gathered(own: Equation, t: float) -> float:
 def preserving(own: Equation) -> Process:
     """VP: f = -beta x / 2, g^2 = beta; a = exp(-B/2), s^2 = 1 - exp(-B)."""
     return Process(
-        lambda t: beta(own, t) / 2,
+        lambda t: -beta(own, t) / 2,
         lambda t: math.sqrt(beta(own, t)),
         lambda t: math.exp(-gathered(own, t) / 2),
         lambda t: math.sqrt(-math.expm1(-gathered(own, t))),
@@ -48,7 +48,7 @@ def preserving(own: Equation) -> Process:
 def below_preserving(own: Equation) -> Process:
     """Sub-VP: the same drift, g^2 = beta (1 - exp(-2B)); s = 1 - exp(-B)."""
     return Process(
-        lambda t: beta(own, t) / 2,
+        lambda t: -beta(own, t) / 2,
         lambda t: math.sqrt(-beta(own, t) * math.expm1(-2 * gathered(own, t))),
         lambda t: math.exp(-gathered(own, t) / 2),
         lambda t: -math.expm1(-gathered(own, t)),

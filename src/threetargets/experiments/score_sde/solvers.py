@@ -24,14 +24,14 @@ def times(steps: int, end: float) -> list[float]:
 
 def drift(process: Process, score: Score, x: Tensor, t: float, share: float) -> Tensor:
     """f - share g^2 grad log p_t: share 1 is the reversed equation's, 1/2 the flow's."""
-    return -process.pull(t) * x - share * process.noise(t) ** 2 * score(x, t)
+    return process.drift(t) * x - share * process.diffusion(t) ** 2 * score(x, t)
 
 
 def predicted(process: Process, score: Score, x: Tensor, t: float, s: float, noise: Draw) -> Tensor:
     """Euler-Maruyama from t to the earlier s: x - (f - g^2 score) dt + g sqrt(dt) z."""
     width = t - s
     step = x - width * drift(process, score, x, t, 1.0)
-    return step + process.noise(t) * math.sqrt(width) * noise()
+    return step + process.diffusion(t) * math.sqrt(width) * noise()
 
 
 def corrected(process: Process, score: Score, x: Tensor, t: float, snr: float, z: Tensor) -> Tensor:

@@ -181,6 +181,51 @@ def band(
     axes.fill_between(np.asarray(x), low, high, color=line["color"], alpha=0.16, linewidth=0)
 
 
+Curves = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Mean, low and high."""
+
+
+def to_edge(lines: Sequence[Curves]) -> list[Curves]:
+    """For a logarithmic axis, which has no 0: an interval that reaches it goes down to a tenth of
+    the least positive thing drawn; all others are what they are."""
+    values = np.concatenate([np.ravel(curves) for curves in lines] or [np.zeros(0)])
+    edge = values[values > 0].min(initial=np.inf) / 10
+    return [(mean, np.where((low <= 0) & (high > 0), edge, low), high) for mean, low, high in lines]
+
+
+def log_bands(lines: Sequence[tuple[Axes, Sequence[float] | np.ndarray, Curves, Any]]) -> None:
+    """Lines with their bands on panels of one logarithmic axis, (panel, x, curves, look) each; the
+    axis ends where an interval that reaches 0 does."""
+    shown = to_edge([curves for _, _, curves, _ in lines])
+    for (panel, x, had, look), curves in zip(lines, shown, strict=True):
+        band(panel, x, curves, **look)
+        moved = curves[1][(had[1] <= 0) & (curves[1] > 0)]
+        panel.collections[-1].sticky_edges.y.extend(map(float, moved))
+    for panel in {id(line[0]): line[0] for line in lines}.values():
+        logarithmic(panel, x=False)
+
+
+def logarithmic(panel: Axes, x: bool = True) -> None:
+    """A logarithmic axis, or two, where anything is drawn that it can show."""
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in panel.get_lines()]
+    if any((values[np.isfinite(values)] > 0).any() for values in drawn):
+        panel.set_yscale("log")
+        if x:
+            panel.set_xscale("log")
+
+
+def ticks(panel: Axes, places: Sequence[float]) -> None:
+    """These and no others, in plain numbers."""
+    from matplotlib import ticker
+
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.xaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+EDGE = "an interval that reaches 0 runs to the edge"
+"""Said below figures with a logarithmic axis."""
+
+
 def plain_log(axes: Axes) -> None:
     """A logarithmic axis with 1, 2, 5 in plain numbers."""
     from matplotlib import ticker

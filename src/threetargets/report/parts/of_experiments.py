@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from threetargets import experiments
-from threetargets.metrics.statistics import Difference, paired_t, t_interval
+from threetargets.metrics.statistics import Difference, Interval, paired_t, t_interval
 from threetargets.pipeline.cells import Run, parse
 from threetargets.report.parts.drawing import over_seeds
 from threetargets.report.parts.verdicts import (
-    INCONCLUSIVE,
-    NOT_REPRODUCED,
-    REPRODUCED,
+    NOTHING,
     Finding,
+    all_above,
     incomplete,
     written,
 )
 from threetargets.report.parts.wording import Text, interval, observed
 from threetargets.report.reading.collect import FAILED, OK, Observed, Place, Results
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A difference over the seeds that have it, and whether these are all."""
+
+    values: tuple[float, ...]
+    difference: Difference
+    whole: bool
+
+    @property
+    def interval(self) -> Interval:
+        return self.difference.interval
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,11 @@ class Read:
         seen = self.figure(metric)
         return observed(seen, t_interval(list(seen.values.values())))
 
+    def interval(self, metric: str) -> Interval:
+        """The t interval over seeds, at 1 - alpha."""
+        values = list(self.figure(metric).values.values())
+        return t_interval(values, 1 - self.results.study.comparison.alpha)
+
     def words(self, metric: str) -> str:
         """mean ± half-width; a dash without any."""
         return interval(t_interval(list(self.figure(metric).values.values())))
@@ -79,15 +97,36 @@ class Read:
             return (nothing := np.full(len(metrics), np.nan)), nothing, nothing
         return over_seeds([[values.get(seed) for values in seen] for seed in seeds])
 
-    def less(self, first: str, second: str = "") -> tuple[Difference, bool]:
-        """first - second, paired by seed, at the study's confidence, and whether no seed lacks
-        either; without a second one, the first against 0."""
-        confidence = 1 - self.results.study.comparison.alpha
+    def less(self, first: str, second: str | float = 0.0) -> Compared:
+        """first - second, paired by seed; the second is a figure or a number."""
         a = self.figure(first)
-        b = self.figure(second) if second else Observed(dict.fromkeys(a.values, 0.0))
-        both = [seed for seed in a.values if seed in b.values]
-        whole = a.complete and b.complete
-        return paired_t([a.values[s] for s in both], [b.values[s] for s in both], confidence), whole
+        if isinstance(second, str):
+            b = self.figure(second)
+            return self._compared(a.values, b.values, a.complete and b.complete)
+        return self._compared(a.values, dict.fromkeys(a.values, second), a.complete)
+
+    def below(self, metric: str, border: float) -> Compared:
+        """border - figure."""
+        a = self.figure(metric)
+        return self._compared(dict.fromkeys(a.values, border), a.values, a.complete)
+
+    def log_ratio(self, over: str, under: str) -> Compared:
+        """log(over / under), paired by seed: above 0 where the first figure is the larger. A seed
+        in which one of them has no logarithm counts as missing."""
+        a, b = self.figure(over), self.figure(under)
+        logs = [{k: math.log(v) for k, v in one.values.items() if v > 0} for one in (a, b)]
+        kept = all(len(own) == len(one.values) for own, one in zip(logs, (a, b), strict=True))
+        return self._compared(logs[0], logs[1], a.complete and b.complete and kept)
+
+    def _compared(self, a: dict[int, float], b: dict[int, float], whole: bool) -> Compared:
+        both = [seed for seed in a if seed in b]
+        confidence = 1 - self.results.study.comparison.alpha
+        values = tuple(a[seed] - b[seed] for seed in both)
+        return Compared(values, paired_t(values, [0.0] * len(both), confidence), whole)
+
+    def complete(self, *metrics: str) -> bool:
+        """Whether every seed has all of these."""
+        return all(self.figure(metric).complete for metric in metrics)
 
     def curves(self, name: str) -> list[Any]:
         """That curve of every seed that has it."""
@@ -100,23 +139,27 @@ class Read:
         had = self.results.arrays
         return next(((run.seed, had[run]) for run in self.runs if run in had), None)
 
-    def decided(self, what: str, rows: dict[str, tuple[Difference, bool]]) -> Finding:
-        """Reproduced where all intervals lie above 0, not reproduced where one lies below."""
+    def decided(self, what: str, rows: Mapping[str, Compared]) -> Finding:
+        """Reproduced where all intervals lie above 0, not reproduced where one lies below, by
+        Holm's correction over them."""
+        if not rows or any(row.interval.mean is None for row in rows.values()):
+            return NOTHING
+        parts = [f"{name}: {written(row.interval)}" for name, row in rows.items()]
+        alpha = self.results.study.comparison.alpha
+        verdict = all_above([row.difference for row in rows.values()], alpha)
+        whole = all(row.whole for row in rows.values())
+        return self.finding(verdict, "; ".join([*([what] if what else []), *parts]), whole)
+
+    def finding(self, verdict: str, figure: str, whole: bool) -> Finding:
+        """With the runs behind it. `whole`: whether no seed lacks what it rests on; else nothing is
+        reproduced."""
         seeds = ", ".join(map(str, self.results.study.seeds))
-        kept = {name: row for name, row in rows.items() if row[0].interval.mean is not None}
-        if not kept or len(kept) < len(rows):
-            return Finding("no data")
-        parts = [f"{name}: {written(d.interval)}" for name, (d, _) in kept.items()]
-        return Finding(
-            incomplete(above_zero([d for d, _ in kept.values()]), all(w for _, w in kept.values())),
-            f"{what}; " + "; ".join(parts),
-            f"{self.name}; seeds {seeds}",
-        )
+        return Finding(incomplete(verdict, whole), figure, f"{self.name}; seeds {seeds}")
 
 
-def above_zero(some: Sequence[Difference]) -> str:
-    intervals = [d.interval for d in some]
-    if any(i.high is not None and i.high < 0 for i in intervals):
-        return NOT_REPRODUCED
-    above = all(i.low is not None and i.low > 0 for i in intervals)
-    return REPRODUCED if above else INCONCLUSIVE
+def row_of(
+    what: str, which: str, x: float, y: float, low: float = math.nan, high: float = math.nan
+) -> dict[str, Any]:
+    """A point of a picture with its interval over seeds, where it has one."""
+    values = zip(("x", "y", "low", "high"), (x, y, low, high), strict=True)
+    return {"what": what, "which": which} | {name: float(value) for name, value in values}

@@ -77,6 +77,22 @@ def greater(results: Results, differences: Sequence[Difference]) -> str:
     return REPRODUCED if held else INCONCLUSIVE
 
 
+def below(differences: Sequence[Difference], alpha: float) -> bool:
+    """Whether one of them lies below 0: two-sided at alpha, Holm over all of them; of one alone,
+    whether its interval at 1 - alpha does."""
+    p = holm([d.p_less for d in differences])
+    return any(one is not None and one < alpha / 2 for one in p)
+
+
+def all_above(differences: Sequence[Difference], alpha: float) -> str:
+    """Reproduced where the interval at 1 - alpha of every difference lies above 0 (all have to, so
+    that no correction is due); not reproduced where one lies below, by `below`."""
+    if below(differences, alpha):
+        return NOT_REPRODUCED
+    above = all(d.interval.low is not None and d.interval.low > 0 for d in differences)
+    return REPRODUCED if above else INCONCLUSIVE
+
+
 def incomplete(verdict: str, complete: bool) -> str:
     """What is missing could have been the counter-example: without it nothing is reproduced."""
     return INCONCLUSIVE if verdict == REPRODUCED and not complete else verdict

@@ -70,11 +70,12 @@ GAP = Claim(
     "amortisation-gap",
     "Parameters of q that all data share spare the optimisation for each new point, at the price "
     "of some of the bound.",
-    f"{CHAPTER}, 11.1.2, remark on amortised inference",
+    f"{CHAPTER}, 11.1.2, remark (sharing); the price: Cremer, Li & Duvenaud 2018, arXiv:1801.03558",
     "Test digits: the bound of a mean-field q optimised for each image, less that of the encoder's "
     "q, the decoder fixed.",
     "Reproduced: the difference lies above 0 (paired t over seeds, at 1 − alpha). Not reproduced: "
-    "below 0. Inconclusive: else, or a seed is missing.",
+    "below 0. Inconclusive: else, or a seed is missing. (The search begins at the encoder's q: "
+    "below 0 is a search that failed.)",
     decide_gap,
 )
 LARGER = Claim(
@@ -135,7 +136,8 @@ def known(results: Results, chosen: Amortised) -> Table:
 
 CAPTION = (
     "Left: mean of {images} test digits over the steps of the optimisation, which begins at the "
-    "encoder's q. Middle: what is lost, nats an image. Right: seed {seed}, test digits by what "
+    "encoder's q. Middle: what is lost, nats an image (log p(x) is estimated from "
+    "below, so that approximation gaps are too small). Right: seed {seed}, test digits by what "
     "they gain from a q of their own. {spread}, shown as a band or bar."
 )
 

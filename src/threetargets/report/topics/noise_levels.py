@@ -13,6 +13,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
+    EDGE,
     Plot,
     band,
     canvas,
@@ -20,6 +21,7 @@ from threetargets.report.parts.drawing import (
     dash,
     floats,
     legend,
+    log_bands,
     over_seeds,
     svg,
 )
@@ -36,8 +38,8 @@ PROPOSALS = names("diffusion/times.py", "PROPOSALS")
 
 TERMS_CAPTION = (
     "Terms of the bound on the test split at each of the {steps} levels; their sum, with "
-    "the prior term, is the bound. {spread}, shown as a band. The decoder's term stands at "
-    "the highest log-SNR."
+    "the prior term, is the bound. {spread}, shown as a band; {edge}. The decoder's term "
+    "stands at the highest log-SNR."
 )
 
 
@@ -47,7 +49,7 @@ def terms(results: Results) -> Plot:
     panels = [w for w in WEIGHTINGS if any(diffusion.of(c).weighting == w for c in cells)]
     rows: list[dict[str, Any]] = []
     with canvas("noise_levels", 1, max(1, len(panels)), 9.4, 3.0, sharey=True) as (figure, axes):
-        lowest = math.inf
+        lowest, lines = math.inf, list[Any]()
         for panel, weighting in zip(axes[0], panels, strict=False):
             panel.set_title(weighting)
             panel.set_xlabel("log-SNR (noisier to the left)")
@@ -67,15 +69,9 @@ def terms(results: Results) -> Plot:
                 mean, low, high = over_seeds([c["term"] for c in curves])
                 if np.isfinite(mean).any():
                     lowest = min(lowest, float(np.nanmin(mean)))
-                band(
-                    panel,
-                    x,
-                    (mean, np.maximum(low, mean / 10), high),
-                    color=colour(name),
-                    linestyle=dash(name, [name]),
-                    linewidth=1.1,
-                    label=target(diffusion.of(name).target),
-                )
+                look = {"color": colour(name), "linestyle": dash(name, [name]), "linewidth": 1.1}
+                look["label"] = target(diffusion.of(name).target)
+                lines.append((panel, x, (mean, low, high), look))
                 rows += [
                     {
                         "cell": name,
@@ -88,13 +84,16 @@ def terms(results: Results) -> Plot:
                     }
                     for i, s, m, lo, hi in zip(curves[0]["i"], x, mean, low, high, strict=True)
                 ]
-            if lowest > 0 and math.isfinite(lowest):
-                panel.set_yscale("log")
+        if lowest > 0 and math.isfinite(lowest):
+            log_bands(lines)
+        else:
+            for panel, x, bounds, look in lines:
+                band(panel, x, bounds, **look)
         axes[0, 0].set_ylabel(f"{results.unit.name} per noise level")
         legend(figure, axes)
         drawn = svg(figure)
     caption = TERMS_CAPTION.format(
-        steps=diffusion.block(results.study).steps, spread=spread(results)
+        steps=diffusion.block(results.study).steps, spread=spread(results), edge=EDGE
     )
     return Plot(
         "noise_levels",

@@ -11,9 +11,8 @@ from threetargets.experiments.langevin_density.spec import (
     CHAINS,
     STEPS,
     LangevinDensity,
-    resting_variance,
+    stationary_variance,
 )
-from threetargets.report.parts import experimental
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
     INK,
@@ -25,6 +24,7 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
+from threetargets.report.parts.of_experiments import Read, row_of
 from threetargets.report.parts.palette import light
 from threetargets.report.reading.collect import Results
 
@@ -38,9 +38,9 @@ COLOURS = dict(zip(CHAINS, ("x0", "eps", "score"), strict=True))
 
 CAPTION = (
     "Left: variance over step size on N(0, v), as a multiple of v; lines are exact, points {n} "
-    "chains. Middle: a learned score, seed {seed}: exp(score)/Z, exp(4 score)/Z, and where chains "
-    "end. Right: share of chains at the heavier of two far modes; the dotted line is exact. "
-    "{spread}, shown as a band."
+    "chains. Middle: a learned score, seed {seed}: exp(score)/Z, exp(4 score)/Z (dotted), and "
+    "where {n} chains end. Right: share of {far} chains at the heavier of two far modes; the "
+    "dotted line is exact. {spread}, shown as a bar to the left, as a band to the right."
 )
 
 
@@ -53,44 +53,45 @@ def plot(results: Results, chosen: LangevinDensity) -> Plot:
         _shares(results, right, rows)
         legend(figure, axes, 4)
         drawn = svg(figure)
-    caption = CAPTION.format(n=chosen.walking.chains, seed=seed, spread=spread(results))
+    caption = CAPTION.format(
+        n=chosen.walking.chains,
+        far=chosen.annealing.chains,
+        seed=seed,
+        spread=spread(results),
+    )
     made = commands(results, "experiment")
     return Plot("langevin-density", "Langevin's chain", drawn, rows, caption, made)
 
 
-def _row(what: str, which: str, x: float, y: float) -> dict[str, Any]:
-    return {"what": what, "which": which, "x": float(x), "y": float(y)}
-
-
 def _exact_variance(kind: str, width: float) -> float:
-    return resting_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
+    return stationary_variance(1.0, width, *STEPS[kind]) if kind in STEPS else 1.0
 
 
 def _variances(
     results: Results, chosen: LangevinDensity, panel: Any, rows: list[dict[str, Any]]
 ) -> None:
-    widths = chosen.walking.widths
-    fine = np.linspace(widths[0] / 4, widths[-1] * 1.05, 60)
+    step_sizes = chosen.walking.step_sizes
+    fine = np.linspace(step_sizes[0] / 4, step_sizes[-1] * 1.05, 60)
     for kind in CHAINS:
         exact = [_exact_variance(kind, w / chosen.narrowest) for w in fine]
         panel.plot(fine, exact, color=light(COLOURS[kind]), linewidth=1)
-        curves = experimental.line(results, NAME, [f"variance/{kind}/dt{w:g}" for w in widths])
+        curves = Read(results, NAME).line([f"variance/{kind}/dt{w:g}" for w in step_sizes])
         mean = curves[0]
         reach = np.nan_to_num(np.array([mean - curves[1], curves[2] - mean]))
         look = {"color": light(COLOURS[kind]), "fmt": "o", "markersize": 3, "label": TITLES[kind]}
-        panel.errorbar(widths, mean, yerr=reach, **look)
-        rows += [_row("variance", kind, w, v) for w, v in zip(widths, mean, strict=True)]
+        panel.errorbar(step_sizes, mean, yerr=reach, **look)
+        rows += [row_of("variance", kind, *row) for row in zip(step_sizes, *curves, strict=True)]
     panel.set(xlabel="Δt", title="variance / v", ylim=(0, None))
 
 
 def _densities(results: Results, panel: Any, rows: list[dict[str, Any]]) -> int:
-    seed, arrays = experimental.arrays(results, NAME) or (results.study.seeds[0], {})
+    seed, arrays = Read(results, NAME).arrays() or (results.study.seeds[0], {})
     looks = {"softmax": ("-", "exp(score)/Z"), "sharp": ((0, (1, 1.5)), "exp(4 score)/Z")}
     for name, (style, label) in looks.items():
         if name in arrays:
             panel.plot(arrays["y"], arrays[name], color=INK, linestyle=style, label=label)
             rows += [
-                _row("density", name, x, y)
+                row_of("density", name, x, y)
                 for x, y in zip(arrays["y"][::4], arrays[name][::4], strict=True)
             ]
     bins = np.linspace(-3, 3, 61)
@@ -98,19 +99,19 @@ def _densities(results: Results, panel: Any, rows: list[dict[str, Any]]) -> int:
         if kind in arrays:
             density, _ = np.histogram(arrays[kind], bins, density=True)
             panel.stairs(density, bins, color=light(COLOURS[kind]), linewidth=1)
-            rows += [_row("chains", kind, x, y) for x, y in zip(bins[:-1], density, strict=True)]
+            rows += [row_of("chains", kind, x, y) for x, y in zip(bins[:-1], density, strict=True)]
     panel.set(xlabel="y", title="learned score: density", xlim=(-3, 3))
     return seed
 
 
 def _shares(results: Results, panel: Any, rows: list[dict[str, Any]]) -> None:
-    every = experimental.curves(results, NAME, "share")
+    every = Read(results, NAME).curves("share")
     looks = {"plain": (MUTED, "one noise level"), "annealed": (light("v"), "coarse to fine")}
     for kind, (colour, label) in looks.items():
         if every:
             steps, bounds = every[0]["steps"], over_seeds([curve[kind] for curve in every])
             band(panel, steps, bounds, color=colour, label=label)
-            rows += [_row("share", kind, x, y) for x, y in zip(steps, bounds[0], strict=True)]
+            rows += [row_of("share", kind, *row) for row in zip(steps, *bounds, strict=True)]
     if every:
         panel.axhline(every[0]["exact"][0], color=INK, linestyle=(0, (1, 2)), linewidth=1)
     panel.set(xlabel="steps", title="share of the heavier mode", ylim=(0, 1))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from threetargets import experiments
 from threetargets.experiments.manifold.spec import PLANE, Case, Manifold, beside, main
 from threetargets.metrics.statistics import Difference, paired_t, t_interval
+from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -20,7 +21,7 @@ from threetargets.report.parts.wording import interval, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.manifold import figures
-from threetargets.report.topics.manifold.tables import read, tables
+from threetargets.report.topics.manifold.tables import tables
 
 NAME = "manifold"
 OTHERS, WINNER = ("eps", "v"), "x0"
@@ -66,7 +67,7 @@ def rises(results: Results, chosen: Manifold) -> tuple[dict[str, dict[int, float
         pair = [_case(chosen, name, d) for d in (low, high)]
         if None in pair:
             return {}, False
-        near, far = (read(results, f"off_plane/{case.name}") for case in pair if case)
+        near, far = (Read(results, NAME).figure(f"off_plane/{case.name}") for case in pair if case)
         whole = whole and near.complete and far.complete
         both = [seed for seed in near.values if seed in far.values]
         by_target[name] = {seed: far.values[seed] - near.values[seed] for seed in both}
@@ -138,7 +139,7 @@ def _far(results: Results, chosen: Manifold, skip: bool) -> str:
         case = _case(chosen, name, high)
         if case is None:
             continue
-        seen = read(results, f"off_plane/{beside(case, input_skip=skip).name}")
+        seen = Read(results, NAME).figure(f"off_plane/{beside(case, input_skip=skip).name}")
         if seen.values:
             parts.append(f"{target(name)} {interval(t_interval(list(seen.values.values())))}")
     return ", ".join(parts)

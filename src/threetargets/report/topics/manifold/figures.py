@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,23 +10,22 @@ from threetargets.experiments.manifold.spec import PLANE, Case, Manifold, beside
 from threetargets.pipeline.cells import Run, parse
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
+    EDGE,
     INK,
     MUTED,
     Plot,
-    band,
     canvas,
     floats,
     legend,
+    log_bands,
     over_seeds,
     svg,
 )
+from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
-from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics.manifold.tables import CELL, read
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from threetargets.report.reading.collect import Results
+from threetargets.report.topics.manifold.tables import CELL
 
 PANELS = {
     "off_plane": "distance from the plane",
@@ -37,8 +35,8 @@ PANELS = {
 
 ERRORS_CAPTION = (
     "Loss {weighting}, width {width} (dotted upright line), no input skip. {spread}, shown as a "
-    "band. Within the plane: dashes are the exact denoiser under the same sampler, dots draws of "
-    "the law itself."
+    "band; {edge}. Within the plane: dashes are the exact denoiser under the same sampler, dots "
+    "draws of the law itself."
 )
 
 
@@ -46,49 +44,29 @@ def _targets(chosen: Manifold) -> list[str]:
     return list(chosen.targets)
 
 
-def _curve(results: Results, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over the seeds that have any of it; a gap where one of these has none."""
-    seen = [read(results, metric).values for metric in metrics]
-    seeds = [seed for seed in results.study.seeds if any(seed in values for values in seen)]
-    if not seeds:
-        return (nothing := np.full(len(metrics), np.nan)), nothing, nothing
-    return over_seeds([[values.get(seed) for values in seen] for seed in seeds])
-
-
-def _above_zero(curves: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For a logarithmic axis: an interval that reaches 0 ends at a tenth of the mean."""
-    mean, low, high = curves
-    return mean, np.maximum(low, mean / 10), high
-
-
-def _log(panel: Axes) -> None:
-    """A logarithmic axis, where anything is drawn that it can show."""
-    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in panel.get_lines()]
-    if any((values[np.isfinite(values)] > 0).any() for values in drawn):
-        panel.set_yscale("log")
-
-
 def errors(results: Results, chosen: Manifold) -> Plot:
     """Each measure over D, a line for each target."""
+    own = Read(results, CELL)
     rows: list[dict[str, Any]] = []
     with canvas("manifold-errors", 1, len(PANELS), 9.4, 3.0) as (figure, axes):
         for panel, (measure, title) in zip(axes[0], PANELS.items(), strict=True):
             places = [d for d in sorted(chosen.dimensions) if measure != "off_plane" or d > PLANE]
+            lines = []
             for name in _targets(chosen):
                 some = {c.dimension: c for c in main(chosen) if c.target == name}
-                curves = _curve(results, [f"{measure}/{some[d].name}" for d in places])
-                style = {"color": light(name), "marker": "o", "markersize": 3}
-                band(panel, places, _above_zero(curves), label=target(name), **style)
+                curves = own.line([f"{measure}/{some[d].name}" for d in places])
+                look = {"color": light(name), "marker": "o", "markersize": 3}
+                lines.append((panel, places, curves, look | {"label": target(name)}))
                 rows += [
                     {"measure": measure, "target": name, "D": d, "mean": m, "low": lo, "high": hi}
                     for d, m, lo, hi in zip(places, *curves, strict=True)
                 ]
+            log_bands(lines)
             if measure == "in_plane":
-                exact = _curve(results, [f"in_plane/exact_D{d}" for d in places])[0]
-                floor = _curve(results, ["in_plane/data"])[0][0]
+                exact = own.line([f"in_plane/exact_D{d}" for d in places])[0]
+                floor = own.line(["in_plane/data"])[0][0]
                 panel.plot(places, exact, color=INK, linestyle=(0, (4, 2)), label="exact")
                 panel.axhline(floor, color=INK, linestyle=(0, (1, 2)), linewidth=1, label="data")
-            _log(panel)
             panel.axvline(chosen.width, color=MUTED, linestyle=(0, (1, 2)), linewidth=0.8)
             panel.set_title(title)
             panel.set_xscale("log", base=2)
@@ -97,7 +75,7 @@ def errors(results: Results, chosen: Manifold) -> Plot:
         legend(figure, axes)
         drawn = svg(figure)
     caption = ERRORS_CAPTION.format(
-        weighting=chosen.weighting, width=chosen.width, spread=spread(results)
+        weighting=chosen.weighting, width=chosen.width, spread=spread(results), edge=EDGE
     )
     made = commands(results, "experiment")
     return Plot("manifold-errors", "Errors over D", drawn, rows, caption, made)
@@ -106,7 +84,7 @@ def errors(results: Results, chosen: Manifold) -> Plot:
 LEVELS_CAPTION = (
     "E |ε̂ − E[ε | x]|² / D at each noise level. To the right, at fine noise, an error in "
     "x₀ is one in ε that is a/s times as large; to the left an error in ε is one in x₀ that is s/a "
-    "times as large. {spread}, shown as a band."
+    "times as large. {spread}, shown as a band; {edge}."
 )
 
 
@@ -115,6 +93,7 @@ def levels(results: Results, chosen: Manifold) -> Plot:
     rows: list[dict[str, Any]] = []
     ends = sorted({min(chosen.dimensions), max(chosen.dimensions)})
     with canvas("manifold-levels", 1, len(ends), 9.4, 2.8, sharey=True) as (figure, axes):
+        lines = list[Any]()
         for panel, dimension in zip(axes[0], ends, strict=True):
             for case in (c for c in main(chosen) if c.dimension == dimension):
                 curves = excess(results, case)
@@ -122,13 +101,8 @@ def levels(results: Results, chosen: Manifold) -> Plot:
                     continue
                 x = floats(curves[0]["log_snr"])
                 bounds = over_seeds([c["value"] for c in curves])
-                band(
-                    panel,
-                    x,
-                    _above_zero(bounds),
-                    color=light(case.target),
-                    label=target(case.target),
-                )
+                look = {"color": light(case.target), "label": target(case.target)}
+                lines.append((panel, x, bounds, look))
                 rows += [
                     {
                         "D": dimension,
@@ -141,22 +115,20 @@ def levels(results: Results, chosen: Manifold) -> Plot:
                     for s, m, lo, hi in zip(x, *bounds, strict=True)
                 ]
             panel.set_title(f"D = {dimension}")
-            _log(panel)
             panel.set_xlabel("log-SNR (noisier to the left)")
+        log_bands(lines)
         axes[0, 0].set_ylabel("excess of the ε-loss")
         legend(figure, axes)
         drawn = svg(figure)
     made = commands(results, "experiment")
-    caption = LEVELS_CAPTION.format(spread=spread(results))
+    caption = LEVELS_CAPTION.format(spread=spread(results), edge=EDGE)
     return Plot("manifold-levels", "Excess over noise levels", drawn, rows, caption, made)
 
 
 def excess(results: Results, case: Case) -> list[dict[str, list[float]]]:
     """Of every seed that has it."""
-    places = [Place("experiment", Run(parse(CELL), seed)) for seed in results.study.seeds]
-    records = [results.records[place] for place in places if place in results.records]
-    curves = [r.curves.get("eps_excess", {}).get(case.name) for r in records if r.status == "ok"]
-    return [curve for curve in curves if curve]
+    every = Read(results, CELL).curves("eps_excess")
+    return [curve[case.name] for curve in every if curve.get(case.name)]
 
 
 SAMPLES_CAPTION = (

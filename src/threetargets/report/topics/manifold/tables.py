@@ -6,34 +6,12 @@ from __future__ import annotations
 import math
 
 from threetargets.experiments.manifold.spec import PLANE, Case, Manifold, beside, cases, dimensions
-from threetargets.metrics.statistics import t_interval
-from threetargets.pipeline.cells import Run, parse
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.wording import Table, Text, observed, target
-from threetargets.report.reading.collect import FAILED, OK, Observed, Place, Results
+from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.wording import Table, Text, target
+from threetargets.report.reading.collect import Results
 
 CELL = "manifold"
-
-
-def read(results: Results, metric: str) -> Observed:
-    """One figure of the experiment over the study's seeds."""
-    values: dict[int, float] = {}
-    failed, missing = [], []
-    for seed in results.study.seeds:
-        run = Run(parse(CELL), seed)
-        figure, status = results.figure(run, metric), results.status(Place("experiment", run))
-        if figure is not None and figure.value is not None and status == OK:
-            values[seed] = figure.value
-        elif figure is not None or status == FAILED:
-            failed.append(seed)
-        else:
-            missing.append(seed)
-    return Observed(values, tuple(failed), tuple(missing))
-
-
-def entry(results: Results, metric: str) -> Text:
-    seen = read(results, metric)
-    return observed(seen, t_interval(list(seen.values.values())))
 
 
 def kinds(chosen: Manifold) -> list[Case]:
@@ -69,14 +47,17 @@ def table(results: Results, chosen: Manifold, measure: str, title: str, caption:
             continue
         facts = (kind.weighting, str(kind.width), "yes" if kind.input_skip else "no")
         entries = [
-            entry(results, f"{measure}/{c.name}") if c in trained else Text("", "weak") for c in own
+            Read(results, CELL).entry(f"{measure}/{c.name}") if c in trained else Text("", "weak")
+            for c in own
         ]
         rows.append((Text(target(kind.target)), *map(Text, facts), *entries))
     blank = (Text("", "weak"),) * 3
     if measure == "in_plane":
-        exact = [entry(results, f"in_plane/exact_D{d}") for d in columns]
+        exact = [Read(results, CELL).entry(f"in_plane/exact_D{d}") for d in columns]
         rows.append((Text("exact"), *blank, *exact))
-        rows.append((Text("data"), *blank, *[entry(results, "in_plane/data")] * len(columns)))
+        rows.append(
+            (Text("data"), *blank, *[Read(results, CELL).entry("in_plane/data")] * len(columns))
+        )
     head = ("output", "loss", "width", "input skip", *(f"D = {d}" for d in columns))
     numeric = frozenset(range(4, 4 + len(columns)))
     made = commands(results, "experiment")
