@@ -9,6 +9,7 @@ from report.test_claims import Make, verdict
 from threetargets.calibration.checks import CHECKS
 from threetargets.pipeline.cells import Run
 from threetargets.report import topics
+from threetargets.report.parts.verdicts import Finding
 from threetargets.report.reading import calibrated
 from threetargets.report.topics import claims
 from threetargets.report.topics.calibrated_claims import CALIBRATED
@@ -18,10 +19,10 @@ def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:
     results = have(missing=Run("vae", 0))
     table = claims.claims_table(results, topics.every_claim(topics.reading(results)))
     names = [row[0].text.split(" (")[0] for row in table.rows]
-    assert len(set(names)) == 21  # as many as the study's list has
-    # It has one width and one network. Claims of experiments that it does not run are left out.
+    assert len(set(names)) == 22  # as many as the study's list has
+    # One width, one network, no guide of clean images; no claim of an experiment it does not run.
     without = [row[0].text for row in table.rows if row[1].text == "no data"]
-    assert without == ["latent-width", "output-space"]
+    assert set(without) == {"latent-width", "output-space", "noisy-classifier"}
     assert set(names) >= {"elbo-identity", "two-elbos", "guidance-tilt", "ladder"}
     assert synthetic.FAILED.cell not in names
 
@@ -64,3 +65,20 @@ def test_a_check_that_is_missing_or_empty_decides_nothing(have: Make) -> None:
 def test_every_check_that_names_a_claim_decides_it_and_the_other_way_round() -> None:
     named = {check.claim for check in CHECKS} - {""}
     assert named == {c.id for c in topics.every_claim() if c.rule == CALIBRATED}
+
+
+def test_verdicts_are_counted_in_the_order_of_the_page() -> None:
+    told = ["inconclusive", "reproduced", "no data", "reproduced", "not reproduced"]
+    assert claims.tally(told) == (
+        "Of 5 claims 2 are reproduced, 1 is not reproduced, 1 is inconclusive and 1 has no data."
+    )
+
+
+def test_the_first_number_of_a_claim_is_shown_and_the_others_are_behind_it() -> None:
+    for figure, shown, behind in (
+        ("a: 1; b: 2", "a: 1", ("b: 2",)),
+        ("of digits; a: 1; b: 2", "of digits; a: 1", ("b: 2",)),
+        ("", "–", ()),
+    ):
+        (text,) = claims._figure(Finding("reproduced", figure))
+        assert text.text == shown and text.more == behind

@@ -17,6 +17,7 @@ from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics import decomposition
+from threetargets.report.topics.claims import tally
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -82,12 +83,18 @@ def _tile(results: Results, measure: Measure) -> Tile:
     return Tile(label, interval(measures.summary(results, winner, measure)), cell(winner), note)
 
 
+FEW_CLAIMS = 4
+"""As many are named on the first screen of a study without cells; of more, how many hold."""
+
+
 def _headline(results: Results) -> str:
     """Does the target matter? Read at matched and at native weighting; without cells, what the
     experiments are on."""
     if not results.study.cells:
         alone = topics.topics(topics.reading(results))
         decided = [(c.id, c.decide(results).verdict) for topic in alone for c in topic.claims]
+        if len(decided) > FEW_CLAIMS:
+            return tally([verdict for _, verdict in decided])
         return f"{', '.join(f'Claim {name}: {verdict}' for name, verdict in decided)}."
     pairs = comparing.targets(results, BOUND)
     trio = {"x0", "eps", "score"}

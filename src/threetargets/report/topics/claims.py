@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from threetargets.report.parts.captions import commands
+from threetargets.report.parts.comparing import NO_DATA
 from threetargets.report.parts.topic import Claim, Section
 from threetargets.report.parts.verdicts import VERDICTS, Finding
 from threetargets.report.parts.wording import Table, Text, listing, number, of
@@ -91,8 +92,10 @@ CLAIMS_MARGINS = ", margins {number} {unit} and {fid_margin:.0%} of FID's excess
 
 
 def _figure(finding: Finding) -> tuple[Text]:
-    """The first number, and the others behind it."""
-    first, *others = finding.figure.split("; ") if finding.figure else ["–"]
+    """The first number, with what is said of all of them before it, and the others behind it."""
+    parts = finding.figure.split("; ") if finding.figure else ["–"]
+    shown = 1 if ":" in parts[0] else 2
+    first, others = "; ".join(parts[:shown]), parts[shown:]
     behind = (*others, *([f"Runs: {finding.runs}"] if finding.runs else []))
     return (Text(first, more=behind),)
 
@@ -142,7 +145,13 @@ def section(results: Results, claims: Sequence[Claim]) -> Section:
 
 def lead(results: Results, claims: Sequence[Claim]) -> str:
     """How many have which verdict."""
-    counts = Counter(finding.verdict for _, finding in decided(results, claims))
-    order = [v for v in VERDICTS if v in counts]
-    parts = listing([f"{counts[v]} {v}" for v in order])
-    return f"Of {of(sum(counts.values()), 'claim')} {parts}."
+    return tally([finding.verdict for _, finding in decided(results, claims)])
+
+
+def tally(verdicts: Sequence[str]) -> str:
+    """Of 5 claims 3 are reproduced, 1 is inconclusive and 1 has no data."""
+    counts, parts = Counter(verdicts), []
+    for verdict in (v for v in VERDICTS if counts[v]):
+        verbs = ("has", "have") if verdict == NO_DATA else ("is", "are")
+        parts.append(f"{counts[verdict]} {verbs[counts[verdict] > 1]} {verdict}")
+    return f"Of {of(len(verdicts), 'claim')} {listing(parts)}."
