@@ -86,6 +86,17 @@ def test_differences_are_paired_by_seed_with_scipys_interval(tmp_path: Path) -> 
     assert bound.verdict == SECOND
 
 
+def test_two_studies_of_the_same_trainings_count_once(tmp_path: Path) -> None:
+    """Their FIDs are the same numbers; that their bounds are of other images does not matter."""
+    for name, bound, fid in (("a", 1.0, 0.5), ("b", 1.1, 0.5), ("c", 1.0, 0.6)):
+        rows = pair(name, [bound, bound + 0.2], [2.0, 2.1], "bound_bpd")
+        put(tmp_path, name, rows + pair(name, [fid, 0.7], [0.8, 0.9], "fid"))
+    shown = contrasts.contrasts(read(tmp_path))
+    assert [(c.case.study.name, c.measure) for c in shown] == [
+        (name, measure) for name in ("a", "c") for measure in (BOUND, FID)
+    ]
+
+
 def test_only_seeds_that_both_have_are_compared(tmp_path: Path) -> None:
     rows = pair("one", [1.0, 5.0, 9.0], [1.5, 5.5, 9.5], "bound_bpd")
     put(tmp_path, "one", [r for r in rows if (r["target"], r["seed"]) != ("eps", "1")])

@@ -158,9 +158,11 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
     if not chosen:
         return ""
+    several = "studies with the same trainings count once"
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
     parts = [f"{many} the two"]
     parts[0] += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
+    parts += [several] if len(chosen) > 1 else []
     margins = sorted({s.setting.margin for s in chosen if s.setting})
     if seeds:
         most = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])

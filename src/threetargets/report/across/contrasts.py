@@ -108,11 +108,24 @@ def _of_case(case: Case, first: str, second: str) -> Iterator[Contrast]:
 
 
 def contrasts(studies: list[OneStudy]) -> list[Contrast]:
-    """Every pair of every case, in the order of the studies."""
-    return [
-        contrast
-        for study in studies
-        for case in cases(study)
-        for pair in PAIRS
-        for contrast in _of_case(case, *pair)
-    ]
+    """Every pair of every case, in the order of the studies; of two studies that have the same
+    trainings, as their equal FIDs show, the first alone."""
+    every, seen = list[Contrast](), dict[object, str]()
+    for study in studies:
+        for case in cases(study):
+            for pair in PAIRS:
+                for contrast in _of_case(case, *pair):
+                    trained = _trained(contrast)
+                    if not trained or seen.setdefault(trained, study.name) == study.name:
+                        every.append(contrast)
+    return every
+
+
+def _trained(contrast: Contrast) -> object:
+    """What tells the trainings behind a contrast from others: the FIDs of both models by seed.
+    None without FIDs."""
+    targets = contrast.first, contrast.second
+    known = [contrast.case.values(FID, target, contrast.weighting) for target in targets]
+    if not all(known):
+        return None
+    return (*targets, contrast.weighting, *(tuple(sorted(values.items())) for values in known))
