@@ -124,8 +124,8 @@ def test_the_headline_counts_studies_and_noise_tells_them_apart(tmp_path: Path) 
     some = contrasts.contrasts(read(tmp_path))
     assert {c.verdict for c in some if c.weighting == "native"} == {TIE}
     sentence = agreement.headline(some)
-    assert "agree at native (tied: 3)" in sentence
-    assert "disagree at elbo (x₀ lower: 1, ε lower: 2)" in sentence
+    assert "a tie at native (3 of 3 studies)" in sentence
+    assert "it depends at elbo (x₀ 1, ε 2)" in sentence
     (apart,) = agreement.tell_apart(some)
     assert "log-SNR 4 (1 case), ε where it is at 9 to 11 (2 cases)" in apart
 

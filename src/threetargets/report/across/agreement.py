@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from threetargets.report.across.contrasts import (
     ALONE,
     BOUND,
@@ -20,20 +22,17 @@ from threetargets.report.parts.wording import listing, of, target
 MIXED = "mixed"
 X0, EPS = map(target, PAIRS[0])
 WORDS = {
-    FIRST: f"{X0} lower",
-    SECOND: f"{EPS} lower",
+    FIRST: X0,
+    SECOND: EPS,
     TIE: "tied",
     OPEN: "undecided",
     ALONE: "one seed",
-    MIXED: "depends on the variant",
+    MIXED: "by variant",
 }
-AGREE, LEAN, DISAGREE, UNDECIDED, SINGLE = (
-    "agree",
-    "do not contradict each other",
-    "disagree",
-    "leave it open",
-    "are only one",
-)
+
+
+def _word(verdict: str) -> str:
+    return f"{WORDS[verdict]} lower" if verdict in (FIRST, SECOND) else WORDS[verdict]
 
 
 def main(some: list[Contrast], measure: str, weighting: str) -> list[Contrast]:
@@ -57,39 +56,29 @@ def verdicts(some: list[Contrast], measure: str, weighting: str) -> dict[str, st
     return {name: seen.pop() if len(seen) == 1 else MIXED for name, seen in by_study.items()}
 
 
-def _counted(decided: dict[str, str]) -> str:
-    """ε lower: 2, tied: 1."""
-    counts = {v: list(decided.values()).count(v) for v in WORDS}
-    return ", ".join(f"{WORDS[v]}: {n}" for v, n in counts.items() if n)
-
-
-def _state(decided: dict[str, str]) -> str:
-    kinds = {*decided.values()}
-    if len(decided) == 1:
-        return SINGLE
-    if not kinds - {OPEN}:
-        return UNDECIDED
-    if len(kinds - {OPEN}) > 1 or MIXED in kinds:
-        return DISAGREE
-    return LEAN if OPEN in kinds else AGREE
-
-
-def _by(some: list[Contrast], measure: str) -> str:
-    """One measure's clause: at which weightings the studies agree, and where they do not."""
-    by_state: dict[str, list[str]] = {s: [] for s in (AGREE, LEAN, DISAGREE, UNDECIDED, SINGLE)}
-    for weighting in WEIGHTINGS:
-        if decided := verdicts(some, measure, weighting):
-            by_state[_state(decided)].append(f"{weighting} ({_counted(decided)})")
-    return listing([f"{words} at {listing(w)}" for words, w in by_state.items() if w])
+def _clause(weighting: str, decided: dict[str, str]) -> str:
+    """Which one is lower at a weighting, with how many studies say so."""
+    counts = Counter(decided.values())
+    n = "1 study" if len(decided) == 1 else f"{len(decided)} studies"
+    kinds = [v for v in WORDS if counts[v] and v != OPEN]
+    if not kinds:
+        return f"undecided at {weighting} ({n})"
+    if len(kinds) > 1 or kinds == [MIXED]:
+        every = ", ".join(f"{WORDS[v]} {counts[v]}" for v in WORDS if counts[v])
+        return f"it depends at {weighting} ({every})"
+    word = "a tie" if kinds == [TIE] else WORDS[kinds[0]]
+    rest = ", undecided in the rest" if counts[OPEN] else ""
+    return f"{word} at {weighting} ({counts[kinds[0]]} of {n}{rest})"
 
 
 def headline(some: list[Contrast]) -> str:
-    """One sentence; the numbers in it count studies."""
-    if not any(verdicts(some, m, w) for m in (BOUND, FID) for w in WEIGHTINGS):
-        return f"No study here compares {X0} with {EPS} over two seeds or more."
-    clauses = [(m, _by(some, m)) for m in (BOUND, FID)]
-    parts = [f"by {'the bound' if m == BOUND else m} the studies {c}" for m, c in clauses if c]
-    return f"{X0} or {EPS}, by weighting and number of studies: {'; '.join(parts)}."
+    """Which target is lower by bound and by FID at each weighting; the numbers count studies."""
+    parts = []
+    for measure, name in ((BOUND, "the bound"), (FID, FID)):
+        decided = {w: verdicts(some, measure, w) for w in WEIGHTINGS}
+        clauses = [_clause(w, studies) for w, studies in decided.items() if studies]
+        parts += [f"Lower by {name}: {'; '.join(clauses)}."] if clauses else []
+    return " ".join(parts) or f"No study here compares {X0} with {EPS} over two seeds or more."
 
 
 def _ends(some: list[Contrast]) -> tuple[float, float] | None:
@@ -133,7 +122,7 @@ def skipped(some: list[Contrast]) -> str:
     if not both:
         return ""
     changed = [
-        f"{a.case.study.name} at {a.weighting} (from {WORDS[a.verdict]} to {WORDS[b.verdict]})"
+        f"{a.case.study.name} at {a.weighting} (from {_word(a.verdict)} to {_word(b.verdict)})"
         for a, b in both
         if a.verdict != b.verdict
     ]
