@@ -16,7 +16,7 @@ from threetargets.calibration.errata import SLIPS
 from threetargets.cli import main
 from threetargets.errors import DataError
 from threetargets.report.reading import calibrated
-from threetargets.report.topics import calibration_page
+from threetargets.report.topics.grounds import calibration_page
 from threetargets.stages import calibrate
 
 

@@ -72,8 +72,8 @@ def add_metric(tree: Clone) -> None:
 
 def add_topic(tree: Clone) -> None:
     (tree.folder / "src/threetargets/report/topics/addition.py").write_text(TOPIC)
-    last = '    "costs",\n)'
-    new = '    "costs",\n    "addition",\n)'
+    last = '    "of_models.costs",\n)'
+    new = '    "of_models.costs",\n    "addition",\n)'
     tree.edit("src/threetargets/report/topics/__init__.py", last, new)
 
 

@@ -21,7 +21,7 @@ from threetargets.experiments.manifold import spec
 from threetargets.pipeline import jobs
 from threetargets.pipeline.identity import identity
 from threetargets.report.topics import every_claim
-from threetargets.report.topics.manifold import NAME
+from threetargets.report.topics.of_experiments.manifold import NAME
 from threetargets.study.schema import Study
 
 ALONE = yaml.safe_load((ROOT / "config" / "manifold.yaml").read_text())
@@ -132,4 +132,4 @@ def test_a_study_of_experiments_alone_runs_and_is_reported(tmp_path: Path) -> No
         {"manifold/seed0", "manifold/seed1"},
     )
     assert "Nothing to be done" in run_snakemake(tmp_path, *call).stdout
-    assert [claim for claim in every_claim((NAME,)) if claim.id == "manifold"]
+    assert [claim for claim in every_claim((f"of_experiments.{NAME}",)) if claim.id == "manifold"]

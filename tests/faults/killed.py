@@ -13,7 +13,7 @@ from report.synthetic import calibration
 
 from threetargets import files
 from threetargets.report.reading import calibrated
-from threetargets.report.topics import calibration_page
+from threetargets.report.topics.grounds import calibration_page
 
 SEED = 4
 EVERY = 50  # steps between two checkpoints

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from pipeline.conftest import ROOT
 
+from threetargets.pipeline import digest
+
 SCRIPT = """
 import json, sys
 from threetargets import study
@@ -201,3 +203,11 @@ def test_reading_a_split_imports_no_downloader() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_report_depends_on_every_file_of_its_own() -> None:
+    """Topics are loaded by name, from folders in folders."""
+    known = set(digest.modules("report"))
+    package = ROOT / "src" / "threetargets"
+    own = {str(p.relative_to(package)) for p in (package / "report" / "topics").rglob("*.py")}
+    assert "report/topics/of_experiments/manifold/figures.py" in own and own <= known

@@ -14,7 +14,7 @@ from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.pipeline import jobs
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
-from threetargets.report.topics.routes import (
+from threetargets.report.topics.of_likelihood.routes import (
     DEQUANTISED,
     DIFFERENCE,
     GRADIENTS,

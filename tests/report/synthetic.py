@@ -26,7 +26,7 @@ from threetargets.report.reading.collect import (
     calibration_dir,
     places,
 )
-from threetargets.report.topics import calibration_page
+from threetargets.report.topics.grounds import calibration_page
 from threetargets.study import parse
 from threetargets.study.schema import Study
 

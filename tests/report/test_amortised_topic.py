@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report.made_up import results
 
-from threetargets.report.topics.amortised import decide_gap, decide_larger
+from threetargets.report.topics.of_experiments.amortised import decide_gap, decide_larger
 
 
 def figures(gap: float, other: float):

@@ -22,8 +22,9 @@ from threetargets.report import topics
 from threetargets.report.answer import answer
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import autoencoders, models, published
-from threetargets.report.topics import latent_plane as manifold
+from threetargets.report.topics.of_autoencoders import autoencoders
+from threetargets.report.topics.of_autoencoders import latent_plane as manifold
+from threetargets.report.topics.of_models import models, published
 
 ROOT = Path(__file__).parents[2]
 STUDY = studies.load(ROOT / "config/aevb.yaml")

@@ -12,7 +12,7 @@ from threetargets.report import topics
 from threetargets.report.parts.verdicts import Finding
 from threetargets.report.reading import calibrated
 from threetargets.report.topics import claims
-from threetargets.report.topics.calibrated_claims import CALIBRATED
+from threetargets.report.topics.grounds.calibrated_claims import CALIBRATED
 
 
 def test_the_table_lists_every_claim_of_the_study_once(have: Make) -> None:

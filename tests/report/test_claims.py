@@ -14,7 +14,7 @@ from threetargets.metrics.statistics import welch_reference
 from threetargets.pipeline.records import Figure
 from threetargets.report import topics
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import guided_claims as guided
+from threetargets.report.topics.of_guidance import guided_claims as guided
 
 Make = Callable[..., Results]
 Change = Callable[[Place, Figure, float], float]

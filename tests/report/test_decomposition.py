@@ -15,7 +15,7 @@ from threetargets.report import at_a_glance
 from threetargets.report.parts.measures import BOUND, FID
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import decomposition, output_spaces
+from threetargets.report.topics.of_targets import decomposition, output_spaces
 
 STUDY = Path(__file__).parents[2] / "config" / "decomposition.yaml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report.made_up import results
 
-from threetargets.report.topics.discrete import decide_absorbing, decide_orders
+from threetargets.report.topics.of_experiments.discrete import decide_absorbing, decide_orders
 
 
 def figures(apart: float = 0.0, left: float = 0.125, uniform: float = 0.02):

@@ -10,7 +10,7 @@ from report import effects, synthetic
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import endpoints
+from threetargets.report.topics.of_targets import endpoints
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,8 @@ import pytest
 from report import synthetic
 
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import route_claims as estimators
-from threetargets.report.topics.routes import DIFFERENCE, GRADIENTS, ONE, TWO
+from threetargets.report.topics.of_likelihood import route_claims as estimators
+from threetargets.report.topics.of_likelihood.routes import DIFFERENCE, GRADIENTS, ONE, TWO
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from threetargets.report.parts.wording import Table
 from threetargets.report.reading import collect, tidy
 from threetargets.report.reading import tracked as mirror
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import claims, models, sweeps
-from threetargets.report.topics import fidelity_tables as extractors
+from threetargets.report.topics import claims
+from threetargets.report.topics.of_guidance import sweeps
+from threetargets.report.topics.of_models import fidelity_tables as extractors
+from threetargets.report.topics.of_models import models
 from threetargets.tracking import figure_key
 
 Make = Callable[..., Results]

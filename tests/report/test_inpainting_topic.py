@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from report.made_up import results
 
-from threetargets.report.topics.inpainting import decide_imputation, decide_replacement
+from threetargets.report.topics.of_experiments.inpainting import (
+    decide_imputation,
+    decide_replacement,
+)
 
 
 def figures(resampling: float = 0.1, mean_field: float = 0.2, floor: float = 0.001, apart=0.0):

@@ -12,7 +12,7 @@ from report import synthetic
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.records import Figure
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import learning_rates
+from threetargets.report.topics.of_targets import learning_rates
 
 ROOT = Path(__file__).parents[2]
 BEST = {"x0": 5e-4, "eps": 2e-3, "v": 1e-3, "score": 4e-3}

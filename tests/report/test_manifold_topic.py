@@ -23,7 +23,7 @@ from threetargets.report.answer import answer
 from threetargets.report.page import write
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.manifold import TOPIC, decide
+from threetargets.report.topics.of_experiments.manifold import TOPIC, decide
 from threetargets.study.schema import Study
 
 SEEDS = [0, 1, 2]

@@ -16,8 +16,8 @@ from scipy import stats
 
 from threetargets.pipeline.records import Figure
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.topics import matched_accuracy as matching
-from threetargets.report.topics import sweeps
+from threetargets.report.topics.of_guidance import matched_accuracy as matching
+from threetargets.report.topics.of_guidance import sweeps
 
 GAMMAS = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]
 SLOPES = {

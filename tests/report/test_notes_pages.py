@@ -19,7 +19,7 @@ def test_the_page_stands_whatever_is_missing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    topic = import_module(f"threetargets.report.topics.{name}").TOPIC
+    topic = import_module(f"threetargets.report.topics.of_experiments.{name}").TOPIC
     real = {f.metric: f.value for f in measured(name).figures}
     for missing in ((), (0,), (0, 1, 2)):
         made = results(name, lambda metric, seed: real[metric] * (1 + 0.01 * seed), missing)
@@ -41,7 +41,7 @@ def test_the_page_stands_whatever_is_missing(
 @pytest.mark.parametrize("name", TINY)
 def test_without_a_value_nothing_is_reproduced(name: str) -> None:
     """Whichever figure a seed lacks, of claims that would be reproduced with it."""
-    topic = import_module(f"threetargets.report.topics.{name}").TOPIC
+    topic = import_module(f"threetargets.report.topics.of_experiments.{name}").TOPIC
     real = {f.metric: f.value for f in measured(name).figures}
     made = results(name, lambda metric, seed: real[metric] if seed else None)
     for claim in topic.claims:

@@ -19,13 +19,13 @@ Values = Callable[[str, int], float | None]
 
 def verdicts(made: Results) -> dict[str, str]:
     (name,) = experiments.of(made.study)
-    (topic,) = topics.topics((name,))
+    (topic,) = topics.topics((f"of_experiments.{name}",))
     return {claim.id: claim.decide(made).verdict for claim in topic.claims}
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_another_study_has_nothing_of_it(name: str, have: Callable[..., Results]) -> None:
-    (topic,) = topics.topics((name,))
+    (topic,) = topics.topics((f"of_experiments.{name}",))
     other = have()
     assert topic.sections(other, Mirror()) == [] and topic.sentences(other) == []
     assert {claim.decide(other).verdict for claim in topic.claims} == {"no data"}

@@ -12,7 +12,7 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.at_a_glance import table as first_table
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import Course, images_to, needed, worst_end
-from threetargets.report.topics import over_training
+from threetargets.report.topics.of_targets import over_training
 
 ROOT = Path(__file__).parents[2]
 IMAGES = (1000.0, 10_000.0, 100_000.0)

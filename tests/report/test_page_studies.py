@@ -20,7 +20,7 @@ from threetargets.report import page
 from threetargets.report.reading import calibrated, collect
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import drawn_samples as samples
+from threetargets.report.topics.of_guidance import drawn_samples as samples
 from threetargets.study import load
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report.made_up import results
 
-from threetargets.report.topics import reinforce
+from threetargets.report.topics.of_experiments import reinforce
 
 
 def figures(**changes: float):

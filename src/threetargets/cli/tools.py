@@ -161,7 +161,7 @@ def estimate(
     ] = False,
 ) -> None:
     """Say what a study will take: GPU or core hours, disk, download, at rates that are measured
-    here in a second or two. Snakemake calls it before the first job."""
+    here in some seconds. Snakemake calls it before the first job."""
     limit_threads(1)
     from threetargets import study
     from threetargets.doctor import hours

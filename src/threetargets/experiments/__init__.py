@@ -3,7 +3,7 @@ name here.
 
     experiments/<name>/spec.py      its block of parameters, what it takes; imports no torch
     experiments/<name>/measure.py   one seed of it: figures, curves, and arrays for pictures
-    report/topics/<name>.py         its picture, its table and its claim
+    report/topics/of_experiments/<name>.py   its picture, its table and its claim
 
 What the first two hold is in contract.py. In paths and commands an experiment stands where a cell
 does; it is measured once for each seed of the study.

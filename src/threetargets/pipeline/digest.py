@@ -212,8 +212,9 @@ def _reached(
 def _roots(stage: str, family: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     parts = PARTS.get(stage, ()) if family else ()
     of_family = (f"families.{family}.{part}" for part in parts)
-    topics = sorted((PACKAGE / "report" / "topics").glob("*.py")) if stage == "report" else []
-    of_report = (f"report.topics.{path.stem}" for path in topics)  # loaded by name
+    topics = sorted((PACKAGE / "report" / "topics").rglob("*.py")) if stage == "report" else []
+    names = (path.relative_to(PACKAGE).with_suffix("").parts for path in topics)
+    of_report = (".".join(parts) for parts in names)  # loaded by name
     return (f"stages.{stage}", *of_family, *of_report, *sorted(more))
 
 

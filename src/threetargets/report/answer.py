@@ -16,8 +16,8 @@ from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
-from threetargets.report.topics import decomposition
 from threetargets.report.topics.claims import tally
+from threetargets.report.topics.of_targets import decomposition
 from threetargets.study.values import WEIGHTINGS
 
 

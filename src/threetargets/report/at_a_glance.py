@@ -17,8 +17,8 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
 from threetargets.report.reading.crossed import Levels, own_width
 from threetargets.report.reading.crossed import cells as placed
-from threetargets.report.topics.output_spaces import compared
-from threetargets.report.topics.over_training import in_words
+from threetargets.report.topics.of_targets.output_spaces import compared
+from threetargets.report.topics.of_targets.over_training import in_words
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
 

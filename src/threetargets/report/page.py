@@ -19,7 +19,7 @@ from threetargets.report.reading import calibrated, tidy
 from threetargets.report.reading.collect import Results, calibration_dir
 from threetargets.report.reading.headlines import headlines
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.calibrations import PAGE
+from threetargets.report.topics.grounds.calibrations import PAGE
 from threetargets.study.schema import Study
 
 

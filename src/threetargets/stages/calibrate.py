@@ -16,7 +16,7 @@ from threetargets.errors import Disagreement
 from threetargets.files import write_json, write_text
 from threetargets.pipeline.records import provenance
 from threetargets.report.reading import calibrated
-from threetargets.report.topics import calibration_page
+from threetargets.report.topics.grounds import calibration_page
 
 
 def _told(name: str, number: int, of: int, seconds: float) -> None:

@@ -19,6 +19,7 @@ from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.times import draw, stratified
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.fitting import fit
 from threetargets.experiments.manifold.distances import off_plane, sliced_wasserstein
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import Ring, embedding, exact
@@ -27,8 +28,6 @@ from threetargets.networks.skip import InputSkip
 from threetargets.pipeline.records import Figure
 from threetargets.streams import PerSample, generator, key
 from threetargets.study.values import Section
-from threetargets.training.ema import Ema
-from threetargets.training.step import adamw, learning_rate
 
 SHOWN = 500
 """Samples of each case that are kept for the picture."""
@@ -83,21 +82,12 @@ def trained(block: Manifold, case: Case, place: Space, seed: int) -> nn.Module:
         torch.manual_seed(key(seed, "manifold/init"))
         net: nn.Module = Narrow(case.dimension, case.width, block.depth)
         net = InputSkip(net) if case.input_skip else net
-    settings = block.training.settings
-    optimizer, average = (
-        adamw(net, settings, torch.device("cpu")),
-        Ema(net, settings.ema_halflife_images),
-    )
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step)
-        value = loss(net, case, place, settings.batch, generator(seed, "manifold/train", step))
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        average.update(net, settings.batch, (step + 1) * settings.batch)
-    net.load_state_dict(average.state)
-    return net.eval()
+    batch = block.training.batch
+
+    def at(step: int) -> Tensor:
+        return loss(net, case, place, batch, generator(seed, "manifold/train", step))
+
+    return fit(net, at, block.training)
 
 
 def samples(block: Manifold, predictor: Predictor, dimension: int, seed: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,15 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import Text, interval, observed
 from threetargets.report.reading.collect import FAILED, OK, Observed, Place, Results
+from threetargets.study.values import Section
+
+Block = TypeVar("Block", bound=Section)
+
+
+def block_of(results: Results, name: str, kind: type[Block]) -> Block | None:
+    """The parameters of an experiment, where the study names it."""
+    own = experiments.of(results.study).get(name)
+    return own if isinstance(own, kind) else None
 
 
 @dataclass(frozen=True)

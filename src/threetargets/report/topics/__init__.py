@@ -1,5 +1,5 @@
-"""The subjects of the report, a module each; a further subject is a further module and a line
-here."""
+"""The subjects of the report, a module each, in a folder with what is near it; a further subject is
+a further module and a line here, one of an experiment a module of its name in of_experiments/."""
 
 from __future__ import annotations
 
@@ -12,33 +12,26 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics import claims
 
+OF_EXPERIMENTS = tuple(f"of_experiments.{name}" for name in experiments.EXPERIMENTS)
 READING = (
-    "models",
-    "targets",
-    "decomposition",
-    "endpoints",
-    "over_training",
-    "learning_rates",
-    "manifold",
-    "score_sde",
-    "langevin_density",
-    "gradient_flow",
-    "reverse_kernel",
-    "discrete",
-    "inpainting",
-    "reinforce",
-    "amortised",
-    "autoencoder_claims",
-    "fidelity_tables",
-    "comparisons",
-    "sweeps",
-    "route_claims",
-    "noise_levels",
-    "trainings",
-    "costs",
+    "of_models.models",
+    "of_targets.targets",
+    "of_targets.decomposition",
+    "of_targets.endpoints",
+    "of_targets.over_training",
+    "of_targets.learning_rates",
+    *OF_EXPERIMENTS,
+    "of_autoencoders.autoencoder_claims",
+    "of_models.fidelity_tables",
+    "of_targets.comparisons",
+    "of_guidance.sweeps",
+    "of_likelihood.route_claims",
+    "of_likelihood.noise_levels",
+    "of_models.trainings",
+    "of_models.costs",
 )
 """From top to bottom; the claims of all topics follow, then what the report rests on."""
-GROUNDS = ("calibrated_claims", "provenance")
+GROUNDS = ("grounds.calibrated_claims", "grounds.provenance")
 FIRST = (
     "decomposition",
     "endpoints",
@@ -67,11 +60,9 @@ def topics(names: tuple[str, ...]) -> list[Topic]:
 def reading(results: Results) -> tuple[str, ...]:
     """The topics that have something to read: of experiments, whose topics have their names, those
     that the study runs; the others where it has cells."""
-    own = experiments.of(results.study)
+    own = {f"of_experiments.{name}" for name in experiments.of(results.study)}
     return tuple(
-        name
-        for name in READING
-        if (name in own if name in experiments.EXPERIMENTS else results.study.cells)
+        name for name in READING if (name in own if name in OF_EXPERIMENTS else results.study.cells)
     )
 
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.langevin_density.spec import (
     ADJUSTED,
     CHAINS,
@@ -16,7 +15,7 @@ from threetargets.experiments.langevin_density.spec import (
     LangevinDensity,
 )
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -29,7 +28,11 @@ from threetargets.report.parts.verdicts import (
 from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.langevin_density.langevin_figures import NAME, TITLES, plot
+from threetargets.report.topics.of_experiments.langevin_density.langevin_figures import (
+    NAME,
+    TITLES,
+    plot,
+)
 
 MCALLESTER = "McAllester 2022 (004)"
 VANISHES, STAYS = 0.5, 0.2
@@ -37,8 +40,7 @@ VANISHES, STAYS = 0.5, 0.2
 
 
 def block(results: Results) -> LangevinDensity | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, LangevinDensity) else None
+    return block_of(results, NAME, LangevinDensity)
 
 
 def order(results: Results, chosen: LangevinDensity, kind: str) -> tuple[float | None, bool]:

@@ -277,7 +277,8 @@ def sentences(results: Results) -> list[str]:
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     """What the autoencoders are made of, published figures of the same models, and what two latents
     look like."""
-    from threetargets.report.topics import latent_plane, published
+    from threetargets.report.topics.of_autoencoders import latent_plane
+    from threetargets.report.topics.of_models import published
 
     if not autoencoder.cells(results.study):
         return []

@@ -3,10 +3,9 @@ narrowest layer changes that."""
 
 from __future__ import annotations
 
-from threetargets import experiments
 from threetargets.experiments.manifold.spec import PLANE, Case, Manifold, beside, main
 from threetargets.metrics.statistics import Difference, paired_t, t_interval
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.topic import Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -20,8 +19,8 @@ from threetargets.report.parts.verdicts import (
 from threetargets.report.parts.wording import interval, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.manifold import figures
-from threetargets.report.topics.manifold.tables import tables
+from threetargets.report.topics.of_experiments.manifold import figures
+from threetargets.report.topics.of_experiments.manifold.tables import tables
 
 NAME = "manifold"
 OTHERS, WINNER = ("eps", "v"), "x0"
@@ -39,8 +38,7 @@ LEAD = (
 
 def block(results: Results) -> Manifold | None:
     """The experiment's parameters, where the study names it."""
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, Manifold) else None
+    return block_of(results, NAME, Manifold)
 
 
 def ends(chosen: Manifold) -> tuple[int, int] | None:

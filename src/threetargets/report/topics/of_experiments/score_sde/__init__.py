@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threetargets import experiments
 from threetargets.experiments.score_sde.spec import (
     LAWS,
     LOSSES,
@@ -11,7 +10,7 @@ from threetargets.experiments.score_sde.spec import (
     ScoreSde,
 )
 from threetargets.report.parts.captions import commands, spread
-from threetargets.report.parts.of_experiments import Compared, Read
+from threetargets.report.parts.of_experiments import Compared, Read, block_of
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
@@ -25,7 +24,13 @@ from threetargets.report.parts.verdicts import (
 from threetargets.report.parts.wording import Table, Text, interval, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.score_sde.sde_figures import FIELDS, NAME, TITLES, WAYS, plot
+from threetargets.report.topics.of_experiments.score_sde.sde_figures import (
+    FIELDS,
+    NAME,
+    TITLES,
+    WAYS,
+    plot,
+)
 
 ORDERS, FAILED_ORDER = (0.8, 1.2), 0.5
 NEAR = 0.05
@@ -33,8 +38,7 @@ NEAR = 0.05
 
 
 def block(results: Results) -> ScoreSde | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, ScoreSde) else None
+    return block_of(results, NAME, ScoreSde)
 
 
 def decide_limit(results: Results) -> Finding:

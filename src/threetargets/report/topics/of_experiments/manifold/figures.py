@@ -25,7 +25,7 @@ from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics.manifold.tables import CELL
+from threetargets.report.topics.of_experiments.manifold.tables import CELL
 
 PANELS = {
     "off_plane": "distance from the plane",

@@ -8,7 +8,7 @@ from threetargets.report.parts.captions import commands
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.wording import cell
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics.drawn_samples import picture
+from threetargets.report.topics.of_guidance.drawn_samples import picture
 
 PLOTS_CAPTION = (
     "{cell}, seed {seed}. Mean images of p(x | z) at z = Φ⁻¹(u), u on a grid of {side} × "

@@ -25,9 +25,9 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, labels, listing
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import drawn_samples, matched_accuracy
-from threetargets.report.topics.fidelity_tables import KINDS
-from threetargets.report.topics.guided_claims import CLAIMS
+from threetargets.report.topics.of_guidance import drawn_samples, matched_accuracy
+from threetargets.report.topics.of_guidance.guided_claims import CLAIMS
+from threetargets.report.topics.of_models.fidelity_tables import KINDS
 
 
 def drawn_metrics(results: Results) -> list[str]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from threetargets import experiments
 from threetargets.experiments.reverse_kernel.spec import KINDS, ReverseKernel
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -21,7 +20,7 @@ from threetargets.report.parts.drawing import (
     svg,
     ticks,
 )
-from threetargets.report.parts.of_experiments import Read, row_of
+from threetargets.report.parts.of_experiments import Read, block_of, row_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
@@ -47,8 +46,7 @@ COLOURS = dict(zip(KINDS, ("eps", "v", "x0"), strict=True))
 
 
 def block(results: Results) -> ReverseKernel | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, ReverseKernel) else None
+    return block_of(results, NAME, ReverseKernel)
 
 
 def decide_gaussian(results: Results) -> Finding:

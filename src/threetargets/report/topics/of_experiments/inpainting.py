@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.inpainting.spec import LAWS, METHODS, Inpainting
 from threetargets.metrics.statistics import tost
 from threetargets.report.parts.captions import commands, spread
@@ -22,7 +21,7 @@ from threetargets.report.parts.drawing import (
     plain_log,
     svg,
 )
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
@@ -67,8 +66,7 @@ LEAD = (
 
 
 def block(results: Results) -> Inpainting | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, Inpainting) else None
+    return block_of(results, NAME, Inpainting)
 
 
 def decide_replacement(results: Results) -> Finding:

@@ -27,8 +27,14 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import cell, number, p_value
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import routes
-from threetargets.report.topics.routes import DIFFERENCE, GRADIENTS, ONE, TWO, length_metric
+from threetargets.report.topics.of_likelihood import routes
+from threetargets.report.topics.of_likelihood.routes import (
+    DIFFERENCE,
+    GRADIENTS,
+    ONE,
+    TWO,
+    length_metric,
+)
 
 AT_LEAST = 2.0
 """How many times as much variance counts as "far" more."""

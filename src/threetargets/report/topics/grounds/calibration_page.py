@@ -6,7 +6,7 @@ from __future__ import annotations
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.wording import listing, of
 from threetargets.report.reading.calibrated import Calibration
-from threetargets.report.topics import calibrations
+from threetargets.report.topics.grounds import calibrations
 
 
 def headline(calibration: Calibration) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from threetargets.report.parts.topic import CHAPTER, DAI, KASY, POLYAKOV, Claim, Topic
 from threetargets.report.parts.verdicts import NOTHING, Finding
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import calibrations
-from threetargets.report.topics.calibrations import row_in_words
+from threetargets.report.topics.grounds import calibrations
+from threetargets.report.topics.grounds.calibrations import row_in_words
 
 
 def by_calibration(name: str) -> Callable[[Results], Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from threetargets import experiments
 from threetargets.experiments.reinforce.spec import BINARY, GAUSSIAN, Reinforce
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -18,7 +17,7 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import DAI, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
@@ -63,8 +62,7 @@ LEAD = (
 
 
 def block(results: Results) -> Reinforce | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, Reinforce) else None
+    return block_of(results, NAME, Reinforce)
 
 
 def decide_needed(results: Results) -> Finding:

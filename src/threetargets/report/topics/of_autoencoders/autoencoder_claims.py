@@ -20,8 +20,8 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import cell, number
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics import autoencoders
-from threetargets.report.topics.autoencoders import TRAIN, widths
+from threetargets.report.topics.of_autoencoders import autoencoders
+from threetargets.report.topics.of_autoencoders.autoencoders import TRAIN, widths
 
 
 def latent_width(results: Results) -> Finding:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.amortised.spec import PARTS, Amortised
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -19,7 +18,7 @@ from threetargets.report.parts.drawing import (
     over_seeds,
     svg,
 )
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import NOTHING, Finding
@@ -45,8 +44,7 @@ LEAD = (
 
 
 def block(results: Results) -> Amortised | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, Amortised) else None
+    return block_of(results, NAME, Amortised)
 
 
 def decide_gap(results: Results) -> Finding:

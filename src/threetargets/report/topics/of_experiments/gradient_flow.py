@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.gradient_flow.spec import FIELDS, WAYS, GradientFlow
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import INK, MUTED, Plot, canvas, svg
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import KASY, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
@@ -39,8 +38,7 @@ COLOURS = {"exact": INK, "learned": light("eps")}
 
 
 def block(results: Results) -> GradientFlow | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, GradientFlow) else None
+    return block_of(results, NAME, GradientFlow)
 
 
 def decide(results: Results) -> Finding:

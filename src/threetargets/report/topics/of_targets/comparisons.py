@@ -26,7 +26,7 @@ from threetargets.report.parts.wording import (
 )
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.comparison_claims import CLAIMS
+from threetargets.report.topics.of_targets.comparison_claims import CLAIMS
 from threetargets.study.values import WEIGHTINGS
 
 

@@ -18,7 +18,7 @@ from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.verdicts import paired
 from threetargets.report.parts.wording import Table, Text, cell, count, number, observed
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics.autoencoders import epochs, tightest, weighted
+from threetargets.report.topics.of_autoencoders.autoencoders import epochs, tightest, weighted
 
 STATIC, DYNAMIC = "mnist-binarised", "mnist-dynamic"
 

@@ -26,7 +26,7 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, listing
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.ladder import CLAIMS
+from threetargets.report.topics.of_models.ladder import CLAIMS
 
 MODELS_CAPTION = (
     "The negative evidence lower bound on the test split, lower is better. "

@@ -28,7 +28,7 @@ from threetargets.report.parts.wording import Table, Text, listing, number, of, 
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.crossed import Grid, cells, grids, own_width
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics import output_spaces
+from threetargets.report.topics.of_targets import output_spaces
 
 TITLES = ("What explains the spread between cells", "The same over the width of the network")
 

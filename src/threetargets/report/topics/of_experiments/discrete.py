@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threetargets import experiments
 from threetargets.experiments.discrete.spec import LEVELS, Discrete
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
@@ -22,7 +21,7 @@ from threetargets.report.parts.drawing import (
     log_bands,
     svg,
 )
-from threetargets.report.parts.of_experiments import Read
+from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
@@ -54,8 +53,7 @@ LEAD = (
 
 
 def block(results: Results) -> Discrete | None:
-    own = experiments.of(results.study).get(NAME)
-    return own if isinstance(own, Discrete) else None
+    return block_of(results, NAME, Discrete)
 
 
 def decide_orders(results: Results) -> Finding:

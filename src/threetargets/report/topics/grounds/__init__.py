@@ -1,0 +1,1 @@
+"""What the report rests on: calibration, errata, provenance."""

@@ -1,0 +1,1 @@
+"""Autoencoders: latent widths, importance weighting, the latent plane."""

@@ -1,0 +1,1 @@
+"""Experiments, each under its own name: picture, table and claims."""

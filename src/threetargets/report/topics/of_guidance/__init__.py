@@ -1,0 +1,1 @@
+"""Guidance: sweeps over gamma, kinds at matched accuracy, samples."""

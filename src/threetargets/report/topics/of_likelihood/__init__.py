@@ -1,0 +1,1 @@
+"""Likelihood: its estimators beside each other, and noise level by noise level."""

@@ -1,0 +1,1 @@
+"""Targets against each other: by weighting, output space, schedule, training and learning rate."""
