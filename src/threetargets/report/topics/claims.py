@@ -42,6 +42,8 @@ ORDER = (
     "gradient-flow",
     "reverse-gaussian",
     "direct-kernel",
+    "gaussian-target",
+    "gaussian-target (whitened)",
     "reparam-needed",
     "reparam-trains-better",
     "gumbel-softmax",
