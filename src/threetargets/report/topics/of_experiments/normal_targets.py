@@ -56,6 +56,7 @@ TITLES = {
     DRAWN: "the same, ties drawn",
     EPS: "ε",
 }
+SHORT = TITLES | {WHITENED: "whitened", GAUSSIANISED: "Gaussian-\nised", DRAWN: "ties\ndrawn"}
 COLOURS = {X0: "x0", WHITENED: "v", GAUSSIANISED: "flow", DRAWN: "edm", EPS: "eps"}
 LOSSES = {SAME: "loss of ε̂", OWN: "own loss"}
 
@@ -156,7 +157,7 @@ def table(results: Results, chosen: NormalTargets) -> Table:
         for loss in LOSSES:
             has = target == EPS or any((c.target, c.loss) == (target, loss) for c in CASES)
             bounds.append(own.entry(metric(target, loss)) if has else Text("·"))
-            bounds.append(_difference(gap(results, target, loss)) if has else Text("·"))
+            bounds.append(_difference(results, target, loss) if has else Text("·"))
         paid = exact if target in (GAUSSIANISED, DRAWN) else Text("0")
         rows.append((Text(TITLES[target]), own.entry(f"from_normal/{target}"), *bounds, paid))
     head = ("target", "from normal", *_heads(), "decoding a mean")
@@ -175,11 +176,10 @@ def _heads() -> list[str]:
     return [f"{what}, {loss}" for loss in LOSSES.values() for what in ("bound", "less ε")]
 
 
-def _difference(one: Compared) -> Text:
+def _difference(results: Results, target: str, loss: str) -> Text:
     """Nothing beside ε itself."""
-    if one.interval.mean is None or one.interval.sd == 0:
-        return Text("–")
-    return Text(written(one.interval))
+    one = gap(results, target, loss).interval
+    return Text("–" if target == EPS or one.mean is None else written(one))
 
 
 PLOT = (
@@ -200,8 +200,7 @@ def _bounds(panel: Axes, own: Read, rows: list[dict[str, Any]]) -> None:
         face = colour if loss == SAME else "none"
         panel.errorbar([at], [m], error, color=colour, marker="o", markerfacecolor=face)
         rows.append(row_of(f"bound, {LOSSES[loss]}", target, place[target], m, lo, hi))
-    names = [TITLES[target].replace(" ", "\n", 1) for target in TARGETS]
-    panel.set_xticks(range(len(TARGETS)), names, fontsize=7)
+    panel.set_xticks(range(len(TARGETS)), [SHORT[target] for target in TARGETS], fontsize=7)
     panel.set(title="bound, bits/dim")
     panel.grid(visible=False, axis="x")
 
