@@ -57,6 +57,7 @@ ORDER = (
     "guidance-clear",
     "guidance-u",
     "ignore-label",
+    "ignore-label (trained as usual)",
     "noisy-classifier",
     "reparam-variance (toy)",
     "reparam-variance (trained)",
