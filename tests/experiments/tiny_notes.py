@@ -23,6 +23,15 @@ TINY: dict[str, dict[str, Any]] = {
         },
         "digits": {"hidden": 16, "depth": 1, "steps": 4, "training": {"steps": 3, **STEPS}},
     },
+    "normal_targets": {
+        "split": {"train": 300, "validation": 1, "test": 10},
+        "process": {
+            "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -6.0},
+            "steps": 4,
+        },
+        **{"smoothing": 1.0, "width": 16, "depth": 1, "fit_images": 10},
+        "training": {"steps": 4, **STEPS},
+    },
     "inpainting": {
         "correlation": 0.8,
         "mixture": {"centres": [[-1.0, 0.0], [1.0, 0.5]], "spread": 0.4},

@@ -26,6 +26,7 @@ EXPERIMENTS = (
     "langevin_density",
     "gradient_flow",
     "reverse_kernel",
+    "normal_targets",
     "discrete",
     "inpainting",
     "reinforce",
