@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "inpainting",
     "reinforce",
     "amortised",
+    "deeper_hierarchy",
 )
 
 
