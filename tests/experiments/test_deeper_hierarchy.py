@@ -18,7 +18,7 @@ from threetargets.diffusion import kernel
 from threetargets.diffusion.schedule import Cosine, table
 from threetargets.experiments.deeper_hierarchy import known_bounds, measure
 from threetargets.experiments.deeper_hierarchy.linear_chain import Chain, of_table
-from threetargets.experiments.deeper_hierarchy.rung import Rung, trained
+from threetargets.experiments.deeper_hierarchy.rung import Ladder, Rung
 from threetargets.experiments.deeper_hierarchy.spec import PIXELS, RUNGS, DeeperHierarchy
 from threetargets.oracles import Gaussian, Hierarchy, Layer
 from threetargets.streams import generator
@@ -40,9 +40,9 @@ def grey(count: int) -> Tensor:
 def made(rung: str, seed: int = 0) -> Rung:
     """With networks that say something, where they begin by saying nothing."""
     torch.manual_seed(seed)
-    net = Rung(rung, TABLE, BLOCK.digits, 0.5)
-    nn.init.normal_(net.net.last.weight, std=0.1)
-    return net.requires_grad_(False)
+    net = Ladder(BLOCK.digits, 0.5, [(rung, TABLE)])
+    nn.init.normal_(net.net.last.weight, std=0.1, generator=generator(seed, "last"))
+    return net.requires_grad_(False).eval()[0]
 
 
 def covariance(chain: Chain) -> np.ndarray:
@@ -96,45 +96,47 @@ def test_with_all_restrictions_the_bound_is_the_diffusions() -> None:
 
 @pytest.mark.parametrize("rung", ["encoder", "ddpm"])
 def test_log_ratios_along_the_chain_have_the_mean_of_the_divergences(rung: str) -> None:
-    net, x = made(rung), grey(1).expand(30_000, -1)
-    walked, apart = (f(x, normal(3, 30_000, PIXELS)) for f in (net.walked, net.noised))
-    for name, values in walked.items():
-        gap = values - apart[name]
-        error = float(values.std() + apart[name].std()) / math.sqrt(len(gap))
-        assert abs(float(gap.mean())) < 4 * error + 1e-9, name
+    net, x = made(rung), grey(1).expand(10_000, -1)
+    walked = net.walked(x, normal(3, 10_000, PIXELS))
+    apart = net.noised(x, normal(3, 10_000, PIXELS, seed=1))
+    for names in (["reconstruction"], ["between", "top"]):
+        one, other = (torch.stack([parts[n] for n in names]).sum(0) for parts in (walked, apart))
+        error = math.hypot(float(one.std()), float(other.std())) / math.sqrt(len(x))
+        assert float((one - other).mean()) == pytest.approx(0, abs=4 * error), names
+        assert error < 0.02 * float(other.mean())
 
 
 class Linear(nn.Module):
-    """M x at every level, and constants where a second map is asked for."""
+    """M x at every level, in the shape of x."""
 
-    def __init__(self, matrix: Tensor, second: Tensor | None = None):
+    def __init__(self, matrix: Tensor):
         super().__init__()
-        self.matrix, self.second = matrix.float(), second
+        self.matrix = matrix.float()
 
-    def forward(self, x: Tensor, clock: Tensor, labels: Tensor) -> Tensor:
-        out = (x.flatten(1) @ self.matrix.T).view(x.shape)
-        if self.second is None:
-            return out
-        return torch.cat([out, self.second.float().view(1, 1, 8, 8).expand_as(out)], 1)
+    def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
+        return (x.flatten(1) @ self.matrix.T).view(x.shape)
 
 
 @pytest.mark.parametrize("rung", ["dimension", "encoder"])
 def test_a_linear_hierarchy_has_the_terms_of_the_oracle(rung: str) -> None:
-    """Divergences of each level in closed form, encoder and decoder linear, one image."""
+    """Divergences of the levels in closed form, encoder and decoder linear, one image; of a fixed
+    encoder their sum, which is cut another way."""
     net, eye = made(rung), torch.eye(PIXELS, dtype=torch.float64)
     forth, back = 0.3 * normal(PIXELS, PIXELS) / 8, 0.5 * normal(PIXELS, PIXELS, seed=1) / 8
     wider = 0.2 * normal(PIXELS, seed=2)
-    net.net = Linear(back)
+    net.read = Linear(back)
     if rung == "dimension":
-        net.encoder = Linear(forth, wider)
+        for encoder in net.encoders:
+            own = nn.Linear(PIXELS, 2 * PIXELS)
+            own.weight.data.copy_(torch.cat([forth, torch.zeros_like(forth)]))
+            own.bias.data.copy_(torch.cat([torch.zeros_like(wider), wider]))
+            encoder.net = own.requires_grad_(False)
     else:
         forth, wider = torch.zeros_like(forth), torch.zeros_like(wider)
     zero = torch.zeros(PIXELS, dtype=torch.float64)
     keep, std = net.keep.double(), net.noise.double().exp()
     own = net.log_std.double().exp()
-    inference = [
-        Layer(keep[k] * eye + forth, zero, std[k] * wider.exp().float()) for k in range(3)
-    ]
+    inference = [Layer(keep[k] * eye + forth, zero, std[k] * wider.exp().float()) for k in range(3)]
     generative = [
         Layer(net.back[k].double() * eye + net.out[k].double() * back, zero, own[k].expand(PIXELS))
         for k in range(3)
@@ -143,11 +145,13 @@ def test_a_linear_hierarchy_has_the_terms_of_the_oracle(rung: str) -> None:
     terms = Hierarchy(generative, inference).elbo_terms(((2 * x + 1) / 17 - 1).double())
     count = 20_000
     parts = net.parts(x.expand(count, -1), normal(3, count, PIXELS, seed=5))
-    wanted = {"between": terms["kl_1"] + terms["kl_2"], "top": terms["kl_3"]}
-    for name, value in wanted.items():
-        error = float(parts[name].std()) / math.sqrt(count)
-        assert float(parts[name].mean()) == pytest.approx(float(value), abs=4 * error + 1e-4), name
-        assert error < 0.02 * abs(float(value))
+    pairs = [(parts["between"], terms["kl_1"] + terms["kl_2"]), (parts["top"], terms["kl_3"])]
+    if rung == "encoder":
+        pairs = [(pairs[0][0] + pairs[1][0], pairs[0][1] + pairs[1][1])]
+    for values, wanted in pairs:
+        error = float(values.std()) / math.sqrt(count)
+        assert float(values.mean()) == pytest.approx(float(wanted), abs=4 * error + 1e-4)
+        assert error < 0.02 * abs(float(wanted))
 
 
 def test_a_learned_prior_has_torchs_divergence() -> None:
@@ -178,12 +182,23 @@ def test_a_learned_encoder_begins_where_the_fixed_one_is() -> None:
     free, fixed = (nets[rung].walked(grey(4), noise) for rung in ("dimension", "ddpm"))
     for name, values in fixed.items():
         torch.testing.assert_close(free[name], values, rtol=1e-4, atol=1e-4)
+    together, apart = (nets["ddpm"].train(mode).raw(noise) for mode in (True, False))
+    torch.testing.assert_close(together, apart, rtol=0, atol=1e-5)
     assert set(nets["hvae"].walked(grey(4), noise[..., :4])) == set(fixed)
-    fresh = {rung: Rung(rung, TABLE, BLOCK.digits, 0.5) for rung in RUNGS}
-    counts = {rung: trained(net) for rung, net in fresh.items()}
+    fresh = {rung: Ladder(BLOCK.digits, 0.5, [(rung, TABLE)]) for rung in RUNGS}
+    counts = {rung: net.size(0) for rung, net in fresh.items()}
     assert counts["encoder"] - counts["ddpm"] == 2 * PIXELS
     assert counts["dimension"] > counts["encoder"]
-    assert not fresh["ddpm"].prior_mean.requires_grad
+    assert not fresh["ddpm"][0].prior_mean.requires_grad
+
+
+def test_fixed_encoders_share_a_network_and_learned_ones_do_not() -> None:
+    images = grey(40)
+    net = measure.fixed(BLOCK, images, 0)
+    assert [own.levels for own in map(net.__getitem__, range(4))] == [2, 4, 2, 4]
+    assert all(net[k].read.__self__ is net.net for k in range(4))
+    own = measure.learned(BLOCK, "hvae", 2, images, 0)
+    assert own[0].dims == 4 and own.net is not net.net
 
 
 def spread_points(data: Tensor) -> Tensor:
@@ -252,6 +267,7 @@ def test_draws_come_to_the_closed_form_and_more_levels_to_the_entropy() -> None:
     [
         ({"levels": [4, 2]}, "levels rise"),
         ({"early": -8.0}, "early lies between"),
+        ({"levels": [2, 64]}, "at least the largest"),
         ({"known": {"size": 3, "latent": 3, "draws": 5}}, "less than size"),
     ],
 )

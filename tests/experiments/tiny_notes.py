@@ -57,7 +57,10 @@ TINY: dict[str, dict[str, Any]] = {
         "split": SPLIT,
         **{"levels": [2, 4], "early": 0.0},
         "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
-        "digits": {"latent": 4, "width": 8, "depth": 1, "training": {"steps": 3, **STEPS}},
+        "digits": {
+            **{"latent": 4, "width": 8, "depth": 1},
+            **{"training": {"steps": 3, **STEPS}, "denoising": {"steps": 9, **STEPS}},
+        },
         "known": {"size": 3, "latent": 1, "draws": 50},
     },
     "score_sde": {

@@ -1,18 +1,17 @@
 """A hierarchy of L levels on one rung, from the HVAE to the diffusion, and its bound.
 
-p(z_{l-1} | z_l) = N(back_l z_l + out_l F(z_l, l), sigma_l^2 I), for x = z_0 up to its bins; p(z_L)
-= N(m, diag s^2). q(z_l | z_{l-1}) = N(keep_l z_{l-1} + E(z_{l-1}, l), diag std_l^2). One network F,
-and one E, for all levels. -log p(x) <= -E log p(x | z_1) + sum_{l<L} E[log q(z_l | z_{l-1}) - log
-p(z_l | z_{l+1})] + E KL(q(z_L | z_{L-1}) || p(z_L)). (003, "Hierarchical VAE"; 000, "Hierarchical
-autoencoders".)
+p(z_{l-1} | z_l) = N(back_l z_l + out_l F(z_l, l), sigma_l^2 I), for x = z_0 up to its bins;
+p(z_L) = N(m, diag s^2). q(z_l | z_{l-1}) = N(keep_l z_{l-1} + E_l(z_{l-1}), diag std_l^2).
+-log p(x) <= -E log p(x | z_1) + sum_{l<L} E[log q(z_l | z_{l-1}) - log p(z_l | z_{l+1})]
++ E KL(q(z_L | z_{L-1}) || p(z_L)). (003, "Hierarchical VAE"; 000, "Hierarchical autoencoders".)
 
 A fixed encoder is that of a diffusion: E = 0, and back and out read F as v, so that the mean is
-A x0^ + B z_l. A learned one begins there.
+A x0^ + B z_l. F is then the denoiser of a noise level, whatever L. A learned encoder begins there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,24 +20,27 @@ from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS
 from threetargets.experiments.deeper_hierarchy.linear_chain import of_table
-from threetargets.experiments.deeper_hierarchy.spec import LEARNED, PIXELS, RUNGS, Model
+from threetargets.experiments.deeper_hierarchy.spec import LEARNED, PARTS, PIXELS, RUNGS, Model
 from threetargets.levels import centres
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import kl_isotropic, log_density, total
-from threetargets.networks.mlp import Denoiser
+from threetargets.networks.mlp import Denoiser, Perceptron
 
 GREY = 17
 """Levels of the digits."""
 TARGET = TARGETS["v"]
 NOBODY = torch.zeros(1, dtype=torch.int64)
 
+Read = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""The network F: (z (B, 1, 8, 8), level's name (B,) or (1,), labels (1,)) -> (B, 1, 8, 8)."""
 Parts = dict[str, Tensor]
 """The parts of a bound by name, nats, each (N,)."""
 
 
 class Rung(nn.Module):
     """`rung` of RUNGS; `table`: the noise levels of a fixed encoder with as many steps as there are
-    levels, whose log-SNRs also name the levels to the networks; `std`: of the data's pixels."""
+    levels, whose log-SNRs also name the levels to the network; `std`: of the data's pixels. The
+    network, which may be another's as well, is not one of its modules."""
 
     back: Tensor
     out: Tensor
@@ -46,11 +48,11 @@ class Rung(nn.Module):
     noise: Tensor
     clock: Tensor
 
-    def __init__(self, rung: str, table: Table, chosen: Model, std: float):
+    def __init__(self, rung: str, table: Table, chosen: Model, std: float, read: Read):
         super().__init__()
+        self.read = read
         self.table, self.chain, self.learned = table, of_table(table), rung in LEARNED
         self.dims = chosen.latent if rung == RUNGS[0] else PIXELS
-        self.net = _network(chosen, 1)
         self._generative(std)
         self.prior_mean = nn.Parameter(torch.zeros(self.dims))
         self.prior_log_std = nn.Parameter(torch.zeros(self.dims))
@@ -59,10 +61,12 @@ class Rung(nn.Module):
             self.prior_log_std.requires_grad_(False)
         self._place("keep", self.chain.weights)
         self._place("noise", 0.5 * self.chain.variances.log())
-        self.encoder = _network(chosen, 2) if self.learned else None
+        self.encoders = nn.ModuleList()
+        if self.learned:
+            below = [PIXELS, *[self.dims] * (self.levels - 1)]
+            self.encoders.extend(_encoder(n, self.dims, chosen.width) for n in below)
         if self.dims < PIXELS:
             self.down = nn.Linear(PIXELS, self.dims, bias=False)
-            self.spread = nn.Linear(PIXELS, self.dims, bias=False)
             self.up = nn.Linear(self.dims, PIXELS, bias=False)
             nn.init.orthogonal_(self.down.weight)
             self.up.weight.data.copy_(self.down.weight.T)
@@ -101,20 +105,20 @@ class Rung(nn.Module):
         """Mean and log standard deviation (N, d) of q(z_l | z_{l-1}), l = level + 1."""
         mean = self.keep[level].to(z) * (self._lowered(z) if level == 0 else z)
         log_std = self.noise[level].to(z).expand_as(mean)
-        if self.encoder is None:
+        if not self.learned:
             return mean, log_std
-        clock = self.clock[level : level + 1]
-        shift, wider = self.encoder(_image(self._raised(z)), clock, NOBODY).flatten(2).unbind(1)
-        if self.dims < PIXELS:
-            shift, wider = self.down(shift), self.spread(wider)
-        return mean + shift.to(z), log_std + wider.to(z)
+        shift, wider = self.encoders[level](z.float()).to(z).chunk(2, 1)
+        return mean + shift, log_std + wider
 
     def raw(self, z: Tensor) -> Tensor:
         """F at every level, z (L, N, d): (L, N, D), in the dtype of z; the network is float32."""
-        rows = self._raised(z).flatten(0, 1)
-        clock = self.clock.repeat_interleave(z.shape[1])
-        made: Tensor = self.net(_image(rows), clock, NOBODY)
-        return made.view(len(z), z.shape[1], PIXELS).to(z)
+        rows, clock = self._raised(z), self.clock
+        if self.training:
+            made = self.read(_image(rows), clock.repeat_interleave(z.shape[1]), NOBODY)
+            return made.view(*z.shape[:2], PIXELS).to(z)
+        # Level by level, as likelihood.denoised calls a network: larger products round otherwise.
+        each = [self.read(_image(x), clock[k : k + 1], NOBODY) for k, x in enumerate(rows)]
+        return torch.stack(each).flatten(2).to(z)
 
     def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Means of p(x | z_1) (N, D) and of p(z_{l-1} | z_l), l = 2 .. L, (L - 1, N, d)."""
@@ -137,21 +141,19 @@ class Rung(nn.Module):
     def walked(self, grey: Tensor, noise: Tensor) -> Parts:
         """The parts for grey levels (N, D) along one draw of the chain z_1 .. z_L by noise (L, N,
         d), the last level in closed form: whatever the encoder."""
-        below, drawn, given = _clean(grey, noise), list[Tensor](), list[tuple[Tensor, Tensor]]()
+        z, means, log_stds = [_clean(grey, noise)], list[Tensor](), list[Tensor]()
         for level in range(self.levels):
-            mean, log_std = self.encode(level, below)
-            below = mean + log_std.exp() * noise[level]
-            drawn.append(below)
-            given.append((mean, log_std))
-        z = torch.stack(drawn)
-        image, means = self.decode(z)
-        between = torch.zeros(len(grey), dtype=noise.dtype)
-        for level, mean in enumerate(means):
-            own = self.log_std[level + 1].to(mean).expand_as(mean)
-            log_q = log_density(drawn[level], *given[level])
-            between = between + log_q - log_density(drawn[level], mean, own)
-        made = (self._reconstruction(grey, image), between, self._top(*given[-1]))
-        return dict(zip(("reconstruction", "between", "top"), made, strict=True))
+            mean, log_std = self.encode(level, z[-1])
+            z.append(mean + log_std.exp() * noise[level])
+            means.append(mean)
+            log_stds.append(log_std)
+        drawn = torch.stack(z[1:])
+        image, guesses = self.decode(drawn)
+        own = self.log_std[1:].to(drawn).view(-1, 1, 1).expand_as(guesses)
+        q = (torch.stack(means[:-1]), torch.stack(log_stds[:-1]))
+        between = (_log_density(drawn[:-1], *q) - _log_density(drawn[:-1], guesses, own)).sum(0)
+        made = (self._reconstruction(grey, image), between, self._top(means[-1], log_stds[-1]))
+        return dict(zip(PARTS, made, strict=True))
 
     def noised(self, grey: Tensor, noise: Tensor) -> Parts:
         """The same bound of a fixed encoder, each z_l drawn on its own: q(z_{l-1} | x, z_l) is
@@ -165,7 +167,7 @@ class Rung(nn.Module):
         between = kl_isotropic(squared, C[..., 0], own, PIXELS).sum(0)
         last = (0.5 * spread[-1].log()).to(x).expand_as(x)
         made = (self._reconstruction(grey, image), between, self._top(a[-1].to(x) * x, last))
-        return dict(zip(("reconstruction", "between", "top"), made, strict=True))
+        return dict(zip(PARTS, made, strict=True))
 
     @property
     def parts(self) -> Callable[[Tensor, Tensor], Parts]:
@@ -173,8 +175,20 @@ class Rung(nn.Module):
         return self.walked if self.learned else self.noised
 
 
-def _network(chosen: Model, outputs: int) -> Denoiser:
-    return Denoiser((1, 8, 8), 1, chosen.width, chosen.depth, outputs)
+def _log_density(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """Of each level and example: (L, N, d) -> (L, N)."""
+    rows = (one.flatten(0, 1) for one in (z, mean, log_std))
+    return log_density(*rows).view(z.shape[:2])
+
+
+def _encoder(inputs: int, latent: int, width: int) -> Perceptron:
+    """z -> what is added to mean and log standard deviation (2 d); nothing at the start."""
+    made = Perceptron(inputs, 2 * latent, width, 1)
+    last = made.net[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return made
 
 
 def _image(x: Tensor) -> Tensor:
@@ -186,6 +200,22 @@ def _clean(grey: Tensor, like: Tensor) -> Tensor:
     return centres(grey, GREY).to(like)
 
 
-def trained(rung: Rung) -> int:
-    """How many numbers of it are trained."""
-    return sum(p.numel() for p in rung.parameters() if p.requires_grad)
+class Ladder(nn.Module):
+    """A network and the hierarchies that read it, each by a rung and its table."""
+
+    def __init__(self, chosen: Model, std: float, tables: Sequence[tuple[str, Table]]):
+        super().__init__()
+        self.net = Denoiser((1, 8, 8), 1, chosen.width, chosen.depth)
+        read = self.net.__call__
+        made = [Rung(rung, table, chosen, std, read) for rung, table in tables]
+        self.rungs = nn.ModuleList(made)
+
+    def __getitem__(self, place: int) -> Rung:
+        made = self.rungs[place]
+        assert isinstance(made, Rung)
+        return made
+
+    def size(self, place: int) -> int:
+        """How many numbers of that hierarchy are trained, its network's included."""
+        every = [*self.net.parameters(), *self[place].parameters()]
+        return sum(p.numel() for p in every if p.requires_grad)

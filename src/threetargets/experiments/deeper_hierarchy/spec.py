@@ -16,8 +16,8 @@ RUNGS = ("hvae", "dimension", "encoder", "ddpm")
 """Each has the restrictions of the one before and one more: none; latents of the data's dimension;
 an encoder that is fixed and linear Gaussian; one whose last latent is standard normal. (003,
 "Similarities with HVAE".)"""
-LEARNED = RUNGS[:2]
-"""Whose encoder is learned."""
+LEARNED, FIXED = RUNGS[:2], RUNGS[2:]
+"""By their encoder."""
 PARTS = ("reconstruction", "between", "top")
 """Of a bound: -E log p(x | z_1); the levels below the last; the last."""
 
@@ -27,13 +27,15 @@ Levels = Annotated[
 
 
 class Model(Section):
-    """The networks of every rung, shared by all levels of a hierarchy; `latent`: the dimension of
-    the latents where it is not that of the data."""
+    """`latent`: the dimension of latents that are fewer than pixels. `training`: of each hierarchy
+    with a learned encoder, whose network is its own. `denoising`: of the one network of all fixed
+    encoders; its batch counts noised images, one image for each level of a hierarchy."""
 
     latent: Annotated[int, Field(ge=1, lt=PIXELS)]
     width: Positive
     depth: Positive
     training: Fit
+    denoising: Fit
 
 
 class Known(Section):
@@ -63,6 +65,8 @@ class DeeperHierarchy(Section):
             raise ValueError("levels rise")
         if not self.schedule.log_snr_min < self.early < self.schedule.log_snr_max:
             raise ValueError("early lies between log_snr_min and log_snr_max of schedule")
+        if self.digits.denoising.batch < self.levels[-1]:
+            raise ValueError("digits: denoising.batch is at least the largest of levels")
         if self.known.latent >= self.known.size:
             raise ValueError("known: latent is less than size")
         return self
@@ -81,18 +85,18 @@ def choices(block: Section) -> dict[str, frozenset[str]]:
 
 
 def trainings(block: Section) -> int:
-    return len(RUNGS) * len(_own(block).levels)
+    return len(LEARNED) * len(_own(block).levels) + 1
 
 
 def operations(block: Section) -> float:
-    """Six for each weight, level and image, the learned encoders' included; twice that, for
-    networks so small."""
+    """Six for each weight, level and image; thrice that, for networks so small, with as much again
+    for learned encoders."""
     chosen = _own(block)
     model, calls = chosen.digits, sum(chosen.levels)
     weights = model.width * 2 * PIXELS + model.depth * 3 * model.width**2
-    networks = len(RUNGS) + len(LEARNED)
-    seen = model.training.steps * model.training.batch + chosen.split.test
-    return 2.0 * 6 * weights * calls * networks * seen
+    seen = model.training.steps * model.training.batch * calls * 2 * len(LEARNED)
+    seen += model.denoising.steps * model.denoising.batch
+    return 3.0 * 6 * weights * (seen + len(RUNGS) * calls * chosen.split.test)
 
 
 def _own(block: Section) -> DeeperHierarchy:
