@@ -62,6 +62,16 @@ TINY: dict[str, dict[str, Any]] = {
             **{"evaluation": 8, "importance": 20},
         },
     },
+    "deeper_hierarchy": {
+        "split": SPLIT,
+        **{"levels": [2, 4], "early": 0.0},
+        "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+        "digits": {
+            **{"latent": 4, "width": 8, "depth": 1},
+            **{"training": {"steps": 3, **STEPS}, "denoising": {"steps": 9, **STEPS}},
+        },
+        "known": {"size": 3, "latent": 1, "draws": 50},
+    },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
         "process": {

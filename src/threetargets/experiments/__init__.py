@@ -31,6 +31,7 @@ EXPERIMENTS = (
     "inpainting",
     "reinforce",
     "amortised",
+    "deeper_hierarchy",
 )
 
 
