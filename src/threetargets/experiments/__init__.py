@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "inpainting",
     "reinforce",
     "amortised",
+    "density_ladder",
 )
 
 
