@@ -72,6 +72,23 @@ TINY: dict[str, dict[str, Any]] = {
         },
         "known": {"size": 3, "latent": 1, "draws": 50},
     },
+    "density_ladder": {
+        "split": SPLIT,
+        "hidden": {"counted": 3, "annealed": 5},
+        "mixture": {"iterations": 3, "starts": 2, "smoothing": 0.5},
+        "boltzmann": {
+            **{"steps": 6, "batch": 10, "learning_rate": 0.05, "decay": 0.0001},
+            **{"points": 3, "repeats": 2},
+        },
+        "annealing": {"levels": 5, "runs": 8},
+        "walking": {"chains": 10, "burn_in": 1, "sweeps": 32},
+        "autoregressive": {"decay": 0.0001, "training": {"steps": 4, **STEPS}},
+        "plane": {
+            **{"weights": [0.6, 0.4], "means": [[-0.8, 0.0], [0.8, 0.5]], "spreads": [0.4, 0.5]},
+            **{"points": 50, "width": 8, "depth": 2, "training": {"steps": 3, **STEPS}},
+        },
+        "ratio": {"states": 3, "pixels": 4, "images": 3, "draws": [1, 2, 4, 8], "first": 2},
+    },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
         "process": {

@@ -32,6 +32,7 @@ EXPERIMENTS = (
     "reinforce",
     "amortised",
     "deeper_hierarchy",
+    "density_ladder",
 )
 
 
