@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "inpainting",
     "reinforce",
     "amortised",
+    "learned_schedule",
 )
 
 
