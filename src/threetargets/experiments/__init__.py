@@ -31,6 +31,7 @@ EXPERIMENTS = (
     "reinforce",
     "amortised",
     "learned_schedule",
+    "detectors",
 )
 
 

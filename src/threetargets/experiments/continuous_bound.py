@@ -63,23 +63,22 @@ def loss(predictor: Predictor, schedule: Schedule, x0: Tensor, eps: Tensor, t: T
     return value.mean()
 
 
-def of_ends(schedule: Schedule, levels: Tensor, eps: Tensor, count: int) -> Tensor:
-    """The first two terms for images of `count` grey levels (N, ...), nats, (N,): they hold no
-    network, p(x_0 = k | x) is proportional to N(x; a c_k, s^2), c_k the centre of level k. One
-    draw eps of the second."""
-    first, last = (
-        torch.tensor(end, dtype=torch.float64)
-        for end in (schedule.log_snr_max, schedule.log_snr_min)
-    )
-    x0 = centres(levels, count).double()
-    a, s = signal_noise(last)
-    prior = kl_to_standard(a * x0, s.log().expand_as(x0))
-    a, s = signal_noise(first)
+def prior_of_ends(schedule: Schedule, x0: Tensor) -> Tensor:
+    """KL(q(x_1 | x_0) || N(0, I)) of x0 (N, ...), nats, (N,)."""
+    a, s = signal_noise(torch.tensor(schedule.log_snr_min, dtype=torch.float64))
+    x0 = x0.double()
+    return kl_to_standard(a * x0, s.log().expand_as(x0))
+
+
+def decoder_of_ends(schedule: Schedule, levels: Tensor, eps: Tensor, count: int) -> Tensor:
+    """-log p(x_0 | x) of images of `count` grey levels (N, ...) at x = a x_0 + s eps, t = 0: nats,
+    (N,). It holds no network: p(k | x) is proportional to N(x; a c_k, s^2), c_k the centre of level
+    k."""
+    a, s = signal_noise(torch.tensor(schedule.log_snr_max, dtype=torch.float64))
+    x = a * centres(levels, count).double() + s * eps.double()
     places = a * centres(torch.arange(count), count).double()
-    x = a * x0 + s * eps.double()
     far = -0.5 * ((x[..., None] - places) / s).square()
-    own = torch.log_softmax(far, -1).gather(-1, levels[..., None])[..., 0]
-    return prior - total(own)
+    return -total(torch.log_softmax(far, -1).gather(-1, levels[..., None])[..., 0])
 
 
 def trained(

@@ -17,10 +17,11 @@ from threetargets.diffusion.schedule import SCHEDULES, Schedule
 from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
 from threetargets.experiments.continuous_bound import (
+    decoder_of_ends,
     loss,
-    of_ends,
     per_draw,
     placed,
+    prior_of_ends,
     trained,
 )
 from threetargets.experiments.contract import Measured, Tell
@@ -190,7 +191,8 @@ def of_digits(block: LearnedSchedule, seed: int, tell: Tell) -> tuple[list[Figur
     many = x0[order % len(x0)]
     noise = torch.randn(x0.shape, generator=generator(seed, "schedule/ends"), dtype=torch.float64)
     scale = bits_per_dim(1.0, DIMS)
-    aside = scale * float(of_ends(schedule, test, noise, LEVELS).mean())
+    ends = prior_of_ends(schedule, x0) + decoder_of_ends(schedule, test, noise, LEVELS)
+    aside = scale * float(ends.mean())
     figures = [_figure("digits/ends", aside, len(test))]
 
     def seen(predictor: Predictor, under: Schedule) -> Estimate:

@@ -19,6 +19,11 @@ from threetargets.report.parts.wording import Table, Text, listing, number, of
 from threetargets.report.reading.collect import Results
 
 ORDER = (
+    "same-process",
+    "likelihood-fails",
+    "likelihood-fails (diffusion)",
+    "typicality-mends",
+    "classifier-detects",
     "elbo-identity",
     "elbo-bound (toy)",
     "elbo-bound",
