@@ -104,4 +104,23 @@ MUTATIONS = [
         "2 * PIXELS * units + PIXELS + units",
         "2 * PIXELS * units",
     ),
+    ("experiments/learned_schedule/monotone.py", "falls.cumsum(0)[:-1]", "falls.cumsum(0)[1:]"),
+    ("experiments/continuous_bound.py", "0.5 * speed.to(error)", "speed.to(error)"),
+    (
+        "experiments/continuous_bound.py",
+        "factor = 2 * had / had.square().mean()",
+        "factor = 2 / had.mean()",
+    ),
+    ("experiments/continuous_bound.py", "return prior - total(own)", "return prior"),
+    ("experiments/learned_schedule/optimum.py", "+ 2 * v.square().sum(1)", "+ v.square().sum(1)"),
+    (
+        "experiments/learned_schedule/optimum.py",
+        "root = self.second.sqrt().flip(0)",
+        "root = self.second.flip(0)",
+    ),
+    (
+        "experiments/learned_schedule/measure.py",
+        "per_draw(predictor, part, eps, *at).double()",
+        "per_draw(predictor, part, part, *at).double()",
+    ),
 ]

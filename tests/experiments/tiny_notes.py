@@ -89,6 +89,14 @@ TINY: dict[str, dict[str, Any]] = {
         },
         "ratio": {"states": 3, "pixels": 4, "images": 3, "draws": [1, 2, 4, 8], "first": 2},
     },
+    "learned_schedule": {
+        "split": SPLIT,
+        "ends": {"log_snr_max": 6.0, "log_snr_min": -6.0},
+        "pieces": 4,
+        "gaussian": {"size": 3, "least": 0.01, "training": FIT},
+        "digits": {"target": "x0", "hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}},
+        "measuring": {"gaussian": 40, "digits": 2, "batch": 10, "levels": 5},
+    },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
         "process": {

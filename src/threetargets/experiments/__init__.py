@@ -33,6 +33,8 @@ EXPERIMENTS = (
     "amortised",
     "deeper_hierarchy",
     "density_ladder",
+    "learned_schedule",
+    "detectors",
 )
 
 

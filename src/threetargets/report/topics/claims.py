@@ -19,6 +19,11 @@ from threetargets.report.parts.wording import Table, Text, listing, number, of
 from threetargets.report.reading.collect import Results
 
 ORDER = (
+    "same-process",
+    "likelihood-fails",
+    "likelihood-fails (diffusion)",
+    "typicality-mends",
+    "classifier-detects",
     "elbo-identity",
     "elbo-bound (toy)",
     "elbo-bound",
@@ -49,6 +54,10 @@ ORDER = (
     "gumbel-softmax",
     "absorbing-autoregressive",
     "absorbing-over-uniform",
+    "schedule-invariant",
+    "schedule-variance",
+    "schedule-optimal",
+    "schedule-faster",
     "amortisation-gap",
     "amortisation-dominates",
     "ddpm-is-hvae",
