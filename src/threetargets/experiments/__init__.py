@@ -28,6 +28,7 @@ EXPERIMENTS = (
     "reverse_kernel",
     "discrete",
     "inpainting",
+    "super_resolution",
     "reinforce",
     "amortised",
 )
