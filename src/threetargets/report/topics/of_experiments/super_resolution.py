@@ -115,6 +115,8 @@ GUIDED = Claim(
     f"Reproduced: four errors, two a law, lie below {MARGIN:g} (t over seeds, at 1 − alpha). Not "
     "reproduced: one lies above it (Holm over the four). Inconclusive: else, or a seed is missing.",
     decide_guided,
+    "after a trial of two seeds, which differed by the few y of each, four times as many y have a "
+    "quarter of the samples",
 )
 NEARER = Claim(
     "conditional-nearer",
