@@ -49,6 +49,30 @@ MUTATIONS = [
     ("experiments/normal_targets/measure.py", "path, fit, LEVELS", "path, test, LEVELS"),
     ("report/parts/of_experiments.py", "sum(w * seen", "sum(seen"),
     ("experiments/inpainting/filling.py", "x = (1 - lost).sqrt() * x", "x = x"),
+    ("experiments/conditioning.py", "x = (1 - lost).sqrt() * x", "x = x"),
+    ("experiments/conditioning.py", "x0.detach() + s**2 / a * slope", "x0.detach() + s**2 * slope"),
+    (
+        "experiments/conditioning.py",
+        "part.put(predictor(x, log_snr).x0, u)",
+        "predictor(x, log_snr).x0",
+    ),
+    (
+        "experiments/super_resolution/pixel_laws.py",
+        "weight.log() + seen.log_density(u[None])[0]",
+        "weight.log()",
+    ),
+    (
+        "experiments/super_resolution/pixel_laws.py",
+        "one.covariance - gain @ rows @ one.covariance",
+        "one.covariance",
+    ),
+    ("experiments/super_resolution/scoring.py", "x[::2], x[1::2]", "x[::2], x[::2]"),
+    ("experiments/super_resolution/scoring.py", "count * (count - 1)", "count * count"),
+    (
+        "experiments/super_resolution/enlarging.py",
+        "torch.cat([x, beside",
+        "torch.cat([x, 0 * beside",
+    ),
     ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
     (
         "experiments/reinforce/estimators.py",

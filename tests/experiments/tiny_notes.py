@@ -42,6 +42,15 @@ TINY: dict[str, dict[str, Any]] = {
             **{"steps": [1, 3], "chains": 100},
         },
     },
+    "super_resolution": {
+        "split": SPLIT,
+        "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -6.0},
+        "laws": {"noise": 0.2, "calls": [2, 4], "conditions": 2, "samples": 8},
+        "digits": {
+            **{"hidden": 16, "depth": 1, "training": {"steps": 3, **STEPS}},
+            **{"images": 4, "samples": 2, "calls": 3},
+        },
+    },
     "reinforce": {
         "gaussian": {
             **{"size": 3, "latent": 2, "noise": 0.5},

@@ -29,6 +29,7 @@ EXPERIMENTS = (
     "normal_targets",
     "discrete",
     "inpainting",
+    "super_resolution",
     "reinforce",
     "amortised",
     "deeper_hierarchy",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threetargets.experiments.discrete.spec import LEVELS, Discrete
+from threetargets.experiments.discrete.spec import LEVELS, SIDE, Discrete
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
     EDGE,
@@ -21,6 +21,7 @@ from threetargets.report.parts.drawing import (
     log_bands,
     svg,
 )
+from threetargets.report.parts.image_rows import draw_rows
 from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import CHAPTER, Claim, Section, Topic
@@ -202,14 +203,12 @@ SHOWN = 5
 """Samples of each corruption that the picture has room for."""
 
 
-def sheet(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Three rows of images with a pixel between them, in [0, 1]; white where there is none."""
-    names = ("absorbing", "uniform", "data")
-    made = np.ones((9 * len(names) - 1, 9 * SHOWN - 1))
-    for i, name in enumerate(names):
-        for j, image in enumerate(arrays.get(name, np.zeros((0, 8, 8)))[:SHOWN]):
-            made[9 * i : 9 * i + 8, 9 * j : 9 * j + 8] = image / (LEVELS - 1)
-    return made
+def images(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows of samples and of data, in [0, 1]; empty where there are none."""
+    none = np.zeros((0, SIDE, SIDE))
+    return {
+        name: arrays.get(name, none) / (LEVELS - 1) for name in ("absorbing", "uniform", "data")
+    }
 
 
 CAPTION = (
@@ -232,13 +231,7 @@ def plot(results: Results, chosen: Discrete) -> Plot:
             panel.set_xlabel("T")
             ticks = sorted(chosen.toy.steps if panel is left else chosen.patch.steps)
             panel.set_xticks(ticks, [str(t) for t in ticks])
-        right.imshow(sheet(had[1] if had else {}), cmap="gray", vmin=0, vmax=1)
-        right.set_yticks([3.5, 12.5, 21.5], ["absorbing", "uniform", "data"])
-        right.set_xticks([])
-        right.grid(visible=False)
-        for side in right.spines.values():
-            side.set_visible(False)
-        right.tick_params(length=0)
+        draw_rows(right, images(had[1] if had else {}), SIDE, SHOWN)
         legend(figure, axes)
         drawn = svg(figure)
     caption = CAPTION.format(
