@@ -35,12 +35,18 @@ def chosen(results: Results) -> dict[Pair, Cell]:
     """The cell of a target's own learning rate, where the study names one besides the common rate
     for some target, and two at the most for each; else empty.
 
-    A target whose own rate is the common one has the cell without a variant.
+    A target whose own rate is the common one has the cell without a variant; one that is another
+    target's model by construction, the cell of that.
     """
     known = by_rate(results)
     if max((len(some) for some in known.values()), default=0) != 2:
         return {}
-    return {pair: some[_own(results.study, pair, some)] for pair, some in known.items()}
+    own = {pair: some[_own(results.study, pair, some)] for pair, some in known.items()}
+    for shown, trained in results.also.items():
+        one, model = diffusion.of(shown), diffusion.of(trained)
+        if not model.variant and (cell := own.get((model.target, model.weighting))):
+            own[one.target, one.weighting] = shown if cell == trained else cell
+    return own
 
 
 def _own(study: Study, pair: Pair, some: dict[float, Cell]) -> float:
