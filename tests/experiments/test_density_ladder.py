@@ -271,9 +271,7 @@ def test_the_mean_gradient_is_that_over_all_sequences_of_draws(draws: int) -> No
 
 def test_the_exact_gradient_is_that_of_log_p() -> None:
     logits = CODES.logits.clone().requires_grad_()
-    each = [
-        [p.log() + _log_mean(logits, x, (z,)) for z, p in enumerate(CODES.prior)] for x in X
-    ]
+    each = [[p.log() + _log_mean(logits, x, (z,)) for z, p in enumerate(CODES.prior)] for x in X]
     log_p = torch.stack([torch.logsumexp(torch.stack(row), 0) for row in each]).mean()
     (wanted,) = torch.autograd.grad(log_p, logits)
     torch.testing.assert_close(CODES.exact(X), wanted)
