@@ -119,7 +119,7 @@ MUTATIONS = [
     ("experiments/density_ladder/annealed.py", "base + after * (apart", "base + before * (apart"),
     ("experiments/density_ladder/chain_times.py", "2 * rho.cumsum(0) - 1", "2 * rho.cumsum(0)"),
     ("experiments/density_ladder/chain_times.py", "states.mean((0, 1))", "states.mean(0)"),
-    ("experiments/density_ladder/nade.py", "each.cumsum(1) - each", "each.cumsum(1)"),
+    ("experiments/density_ladder/nade.py", ".tril(-1)", ".tril()"),
     ("experiments/density_ladder/plane.py", "+ 2 * math.log(cell)", "+ math.log(cell)"),
     ("experiments/density_ladder/ratio.py", "- torch.lgamma(n + 1).sum(1)", ""),
     ("experiments/density_ladder/ratio.py", "/ len(x) ** 2", "/ len(x)"),

@@ -15,7 +15,7 @@ from threetargets.experiments.density_ladder.boltzmann import Machine
 from threetargets.experiments.density_ladder.spec import Boltzmann
 from threetargets.streams import generator
 
-LOOP = {"steps": 3000, "batch": 200, "learning_rate": 0.3, "decay": 0.0, "points": 3, "repeats": 1}
+LOOP = {"steps": 1500, "batch": 200, "learning_rate": 0.3, "decay": 0.0, "points": 3, "repeats": 1}
 
 
 def a_machine(pixels: int, hidden: int, scale: float = 1.0, seed: int = 0) -> Machine:
@@ -89,32 +89,37 @@ def test_a_sweep_leaves_the_law_as_it_is_and_comes_to_it() -> None:
 
 
 def test_contrastive_divergence_comes_to_the_gradient_with_sweeps() -> None:
-    """Of data that the machine does not fit."""
-    data = V[[0, 3, 12, 15]].repeat(2000, 1)
+    """Two modes between which chains are slow; the data have other shares of them, and no
+    spread."""
+    ones = torch.ones(4, dtype=torch.float64)
+    machine = Machine(4 * ones[None], -2 * ones, -8 * ones[:1])
+    data = V[[0, 0, 0, 15, 15]].repeat(2000, 1)
     few, many = (
-        boltzmann.cosine(SMALL, data, how, 10, generator(1, "test")) for how in ("cd-1", "cd-60")
+        boltzmann.cosine(machine, data, how, 10, generator(1, "test")) for how in ("cd-1", "cd-99")
     )
-    assert few < 0.999 < many
-    assert boltzmann.cosine(SMALL, data, "exact", 1, generator(1, "test")) == pytest.approx(1.0)
+    assert few < 0.3 and many > 0.999
+    exact = boltzmann.cosine(machine, data, "exact", 1, generator(1, "test"))
+    assert exact == pytest.approx(1.0)
     assert [boltzmann.sweeps_of(how) for how in ("cd-1", "cd-10", "pcd")] == [1, 10, 1]
 
 
 def test_training_comes_to_the_entropy_of_the_data() -> None:
-    """Three pixels, which eight hidden units can fit; CD-10 and chains that go on nearly so."""
-    law = torch.tensor([0.3, 0.02, 0.05, 0.13, 0.02, 0.2, 0.2, 0.08])
+    """Three pixels, which eight hidden units can fit, by any gradient."""
+    law = torch.tensor([0.35, 0.05, 0.05, 0.05, 0.1, 0.02, 0.05, 0.33])
     images = binary(3).float()[torch.multinomial(law, 4000, True, generator=generator(0, "test"))]
     seen = frequencies(images)
     entropy = -float((seen * seen.log()).sum())
     loop, steps = Boltzmann.model_validate(LOOP), list[int]()
     start = boltzmann.begun(images, 8, generator(0, "test"))
-    worst = -float((seen * (-start.double().free_energy(binary(3)))).sum()) + float(
-        start.double().log_partition()
-    )
-    for how, slack in (("exact", 0.02), ("cd-10", 0.04), ("pcd", 0.04)):
+
+    def lost(machine: Machine) -> float:
+        log_p = -machine.double().free_energy(binary(3)) - machine.double().log_partition()
+        return -float((seen * log_p).sum()) - entropy
+
+    assert lost(start) > 0.4
+    for how in ("exact", "cd-10", "pcd"):
         made = boltzmann.trained(start, images, how, loop, 0, lambda k, m: steps.append(k))
-        log_p = -made.double().free_energy(binary(3)) - made.double().log_partition()
-        lost = -float((seen * log_p).sum()) - entropy
-        assert -1e-9 < lost < slack < worst - entropy, how
+        assert -1e-9 < lost(made) < 0.02, how
     assert steps[: LOOP["steps"] + 1] == list(range(LOOP["steps"] + 1))
 
 

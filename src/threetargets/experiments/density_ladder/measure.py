@@ -102,7 +102,7 @@ def _plane(
 
 def _ratio(block: DensityLadder, seed: int) -> list[Figure]:
     """Bias and standard deviation of the gradient by k draws, over the length of the exact one, and
-    the order in 1/k of the bias."""
+    the order in 1/k of the bias, by a line and between the two largest k."""
     own, source = block.ratio, generator(seed, "density_ladder/ratio")
     model = ratio.drawn(own.states, own.pixels, source)
     x = (torch.rand(own.images, own.pixels, generator=source) < 0.5).double()
@@ -115,13 +115,16 @@ def _ratio(block: DensityLadder, seed: int) -> list[Figure]:
             Figure(f"ratio/bias_k{k}", biases[k]),
             Figure(f"ratio/std_k{k}", math.sqrt(variance) / size),
         ]
-    order = slope({k: biases[k] for k in own.fitted})
-    return [*figures, Figure("ratio/order", order if math.isfinite(order) else None)]
+    for name, some in (("order", own.fitted), ("last-order", sorted(own.draws)[-2:])):
+        order = slope({k: biases[k] for k in some})
+        figures.append(Figure(f"ratio/{name}", order if math.isfinite(order) else None))
+    return figures
 
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
     """Figures pixels/test and train (nats, independent pixels), those of `rungs.measured` for each
-    size, plane/entropy, plane/<model>/excess and share, ratio/bias_k<k>, std_k<k> and order."""
+    size, plane/entropy, plane/<model>/excess and share, ratio/bias_k<k>, std_k<k>, order and
+    last-order."""
     assert isinstance(block, DensityLadder)
     own = rungs.digits(block)
     plain = rungs.Made()

@@ -25,8 +25,8 @@ class Nade(nn.Module):
 
     def logits(self, v: Tensor) -> Tensor:
         """Of every pixel given those before it, (N, D)."""
-        each = v[..., None] * self.into
-        before = each.cumsum(1) - each
+        earlier = torch.ones(v.shape[1], v.shape[1], dtype=v.dtype).tril(-1)
+        before = (v[:, None] * earlier) @ self.into  # (N, D, H)
         return self.visible + (torch.sigmoid(self.hidden + before) * self.out).sum(-1)
 
     def log_prob(self, v: Tensor) -> Tensor:

@@ -136,14 +136,16 @@ def decide_matching(results: Results) -> Finding:
 
 
 def decide_ratio(results: Results) -> Finding:
-    if block(results) is None:
+    chosen, own = block(results), Read(results, NAME)
+    if chosen is None:
         return NOTHING
+    last = " to ".join(str(k) for k in sorted(chosen.ratio.draws)[-2:])
     return _decided(
-        Read(results, NAME),
+        own,
         ["ratio/order"],
         lambda one: low(one) > ORDER - SLACK and high(one) < ORDER + SLACK,
         lambda one: high(one) < ORDER - SLACK or low(one) > ORDER + SLACK,
-        "order of the bias in 1/k",
+        f"order of the bias in 1/k (from k = {last} alone: {own.words('ratio/last-order')})",
     )
 
 
