@@ -55,7 +55,7 @@ MUTATIONS = [
     ("experiments/deeper_hierarchy/linear_chain.py", "before * share)", "after * share)"),
     ("experiments/deeper_hierarchy/linear_chain.py", "w**2 * spread[-1] + v", "w * spread[-1] + v"),
     ("experiments/deeper_hierarchy/rung.py", "out[1:] * self._lowered", "out[:-1] * self._lowered"),
-    ("experiments/deeper_hierarchy/rung.py", "log_q - log_density", "-log_q - log_density"),
+    ("experiments/deeper_hierarchy/rung.py", "- _log_density(drawn", "+ _log_density(drawn"),
     ("experiments/deeper_hierarchy/rung.py", "-log_s)) ** 2", "-2 * log_s)) ** 2"),
     ("experiments/deeper_hierarchy/known_bounds.py", "(before * v / after)", "(before * v)"),
     (
