@@ -31,6 +31,7 @@ EXPERIMENTS = (
     "reinforce",
     "amortised",
     "deeper_hierarchy",
+    "progressive_vae",
 )
 
 
