@@ -16,10 +16,11 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 
 from threetargets.diffusion import kernel
 from threetargets.diffusion.schedule import Cosine, table
+from threetargets.experiments import linear_chain
 from threetargets.experiments.deeper_hierarchy import known_bounds, measure
-from threetargets.experiments.deeper_hierarchy.linear_chain import Chain, of_table
 from threetargets.experiments.deeper_hierarchy.rung import Ladder, Rung
 from threetargets.experiments.deeper_hierarchy.spec import PIXELS, RUNGS, DeeperHierarchy
+from threetargets.experiments.linear_chain import Chain, of_table
 from threetargets.oracles import Gaussian, Hierarchy, Layer
 from threetargets.streams import generator
 
@@ -208,7 +209,7 @@ def spread_points(data: Tensor) -> Tensor:
     return torch.cat([half.T, -half.T])
 
 
-DATA = known_bounds.covariance(4, generator(1, "test"))
+DATA = linear_chain.covariance(4, generator(1, "test"))
 
 
 def best(data: Tensor, chain: Chain, wider: float = 1.0) -> Hierarchy:
@@ -228,7 +229,7 @@ def best(data: Tensor, chain: Chain, wider: float = 1.0) -> Hierarchy:
 @pytest.mark.parametrize("chain", [ANY, of_table(TABLE)])
 def test_what_the_best_fixed_encoder_lacks_is_the_oracles_gap(chain: Chain) -> None:
     points, law = spread_points(DATA), Gaussian(torch.zeros(4), DATA)
-    value = known_bounds.chain_gap(DATA, chain, standard=True)
+    value = linear_chain.chain_gap(DATA, chain, standard=True)
     oracle = best(DATA, chain)
     missing = law.log_density(points) - oracle.elbo(points)
     assert float(missing.mean()) == pytest.approx(value, abs=1e-10)
@@ -241,7 +242,7 @@ def test_what_the_best_fixed_encoder_lacks_is_the_oracles_gap(chain: Chain) -> N
     if chain is ANY:
         less = kl_divergence(laws[0], MultivariateNormal(zero, torch.eye(4).double()))
         less = less - kl_divergence(laws[0], laws[1])
-        assert known_bounds.chain_gap(DATA, chain, False) == pytest.approx(value - float(less))
+        assert linear_chain.chain_gap(DATA, chain, False) == pytest.approx(value - float(less))
 
 
 def test_what_a_learned_encoder_lacks_is_scikit_learns() -> None:

@@ -106,6 +106,17 @@ TINY: dict[str, dict[str, Any]] = {
         "digits": {"target": "x0", "hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}},
         "measuring": {"gaussian": 40, "digits": 2, "batch": 10, "levels": 5},
     },
+    "progressive_vae": {
+        "split": SPLIT,
+        "linear": {
+            **{"size": 3, "latents": [2, 1], "noise": 0.4, "encoders": 2},
+            **{"steps": [2, 8], "end": 0.001},
+        },
+        "digits": {
+            **{"latents": [4, 2], "noises": [0.2, 0.5], "width": 8, "components": 2},
+            "training": {"steps": 3, **STEPS},
+        },
+    },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
         "process": {

@@ -36,6 +36,7 @@ EXPERIMENTS = (
     "density_ladder",
     "learned_schedule",
     "detectors",
+    "progressive_vae",
 )
 
 

@@ -1,13 +1,9 @@
 """Gaussian data, x ~ N(0, C): what the best hierarchy of each rung lacks to log p(x), in closed
-form.
+form; and the last rung's by draws.
 
-A bound exceeds the entropy of x by KL(q(x, z) || p(x, z)), x in q drawn from the data; cut the
-other way round this is sum_l E KL(q(z_{l-1} | z_l) || p(z_{l-1} | z_l)) + KL(q(z_L) || p(z_L)).
-With a fixed encoder q(z_{l-1} | z_l) is Gaussian, with a covariance S_l that does not depend on
-z_l: the best mean is exact, the best sigma_l^2 = tr S_l / D, and what is left is D/2 log sigma_l^2
-- 1/2 log det S_l. With a learned one the best p(x) is that of probabilistic PCA, whatever L
-(Tipping & Bishop 1999): each level above the first can keep its law, and a diagonal q then is the
-posterior.
+With a fixed encoder it is experiments/linear_chain.py's. With a learned one the best p(x) is that
+of probabilistic PCA, whatever L (Tipping & Bishop 1999): each level above the first can keep its
+law, and a diagonal q then is the posterior.
 """
 
 from __future__ import annotations
@@ -16,43 +12,15 @@ import torch
 from torch import Tensor
 
 from threetargets.diffusion.schedule import Table
-from threetargets.experiments.deeper_hierarchy.linear_chain import Chain, of_table
 from threetargets.experiments.deeper_hierarchy.spec import RUNGS
+from threetargets.experiments.linear_chain import chain_gap, isotropic, of_table
 from threetargets.likelihood.gaussian import kl_isotropic
 from threetargets.oracles import Gaussian
 
 
-def covariance(size: int, source: torch.Generator) -> Tensor:
-    """Of as many correlated numbers, drawn at random, of mean variance 1; (D, D), float64."""
-    root = torch.randn(size, size, dtype=torch.float64, generator=source)
-    made = root @ root.T + 0.1 * size * torch.eye(size, dtype=torch.float64)
-    return made * size / made.trace()
-
-
-def _isotropic(variances: Tensor) -> Tensor:
-    """KL from a Gaussian of these variances to the nearest isotropic one of its mean."""
-    return 0.5 * (len(variances) * variances.mean().log() - variances.log().sum())
-
-
 def pca_gap(data: Tensor, latent: int) -> float:
     """-E log p(x) less the entropy of probabilistic PCA with so many latents, nats."""
-    return float(_isotropic(torch.linalg.eigvalsh(data)[: len(data) - latent]))
-
-
-def chain_gap(data: Tensor, chain: Chain, standard: bool) -> float:
-    """The same of the best bound with that encoder; p(z_L) is N(0, I), or the nearest diagonal
-    Gaussian. nats."""
-    values, (a, spread) = torch.linalg.eigvalsh(data), chain.marginal
-    gap, before = torch.zeros((), dtype=torch.float64), values
-    for level, v in enumerate(chain.variances, 1):
-        after = a[level] ** 2 * values + spread[level]
-        gap, before = gap + _isotropic(before * v / after), after
-    last = a[-1] ** 2 * data.diagonal() + spread[-1]
-    if standard:
-        gap = gap + 0.5 * (before - 1 - before.log()).sum()
-    else:
-        gap = gap + 0.5 * (last.log().sum() - before.log().sum())
-    return float(gap)
+    return float(isotropic(torch.linalg.eigvalsh(data)[: len(data) - latent]))
 
 
 def gap(rung: str, data: Tensor, latent: int, table: Table) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from threetargets.diffusion.predictor import predict
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.diffusion.target import Prediction
-from threetargets.experiments import small_images
+from threetargets.experiments import linear_chain, small_images
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.deeper_hierarchy import known_bounds
 from threetargets.experiments.deeper_hierarchy.rung import GREY, NOBODY, TARGET, Ladder, Rung
@@ -154,7 +154,7 @@ def _held(own: Rung, nats: Tensor, grey: Tensor, noise: Tensor, seed: int) -> li
 def _known(block: DeeperHierarchy, seed: int) -> list[Figure]:
     """What the best of each rung lacks on Gaussian data, nats; and the last rung's by draws."""
     chosen, figures = block.known, list[Figure]()
-    data = known_bounds.covariance(chosen.size, generator(seed, "deeper_hierarchy/law"))
+    data = linear_chain.covariance(chosen.size, generator(seed, "deeper_hierarchy/law"))
     for levels in block.levels:
         for rung in RUNGS:
             value = known_bounds.gap(rung, data, chosen.latent, process(block, rung, levels))

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS
-from threetargets.experiments.deeper_hierarchy.linear_chain import of_table
 from threetargets.experiments.deeper_hierarchy.spec import LEARNED, PARTS, PIXELS, RUNGS, Model
+from threetargets.experiments.linear_chain import of_table
 from threetargets.levels import centres
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import kl_isotropic, log_density, total

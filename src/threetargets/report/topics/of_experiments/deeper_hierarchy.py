@@ -15,7 +15,7 @@ from threetargets.report.parts.drawing import (
     band,
     canvas,
     legend,
-    logarithmic,
+    plain_log,
     svg,
     ticks,
 )
@@ -245,12 +245,13 @@ def plot(results: Results, chosen: DeeperHierarchy) -> Plot:
                     continue
                 look = {"color": light(COLOURS[rung]), "marker": "o", "markersize": 3}
                 band(panel, levels, curves, label=LABELS[rung], **look)
-                places = zip(levels, *curves, strict=True)
-                rows += [row_of(what, rung, *place) for place in places]
+                points = zip(levels, *curves, strict=True)
+                rows += [row_of(what, rung, *point) for point in points]
             panel.set_xscale("log", base=2)
             ticks(panel, levels)
             panel.set_xlabel("levels L")
-        logarithmic(right, x=False)
+        if any(row["what"] == "gap" for row in rows):
+            plain_log(right)
         left.set_title("bound, bits/dim")
         right.set_title("Gaussian data: best bound − entropy, nats")
         for k, part in enumerate(PARTS):
