@@ -198,6 +198,18 @@ def test_the_bits_are_those_of_bounds_of_drawn_images() -> None:
     assert bits > 0.003 and float(apart.mean()) == pytest.approx(bits, abs=4 * error + 1e-3)
 
 
+def test_the_variances_are_those_of_other_images() -> None:
+    """What always says grey, of images that are grey and of digits: the variances of the former
+    are too narrow for the latter, and of no images better than their own."""
+
+    def grey(x_t: torch.Tensor, log_snr: torch.Tensor) -> Prediction:
+        return Prediction(torch.zeros_like(x_t), x_t)
+
+    path, plain = table(Cosine(5.0, -5.0), 4), torch.full_like(TRAIN[:20], LEVELS // 2)
+    narrow, own = (measure.bound(grey, path, fit, TRAIN[:20], 0)[0] for fit in (plain, TRAIN[:20]))
+    assert float(narrow.mean()) > 2 * float(own.mean())
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_losses_of_a_network_that_says_nothing(case: Case) -> None:
     """One image at every noise level once: of eps^, SNR times the error of x0^; in its own
