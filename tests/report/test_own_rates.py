@@ -11,7 +11,7 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report.parts import comparing
 from threetargets.report.parts.measures import BOUND
-from threetargets.report.reading import rates
+from threetargets.report.reading import own_rates
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.of_targets import comparisons
@@ -34,12 +34,12 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Results:
 
 
 def test_the_chosen_cell_has_the_rate_that_is_not_the_common_one(results: Results) -> None:
-    known = rates.by_rate(results)
-    for (target, weighting), cell in rates.chosen(results).items():
+    known = own_rates.by_rate(results)
+    for (target, weighting), cell in own_rates.chosen(results).items():
         if (target, weighting) not in known:  # one with another by construction
             continue
         some = known[target, weighting]
-        shared = rates.common(results.study, target, weighting)
+        shared = own_rates.common(results.study, target, weighting)
         assert diffusion.of(cell).target == target and diffusion.of(cell).weighting == weighting
         assert diffusion.training(results.study, cell).learning_rate in some
         assert (cell == some.get(shared)) == (len(some) == 1)
@@ -63,4 +63,4 @@ def test_a_lead_that_a_rate_of_its_own_takes_away_is_told_in_the_common_family_a
 
 def test_a_study_that_chooses_rates_compares_none_of_them() -> None:
     chosen = synthetic.results(synthetic.study_of(ROOT / "config" / "learning-rates.yaml"))
-    assert rates.chosen(chosen) == {} and comparing.tuned(chosen, BOUND) == []
+    assert own_rates.chosen(chosen) == {} and comparing.tuned(chosen, BOUND) == []

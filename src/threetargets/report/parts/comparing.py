@@ -34,7 +34,7 @@ from threetargets.report.parts.measures import (
     margin,
     over_images,
 )
-from threetargets.report.reading import rates
+from threetargets.report.reading import own_rates
 from threetargets.report.reading.collect import Results
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -205,7 +205,7 @@ def targets(results: Results, measure: Measure) -> list[Comparison]:
 
 def tuned(results: Results, measure: Measure) -> list[Comparison]:
     """The same, each target at a learning rate of its own, where the study has one for some."""
-    return _of_targets(results, measure, rates.chosen(results))
+    return _of_targets(results, measure, own_rates.chosen(results))
 
 
 def _of_targets(

@@ -12,7 +12,7 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.verdicts import written
 from threetargets.report.parts.wording import Table, Text, interval, target
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.rates import Pair, by_rate, common
+from threetargets.report.reading.own_rates import Pair, by_rate, common
 from threetargets.report.reading.tracked import Mirror
 
 VALIDATION = "validation_bound"
