@@ -13,6 +13,7 @@ FIT = {
     "warmup_steps": 5,
     "ema_halflife_images": 500,
 }
+NET = {"hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}}
 TINY: dict[str, dict[str, Any]] = {
     "discrete": {
         "split": SPLIT,
@@ -60,6 +61,19 @@ TINY: dict[str, dict[str, Any]] = {
         "gaussian": {"size": 3, "least": 0.01, "training": FIT},
         "digits": {"target": "x0", "hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}},
         "measuring": {"gaussian": 40, "digits": 2, "batch": 10, "levels": 5},
+    },
+    "detectors": {
+        "split": SPLIT,
+        "changes": {"pixels": 2, "noise": 3.0, "contrast": 0.5},
+        "digits": {
+            "images": 5,
+            "ends": {"log_snr_max": 6.0, "log_snr_min": -6.0},
+            "denoiser": {"target": "eps", **NET},
+            "vae": {"latent": 2, **NET},
+            "classifier": NET,
+            "scoring": {"draws": 4, "steps": 3, "probes": 1, "importance": 4},
+        },
+        "larger": None,
     },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},
