@@ -135,7 +135,8 @@ MUTATIONS = [
         "factor = 2 * had / had.square().mean()",
         "factor = 2 / had.mean()",
     ),
-    ("experiments/continuous_bound.py", "return prior - total(own)", "return prior"),
+    ("experiments/continuous_bound.py", "kl_to_standard(a * x0,", "kl_to_standard(x0,"),
+    ("experiments/continuous_bound.py", "places = a * centres", "places = centres"),
     ("experiments/learned_schedule/optimum.py", "+ 2 * v.square().sum(1)", "+ v.square().sum(1)"),
     (
         "experiments/learned_schedule/optimum.py",
@@ -158,4 +159,23 @@ MUTATIONS = [
         'nats["phase_two"] - nats["entropy"]',
         'nats["phase_two"] + nats["entropy"]',
     ),
+    (
+        "experiments/detectors/roc.py",
+        "return 1 - below(known, other)",
+        "return below(known, other)",
+    ),
+    ("experiments/detectors/roc.py", "of_known.var(ddof=1) / len(of_known) +", "0 +"),
+    ("experiments/detectors/roc.py", "(2 * len(of))", "len(of)"),
+    (
+        "experiments/detectors/scoring.py",
+        "given = given - x0[0].numel() * s.log()",
+        "given = given + x0[0].numel() * s.log()",
+    ),
+    (
+        "experiments/detectors/scoring.py",
+        "source), log_snr, speed) / draws",
+        "source), log_snr, speed)",
+    ),
+    ("experiments/detectors/changes.py", "return count - 1 - levels", "return count - levels"),
+    ("experiments/detectors/measure.py", "levels[images : 2 * images]", "levels[:images]"),
 ]

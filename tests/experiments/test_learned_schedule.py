@@ -15,7 +15,13 @@ from torch import Tensor
 
 from threetargets.diffusion.schedule import SCHEDULES, Schedule
 from threetargets.diffusion.times import stratified
-from threetargets.experiments.continuous_bound import loss, of_ends, per_draw, placed
+from threetargets.experiments.continuous_bound import (
+    decoder_of_ends,
+    loss,
+    per_draw,
+    placed,
+    prior_of_ends,
+)
 from threetargets.experiments.fitting import Fit, fit
 from threetargets.experiments.learned_schedule import measure
 from threetargets.experiments.learned_schedule.monotone import Monotone, Tabulated
@@ -225,8 +231,10 @@ def test_the_terms_of_the_ends_are_a_divergence_and_bayes_rule() -> None:
     seen, places = b * x + r * eps[0].numpy(), (2 * np.arange(5) + 1) / 5 - 1
     posterior = stats.norm.pdf(seen[:, None], b * places, r)
     posterior /= posterior.sum(1, keepdims=True)
-    wanted = prior - math.log(posterior[0, 3]) - math.log(posterior[1, 0])
-    assert float(of_ends(schedule, levels, eps, 5)) == pytest.approx(wanted, rel=1e-6)
+    wanted = -math.log(posterior[0, 3]) - math.log(posterior[1, 0])
+    assert float(decoder_of_ends(schedule, levels, eps, 5)) == pytest.approx(wanted, rel=1e-6)
+    got = prior_of_ends(schedule, torch.tensor(x)[None])
+    assert float(got) == pytest.approx(prior, rel=1e-6)
 
 
 def test_moments_of_a_network_are_those_of_its_draws() -> None:

@@ -13,6 +13,7 @@ FIT = {
     "warmup_steps": 5,
     "ema_halflife_images": 500,
 }
+NET = {"hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}}
 TINY: dict[str, dict[str, Any]] = {
     "discrete": {
         "split": SPLIT,
@@ -116,6 +117,19 @@ TINY: dict[str, dict[str, Any]] = {
             **{"latents": [4, 2], "noises": [0.2, 0.5], "width": 8, "components": 2},
             "training": {"steps": 3, **STEPS},
         },
+    },
+    "detectors": {
+        "split": SPLIT,
+        "changes": {"pixels": 2, "noise": 3.0, "contrast": 0.5},
+        "digits": {
+            "images": 5,
+            "ends": {"log_snr_max": 6.0, "log_snr_min": -6.0},
+            "denoiser": {"target": "eps", **NET},
+            "vae": {"latent": 2, **NET},
+            "classifier": NET,
+            "scoring": {"draws": 4, "steps": 3, "probes": 1, "importance": 4},
+        },
+        "larger": None,
     },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},

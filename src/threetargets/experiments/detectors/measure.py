@@ -19,6 +19,7 @@ from threetargets.experiments.detectors.scoring import Known, Score, log_probabi
 from threetargets.experiments.detectors.spec import (
     DETECTORS,
     DIGITS,
+    TYPICAL,
     Detectors,
     tasks,
     trained_on,
@@ -51,11 +52,13 @@ def images_of(block: Detectors, known: str, other: str, seed: int) -> Tensor:
     return CHANGED[other](levels[images : 2 * images], count, block.changes, source)
 
 
-def scored(score: dict[str, Score], levels: Tensor, middle: float) -> dict[str, np.ndarray]:
-    """By every detector, (N,): typicality is the distance of the bound from its mean over
-    images that are of the data set (Nalisnick et al. 2019, arXiv:1906.02994)."""
+def scored(
+    score: dict[str, Score], levels: Tensor, usual: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """By every detector, (N,): typicality is the distance of a score from its `usual` value, the
+    mean over images that are of the data set (Nalisnick et al. 2019, arXiv:1906.02994)."""
     values = {name: one(levels).numpy() for name, one in score.items()}
-    return values | {"typicality": np.abs(values["bound"] - middle)}
+    return values | {name: np.abs(values[of] - usual[of]) for name, of in TYPICAL.items()}
 
 
 def _figures(what: str, area: Area, n: int) -> list[Figure]:
@@ -70,9 +73,9 @@ def _figures(what: str, area: Area, n: int) -> list[Figure]:
 
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
-    """Figures auc/<data>/<other>/<detector> and gain/<data>/<other> (typicality's area less the
-    bound's), with auc_error and gain_error; bound/<data>/<set> (bits/dim); accuracy/<data>. Curves:
-    the share that is caught at each of roc.RATES."""
+    """Figures auc/<data>/<other>/<detector> and gain/<data>/<other>/<typicality> (its area less
+    that of the score that it is of), with auc_error and gain_error; bound/<data>/<set> (bits/dim);
+    accuracy/<data>. Curves: the share that is caught at each of roc.RATES."""
     assert isinstance(block, Detectors)
     figures, curves, arrays = list[Figure](), dict[str, Any](), dict[str, np.ndarray]()
     for name, models in trained_on(block).items():
@@ -84,23 +87,25 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         right = log_probabilities(judge, test, source.levels).argmax(1) == labels
         figures.append(Figure(f"accuracy/{name}", float(right.double().mean()), n=len(test)))
         aside, _ = part_of(name, split, "validation")
-        middle = float(score["bound"](aside[: models.images]).mean())
+        aside = aside[: models.images]
+        usual = {of: float(score[of](aside).mean()) for of in TYPICAL.values()}
         levels = images_of(block, name, name, seed)
-        sets = {name: scored(score, levels, middle)}
+        sets = {name: scored(score, levels, usual)}
         arrays[f"{name}_{name}_images"] = levels[:SHOWN].numpy()
         for known, other in tasks(block):
             if known != name:
                 continue
             levels = images_of(block, name, other, seed)
             arrays[f"{name}_{other}_images"] = levels[:SHOWN].numpy()
-            sets[other] = scored(score, levels, middle)
+            sets[other] = scored(score, levels, usual)
             real, n = sets[name], 2 * models.images
             pairs = {one: (real[one], sets[other][one]) for one in DETECTORS}
             for one, pair in pairs.items():
                 figures += _figures(f"auc/{name}/{other}/{one}", roc.area(*pair), n)
                 curves[f"roc/{name}/{other}/{one}"] = roc.curve(*pair)
-            gained = roc.gain(pairs["typicality"], pairs["bound"])
-            figures += _figures(f"gain/{name}/{other}", gained, n)
+            for one, of in TYPICAL.items():
+                gained = roc.gain(pairs[one], pairs[of])
+                figures += _figures(f"gain/{name}/{other}/{one}", gained, n)
         dims = levels[0].numel()
         for other, values in sets.items():
             bits = bits_per_dim(torch.from_numpy(values["bound"]), dims)

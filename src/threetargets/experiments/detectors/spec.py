@@ -15,7 +15,9 @@ LABEL = "detectors"
 DIGITS = "digits"
 CHANGES = ("shifted", "noised", "inverted", "faint")
 LIKELIHOODS = ("bound", "ode", "vae")
-DETECTORS = (*LIKELIHOODS, "typicality", "classifier")
+TYPICAL = {"typicality": "bound", "vae-typicality": "vae"}
+"""How far a score is from its usual value, by that score."""
+DETECTORS = (*LIKELIHOODS, *TYPICAL, "classifier")
 PIXELS = {"digits": 64, "mnist14": 196, "fashion-mnist14": 196}
 """Of the data sets that models so small are for."""
 

@@ -23,6 +23,7 @@ ORDER = (
     "likelihood-fails",
     "likelihood-fails (diffusion)",
     "typicality-mends",
+    "typicality-mends (diffusion)",
     "classifier-detects",
     "elbo-identity",
     "elbo-bound (toy)",

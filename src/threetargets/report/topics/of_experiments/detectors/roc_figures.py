@@ -32,9 +32,17 @@ LABELS = {
     "ode": "its probability flow",
     "vae": "VAE, importance weighted",
     "typicality": "typicality of the bound",
+    "vae-typicality": "typicality of the VAE",
     "classifier": "classifier's confidence",
 }
-COLOURS = {"bound": "x0", "ode": "score", "vae": "vae", "typicality": "eps", "classifier": "v"}
+COLOURS = {
+    "bound": "x0",
+    "ode": "score",
+    "vae": "vae",
+    "typicality": "eps",
+    "vae-typicality": "hvae",
+    "classifier": "v",
+}
 
 
 def _curves(panel: Axes, own: Read, task: tuple[str, str], rows: list[dict[str, Any]]) -> None:
@@ -51,7 +59,7 @@ def _curves(panel: Axes, own: Read, task: tuple[str, str], rows: list[dict[str, 
         ]
     panel.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     title = other if known == DIGITS else f"{other} ({known} known)"
-    panel.set(title=title, xlabel="false alarms", xlim=(0, 1), ylim=(0, 1))
+    panel.set(title=title, xlabel="false alarms", xlim=(0, 1), ylim=(0, 1.02))
 
 
 def _bounds(panel: Axes, arrays: dict[str, np.ndarray], rows: list[dict[str, Any]]) -> None:
