@@ -167,12 +167,12 @@ MUTATIONS = [
     ("experiments/detectors/roc.py", "of_known.var(ddof=1) / len(of_known) +", "0 +"),
     ("experiments/detectors/roc.py", "(2 * len(of))", "len(of)"),
     (
-        "experiments/detectors/scoring.py",
+        "experiments/detectors/image_scores.py",
         "given = given - x0[0].numel() * s.log()",
         "given = given + x0[0].numel() * s.log()",
     ),
     (
-        "experiments/detectors/scoring.py",
+        "experiments/detectors/image_scores.py",
         "source), log_snr, speed) / draws",
         "source), log_snr, speed)",
     ),

@@ -20,9 +20,9 @@ from threetargets.data.sources import Arrays
 from threetargets.diffusion.schedule import SCHEDULES
 from threetargets.errors import MissingInput
 from threetargets.experiments import image_sets, small_images
-from threetargets.experiments.detectors import measure, roc, scoring
+from threetargets.experiments.detectors import image_scores, measure, roc
 from threetargets.experiments.detectors.changes import CHANGED
-from threetargets.experiments.detectors.scoring import Known
+from threetargets.experiments.detectors.image_scores import Known
 from threetargets.experiments.detectors.spec import CHANGES, Changes, Detectors
 from threetargets.levels import centres
 from threetargets.oracles import Gaussian, Mixture
@@ -113,7 +113,7 @@ def test_the_bound_is_the_entropy_on_average_where_the_denoiser_is_exact() -> No
     law, images, exact = levels_law(4, 2)
     schedule = SCHEDULES["log-linear"](9.0, -10.0)
     many = images.repeat(200, 1, 1, 1)
-    values = scoring.bound(exact.predict, schedule, many, 4, 40, 0).view(200, -1)
+    values = image_scores.bound(exact.predict, schedule, many, 4, 40, 0).view(200, -1)
     mean, error = values.mean(0), values.std(0) / math.sqrt(200)
     entropy = -float((law * law.log()).sum())
     assert float(law @ mean) == pytest.approx(entropy, abs=0.03)
@@ -125,7 +125,7 @@ def test_the_flow_gives_each_level_its_probability() -> None:
     law, images, exact = levels_law(5, 1)
     schedule = SCHEDULES["log-linear"](8.0, -10.0)
     many = images.repeat(20, 1, 1, 1)
-    values = scoring.by_flow(exact.predict, schedule, many, 5, 80, 1, 0).view(20, -1)
+    values = image_scores.by_flow(exact.predict, schedule, many, 5, 80, 1, 0).view(20, -1)
     np.testing.assert_allclose(values.mean(0), -law.log(), atol=0.05)
 
 
@@ -138,7 +138,7 @@ def test_a_vaes_score_is_that_of_quadrature() -> None:
     """One latent number, a fine grid of it."""
     own = BLOCK.digits.vae.model_copy(update={"latent": 1})
     models = BLOCK.digits.model_copy(update={"vae": own})
-    net = scoring.autoencoder(models, known(), 0, "test").double()
+    net = image_scores.autoencoder(models, known(), 0, "test").double()
     x = known().images[:2]
     z = torch.linspace(-7, 7, 561, dtype=torch.float64)
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_a_vaes_score_is_that_of_quadrature() -> None:
         )
     prior = torch.distributions.Normal(0.0, 1.0).log_prob(z)[:, None]
     exact = torch.logsumexp(each + prior, 0) + math.log(0.025)
-    got = scoring.by_importance(net.float(), x, 1600, 0)
+    got = image_scores.by_importance(net.float(), x, 1600, 0)
     np.testing.assert_allclose(got, -exact, atol=0.2)
 
 
@@ -158,8 +158,8 @@ def test_a_classifier_learns_what_it_is_shown() -> None:
     images[torch.arange(200), 0, labels] = 16
     training = BLOCK.digits.classifier.training.model_copy(update={"steps": 150})
     own = BLOCK.digits.classifier.model_copy(update={"training": training})
-    net = scoring.classifier(own, Known(images, labels, 17, 10), 0, "test")
-    log_p = scoring.log_probabilities(net, images, 17)
+    net = image_scores.classifier(own, Known(images, labels, 17, 10), 0, "test")
+    log_p = image_scores.log_probabilities(net, images, 17)
     torch.testing.assert_close(log_p.exp().sum(1), torch.ones(200, dtype=torch.float64))
     assert bool((log_p.argmax(1) == labels).all())
 

@@ -14,8 +14,8 @@ from threetargets.data import sources
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.detectors import roc
 from threetargets.experiments.detectors.changes import CHANGED
+from threetargets.experiments.detectors.image_scores import Known, Score, log_probabilities, scores
 from threetargets.experiments.detectors.roc import Area
-from threetargets.experiments.detectors.scoring import Known, Score, log_probabilities, scores
 from threetargets.experiments.detectors.spec import (
     DETECTORS,
     DIGITS,
