@@ -48,7 +48,11 @@ def phase_one(net: Progressive, place: int, grey: Tensor, noise: list[Tensor]) -
 def apart(net: Progressive, drawn: Draw, chosen: Fit) -> None:
     """Phase one, layer by layer from the image up."""
     for place in range(len(net.latents)):
-        fit(net[place], lambda step, place=place: phase_one(net, place, *drawn(step)), chosen)
+
+        def loss(step: int, place: int = place) -> Tensor:
+            return phase_one(net, place, *drawn(step))
+
+        fit(net[place], loss, chosen)
 
 
 def together(net: Progressive, drawn: Draw, chosen: Fit) -> None:

@@ -92,8 +92,9 @@ def sheet(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 CAPTION = (
-    "Left: Gaussian data, a fixed encoder in 4 to many equal steps; middle: test digits over the "
-    "entropy of a step; right: seed {seed}, samples at τ = {noise:g}. {spread}, shown as a band."
+    "Left: Gaussian data, a fixed encoder in {most} to {few} equal steps; middle: test digits over "
+    "the entropy of a step; right: seed {seed}, samples at τ = {noise:g}. {spread}, shown as a "
+    "band."
 )
 
 
@@ -129,5 +130,6 @@ def plot(results: Results, chosen: ProgressiveVae) -> Plot:
         legend(figure, axes, 4)
         drawn = svg(figure)
     shown = {"seed": had[0] if had else "–", "noise": middle(chosen), "spread": spread(results)}
+    shown |= {"most": steps[-1], "few": steps[0]}
     caption, made = CAPTION.format(**shown), commands(results, "experiment")
     return Plot(NAME, "Over the entropy of a step", drawn, rows, caption, made)
