@@ -17,6 +17,12 @@ MUTATIONS = [
     ("experiments/reverse_kernel/regressions.py", "/ (2 * constants(", "/ (constants("),
     ("experiments/gradient_flow/moves.py", "yield Move(same, x, l_s)", "yield Move(x, x, l_s)"),
     ("experiments/discrete/corruption.py", "kept = alpha_t / alpha_s", "kept = alpha_t"),
+    ("experiments/discrete/any_order.py", "* pixels / size", "* pixels"),
+    (
+        "experiments/discrete/any_order.py",
+        ".argsort(1).argsort(1)",
+        ".argsort(1)[:, :1].expand(-1, pixels)",
+    ),
     (
         "experiments/discrete/corruption.py",
         "source, dtype=torch.float64)",

@@ -3,6 +3,7 @@ it is not."""
 
 from __future__ import annotations
 
+from threetargets import experiments
 from threetargets.data import fetch, sources
 from threetargets.doctor import card, hours, machine, places, slurm
 from threetargets.doctor.finding import Finding
@@ -17,11 +18,12 @@ def examine(study: Study, by_slurm: bool = False) -> list[Finding]:
     Changes nothing but a tracking store that answers: it is left ready, as by `threetargets track
     init`.
     """
-    if not study.cells:  # no data, and nothing for a GPU
+    if not study.cells:  # no data but what experiments read themselves, and nothing for a GPU
         return [
             machine.packages(),
             machine.threads(),
             Finding("cost", "ok", hours.of_experiments(study)),
+            *(places.to_be_had(sources.find(name)) for name in experiments.sources_of(study)),
             places.mlflow(study),
             *slurm.check(by_slurm, gpu=False),
         ]

@@ -33,12 +33,17 @@ def cached(source: Source) -> bool:
 
 
 def data(study: Study, source: Source) -> Finding:
-    """Prepared, shipped, cached, in a mirror folder, or served somewhere."""
+    """Prepared, or to be had."""
     if prepared(study):
         return Finding("data", "ok", f"{source.name} is prepared")
+    return to_be_had(source, study.data.mirror)
+
+
+def to_be_had(source: Source, named: str | None = None) -> Finding:
+    """Shipped, cached, in a mirror folder, or served somewhere."""
     if source.installed:
         return Finding("data", "ok", f"{source.name} comes with {source.home}")
-    mirror = fetch.mirror_of(study.data.mirror)
+    mirror = fetch.mirror_of(named)
     if mirror and not fetch.is_address(mirror):
         try:
             fetch.obtain(source.name, source.layouts, mirror)

@@ -55,3 +55,9 @@ def of(study: Study) -> dict[str, Section]:
     """The experiments that the study names, with their blocks of parameters."""
     blocks = {name: getattr(study.experiments, name) for name in EXPERIMENTS}
     return {name: block for name, block in blocks.items() if block is not None}
+
+
+def sources_of(study: Study) -> list[str]:
+    """The data sets that these read."""
+    taken = (spec_of(name).choices(block).get("SOURCES", ()) for name, block in of(study).items())
+    return sorted({source for some in taken for source in some})

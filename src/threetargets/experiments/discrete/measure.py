@@ -1,4 +1,5 @@
-"""One seed of the discrete experiment: what is counted out, a patch of digits, whole digits."""
+"""One seed of the discrete experiment: what is counted out, a patch of digits, whole digits, and
+binarised MNIST where it is asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
 from threetargets.experiments.contract import Measured, Tell
-from threetargets.experiments.discrete import enumeration
+from threetargets.experiments.discrete import any_order, enumeration
 from threetargets.experiments.discrete.corruption import (
     CORRUPTIONS,
     Corruption,
@@ -21,7 +22,7 @@ from threetargets.experiments.discrete.corruption import (
     categorical,
     point,
 )
-from threetargets.experiments.discrete.spec import LEVELS, Discrete
+from threetargets.experiments.discrete.spec import LEVELS, MNIST_SIDE, Binary, Discrete
 from threetargets.experiments.fitting import Fit, fit
 from threetargets.networks.mlp import Denoiser
 from threetargets.pipeline.records import Figure
@@ -72,7 +73,8 @@ def trained(
 ) -> nn.Module:
     def one(step: int) -> Tensor:
         source = generator(seed, "discrete/train", step)
-        return loss(process, net, small_images.batch(images, chosen.batch, source), steps, source)
+        x0 = small_images.batch(images, chosen.batch, source).long()
+        return loss(process, net, x0, steps, source)
 
     return fit(net, one, chosen)
 
@@ -152,43 +154,65 @@ def _patch(block: Discrete, seed: int) -> list[Figure]:
     return figures
 
 
-def histogram(train: Tensor, test: Tensor) -> float:
-    """Bits/dim of the test images by each pixel's own counts in training, one added to each
-    level."""
-    counts = torch.nn.functional.one_hot(train, LEVELS).sum(0).double() + 1
-    table = -(counts / counts.sum(-1, keepdim=True)).log2()
-    seen = table.expand(*test.shape, LEVELS).gather(-1, test[..., None])
-    return float(seen.mean())
+def histogram(train: Tensor, test: Tensor, levels: int) -> Tensor:
+    """-log p of each test image by each pixel's own counts in training, one added to each level,
+    nats, (N,)."""
+    counts = torch.stack([(train == k).sum(0) for k in range(levels)], -1).double() + 1
+    table = -(counts / counts.sum(-1, keepdim=True)).log()
+    seen = table.expand(*test.shape, levels).gather(-1, test[..., None].long())
+    return seen.flatten(1).sum(1)
+
+
+def _mean(name: str, values: Tensor) -> Figure:
+    """With the standard error over images; without a value where it is not finite."""
+    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
+    fine = math.isfinite(mean)
+    return Figure(name, mean if fine else None, error if fine else None, len(values), "images")
+
+
+def _mnist(chosen: Binary, seed: int, tell: Tell) -> tuple[list[Figure], dict[str, Tensor]]:
+    """Bounds of the test images, nats, and samples beside images."""
+    start, process, had = time.monotonic(), absorbing(2), any_order.images(chosen.split)
+    net = any_order.network(process.states, process.levels, chosen, seed)
+    net = trained(process, net, had["train"], chosen.steps, chosen.training, seed)
+    tell(f"seed {seed}: MNIST trained ({time.monotonic() - start:.1f} s)")
+    start, none = time.monotonic(), torch.tensor(0.5, dtype=torch.float64)
+    values = any_order.bound(
+        lambda x_t: read(process, net, x_t, none), process.levels, had["test"], chosen.draws, seed
+    )
+    tell(f"seed {seed}: MNIST {float(values.mean()):.2f} nats ({time.monotonic() - start:.1f} s)")
+    counted = histogram(had["train"], had["test"], process.levels)
+    figures = [_mean("mnist/absorbing", values), _mean("mnist/histogram", counted)]
+    drawn = samples(process, net, SHOWN, MNIST_SIDE, chosen.steps, seed)
+    return figures, {"mnist": drawn, "mnist_data": had["test"][:SHOWN]}
 
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
     """Figures gap/<corruption>_T<T> and _joint (nats above the entropy), orders/.. (nats of the
-    patch), bound/<corruption> and bound/histogram (bits/dim of the test digits)."""
+    patch), bound/<corruption> and bound/histogram (bits/dim of the test digits), mnist/absorbing
+    and mnist/histogram (nats of test images)."""
     assert isinstance(block, Discrete)
     start = time.monotonic()
     figures = _toy(block, seed) + _patch(block, seed)
     tell(f"seed {seed}: counted out ({time.monotonic() - start:.1f} s)")
     chosen, arrays = block.digits, {}
     train, test = (small_images.digits(block.split, part)[:, 0] for part in ("train", "test"))
-    figures.append(Figure("bound/histogram", histogram(train, test), n=len(test)))
+    bit = test[0].numel() * math.log(2)
+    counted = float(histogram(train, test, LEVELS).mean()) / bit
+    figures.append(Figure("bound/histogram", counted, n=len(test)))
     for name, make in CORRUPTIONS.items():
         start, process = time.monotonic(), make(LEVELS)
         net = network(process, (8, 8), chosen.hidden, chosen.depth, seed)
         net = trained(process, net, train, chosen.steps, chosen.training, seed)
-        bits = bound(process, net, test, chosen.steps, seed) / (test[0].numel() * math.log(2))
-        mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
-        fine = math.isfinite(mean)
-        figures.append(
-            Figure(
-                f"bound/{name}",
-                mean if fine else None,
-                error if fine else None,
-                len(bits),
-                "images",
-            )
-        )
+        bits = bound(process, net, test, chosen.steps, seed) / bit
+        figures.append(_mean(f"bound/{name}", bits))
         drawn = samples(process, net, SHOWN, 8, chosen.steps, seed)
         arrays[name] = drawn.to(torch.uint8).numpy()
-        tell(f"seed {seed}: {name}: {mean:.3f} bits/dim ({time.monotonic() - start:.1f} s)")
+        spent = time.monotonic() - start
+        tell(f"seed {seed}: {name}: {float(bits.mean()):.3f} bits/dim ({spent:.1f} s)")
     arrays["data"] = test[:SHOWN].to(torch.uint8).numpy()
+    if block.mnist:
+        more, shown = _mnist(block.mnist, seed, tell)
+        figures += more
+        arrays |= {name: one.to(torch.uint8).numpy() for name, one in shown.items()}
     return Measured(figures, {}, arrays)

@@ -1,5 +1,5 @@
 """Diffusion over a finite alphabet: the bound of the exact posterior, absorption as autoregression
-in any order, and digits of 17 levels."""
+in any order, digits of 17 levels, and binarised MNIST beside published figures."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from threetargets.report.parts.verdicts import (
 from threetargets.report.parts.wording import Table, Text, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
+from threetargets.report.topics.of_experiments.discrete import binarised_mnist
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -246,12 +247,14 @@ def plot(results: Results, chosen: Discrete) -> Plot:
 
 
 def sentences(results: Results) -> list[str]:
-    own = Read(results, NAME)
-    if own.empty:
+    chosen, own = block(results), Read(results, NAME)
+    if chosen is None or own.empty:
         return []
+    more = [binarised_mnist.sentence(results, NAME)] if chosen.mnist else []
     return [
         f"Discrete diffusion of digits: absorbing {own.words('bound/absorbing')} bits/dim, uniform "
-        f"{own.words('bound/uniform')}, each pixel's histogram {own.words('bound/histogram')}."
+        f"{own.words('bound/uniform')}, each pixel's histogram {own.words('bound/histogram')}.",
+        *more,
     ]
 
 
@@ -264,9 +267,12 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         pixels=chosen.patch.height * chosen.patch.width,
         levels=LEVELS,
     )
-    shown = (bounds(results, chosen), orders(results, chosen))
-    plots = () if Read(results, NAME).empty else (plot(results, chosen),)
-    return [Section(NAME, "Diffusion in discrete space", lead, shown, plots)]
+    shown = [bounds(results, chosen), orders(results, chosen)]
+    plots = [] if Read(results, NAME).empty else [plot(results, chosen)]
+    if chosen.mnist:
+        shown.append(binarised_mnist.beside(results, NAME, chosen.mnist))
+        plots += binarised_mnist.plots(results, NAME, chosen.mnist)
+    return [Section(NAME, "Diffusion in discrete space", lead, tuple(shown), tuple(plots))]
 
 
 TOPIC = Topic(NAME, sections, (ORDERS, ABSORBING), sentences)
