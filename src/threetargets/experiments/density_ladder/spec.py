@@ -59,7 +59,7 @@ class Hidden(Section):
         return (PIXELS + 1) * (self.of(size) + 1) - 1
 
 
-class Mixing(Section):
+class Em(Section):
     """Expectation-maximisation, the best of some starts; `smoothing` is added to each count."""
 
     iterations: Positive
@@ -80,14 +80,14 @@ class Boltzmann(Section):
     repeats: Positive
 
 
-class Annealing(Section):
+class Partition(Section):
     """Annealed importance sampling: temperatures, and runs that are averaged."""
 
     levels: Annotated[int, Field(ge=2)]
     runs: Annotated[int, Field(ge=2)]
 
 
-class Walking(Section):
+class Chains(Section):
     """Chains of a trained machine, from training images, of which the first sweeps are left out."""
 
     chains: Positive
@@ -148,10 +148,10 @@ class DensityLadder(Section):
 
     split: Split
     hidden: Hidden
-    mixture: Mixing
+    mixture: Em
     boltzmann: Boltzmann
-    annealing: Annealing
-    walking: Walking
+    annealing: Partition
+    walking: Chains
     autoregressive: Autoregressive
     plane: Plane
     ratio: Ratio

@@ -77,7 +77,9 @@ def _cosines(panel: Axes, own: Read, rows: Rows) -> None:
         band(panel, steps, bounds, color=light(COLOURS[how]), label=TRAINED[how])
         rows += [row_of("cosine", how, *row) for row in zip(steps, *bounds, strict=True)]
     panel.axhline(0, color=MUTED, linewidth=0.6)
-    panel.set(title="cosine with the exact gradient", xlabel="step of exact training")
+    panel.set(
+        title="cosine with the exact gradient", xlabel="step of exact training", ylim=(-0.3, 1.05)
+    )
 
 
 def _correlations(panel: Axes, own: Read, rows: Rows) -> None:
@@ -115,7 +117,7 @@ def _energies(panel: Axes, arrays: dict[str, np.ndarray]) -> None:
 
 def _ratio(panel: Axes, own: Read, chosen: DensityLadder, rows: Rows) -> None:
     draws, lines = sorted(chosen.ratio.draws), []
-    for what, colour, label in (("bias", "x0", "bias"), ("std", "eps", "standard deviation")):
+    for what, colour, label in (("bias", "edm", "bias"), ("std", "vae", "standard deviation")):
         curves = own.line([f"ratio/{what}_k{k}" for k in draws])
         look = {"color": light(colour), "marker": "o", "markersize": 3, "label": label}
         lines.append((panel, draws, curves, look))
@@ -130,8 +132,8 @@ SHOWN = 6
 
 
 def sheet(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """A row for each of SHEET, with a pixel between the images; white where there is none."""
-    made = np.ones((9 * len(SHEET) - 1, 9 * SHOWN - 1))
+    """A row for each of SHEET, with a grey pixel between the images; grey where there is none."""
+    made = np.full((9 * len(SHEET) - 1, 9 * SHOWN - 1), 0.5)
     for i, name in enumerate(SHEET):
         for j, image in enumerate(arrays.get(name, np.zeros((0, 8, 8)))[:SHOWN]):
             made[9 * i : 9 * i + 8, 9 * j : 9 * j + 8] = image

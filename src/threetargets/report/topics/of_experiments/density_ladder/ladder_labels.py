@@ -24,17 +24,17 @@ ENERGIES = {
     "hyvarinen": "energy, score matching",
     "sliced": "energy, sliced score matching",
 }
-ENERGY_COLOURS = {"likelihood": "score", "hyvarinen": "x0", "sliced": "eps"}
+ENERGY_COLOURS = {"likelihood": "flow", "hyvarinen": "raw-score", "sliced": "hvae"}
 
 
 def rung(chosen: DensityLadder, model: str, size: str) -> str:
-    """Its name in a table."""
+    """Its name in a table, with its components or hidden units."""
     hidden = chosen.hidden
     if model == "mixture":
-        return f"mixture of {hidden.components(size)}, EM"
+        return f"mixture of {hidden.components(size)}"
     if model == "nade":
-        return f"NADE, {hidden.units(size)} hidden units"
-    return f"RBM, {hidden.of(size)} hidden units, {TRAINED[model]}"
+        return f"NADE of {hidden.units(size)}"
+    return f"RBM of {hidden.of(size)}, {TRAINED[model]}"
 
 
 def operations(chosen: DensityLadder, model: str, size: str) -> int:

@@ -12,7 +12,7 @@ from threetargets.experiments.density_ladder.spec import (
 )
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.of_experiments import Read
-from threetargets.report.parts.wording import Table, Text, count
+from threetargets.report.parts.wording import Table, Text, count, number
 from threetargets.report.reading.collect import Results
 from threetargets.report.topics.of_experiments.density_ladder.ladder_labels import (
     ENERGIES as OF_ENERGIES,
@@ -25,13 +25,13 @@ from threetargets.report.topics.of_experiments.density_ladder.ladder_labels impo
 )
 
 
-def _kind(own: Read, chosen: DensityLadder, model: str, size: str) -> str:
+def _kind(own: Read, model: str, size: str) -> str:
     """How its -log p is come by."""
     if model in ("mixture", "nade"):
         return "exact"
     if size == "counted":
-        return f"exact, by {2**chosen.hidden.counted} states"
-    return f"by annealing; log Z's standard error {own.words(f'{size}/{model}/stderr')}"
+        return "exact, a sum"
+    return f"annealed ± {number(own.interval(f'{size}/{model}/stderr').mean, 2)}"
 
 
 def ladder(results: Results, chosen: DensityLadder) -> Table:
@@ -51,7 +51,7 @@ def ladder(results: Results, chosen: DensityLadder) -> Table:
                     Text(rung(chosen, model, size)),
                     Text(str(chosen.hidden.parameters(model, size))),
                     *(own.entry(f"{size}/{model}/{part}") for part in ("test", "train")),
-                    Text(_kind(own, chosen, model, size)),
+                    Text(_kind(own, model, size)),
                     own.entry(f"{size}/{model}/sweeps") if machine else Text("1"),
                     Text(count(operations(chosen, model, size))),
                 )
@@ -59,20 +59,21 @@ def ladder(results: Results, chosen: DensityLadder) -> Table:
     walking = chosen.walking
     caption = (
         f"8x8 digits, white from level 8 on, {chosen.split.train} training and "
-        f"{chosen.split.test} test images, nats an image. A fresh sample: passes, of a Boltzmann "
-        "machine twice the summed autocorrelation of all pixels in sweeps "
-        f"({walking.chains} chains of {walking.sweeps}), each of so many multiplications. "
-        f"{spread(results)}."
+        f"{chosen.split.test} test images, nats an image; log Z of an RBM by a sum over "
+        f"{2**chosen.hidden.counted} states or by annealing (± its standard error), and sweeps for "
+        f"a fresh sample by the autocorrelation of all pixels over {walking.chains} chains of "
+        f"{walking.sweeps}. {spread(results)}."
     )
     made = commands(results, "experiment")
     head = ("model", "parameters", "test", "train", "−log p is")
-    head = (*head, "passes for a fresh sample", "multiplications each")
+    head = (*head, "passes for a sample", "products each")
     numeric = frozenset({1, 2, 3, 5, 6})
     return Table("density-ladder", "−log p of digits", head, tuple(rows), caption, made, numeric)
 
 
 def plane(results: Results, chosen: DensityLadder) -> Table:
     own = Read(results, NAME)
+    entropy = own.interval("plane/entropy").mean
     labels = {
         "gaussian": "Gaussian",
         "mixture": f"mixture of {len(chosen.plane.weights)} Gaussians, EM",
@@ -87,9 +88,9 @@ def plane(results: Results, chosen: DensityLadder) -> Table:
         for name, label in labels.items()
     )
     caption = (
-        f"{chosen.plane.points} draws of a known density with entropy "
-        f"{own.words('plane/entropy')} nats: what −E log q is above it, log Z and all integrals by "
-        f"sums over a grid. {spread(results)}."
+        f"{chosen.plane.points} draws of a known density with entropy {number(entropy, 4)} nats: "
+        "what −E log q is above it, log Z and all integrals by sums over a grid. "
+        f"{spread(results)}."
     )
     made = commands(results, "experiment")
     head = ("model", "−E log q − entropy, nats", "of the Gaussian's")
