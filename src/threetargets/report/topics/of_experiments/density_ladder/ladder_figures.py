@@ -53,7 +53,7 @@ def _rungs(panel: Axes, own: Read, chosen: DensityLadder, rows: Rows) -> None:
                 continue
             mean, low, high = own.line([f"{size}/{model}/test"])
             reach = np.nan_to_num(np.array([mean - low, high - mean]))
-            look = {"color": light(COLOURS[model]), "fmt": marker, "markersize": 4}
+            look: dict[str, Any] = {"color": light(COLOURS[model]), "fmt": marker, "markersize": 4}
             if size == "annealed":
                 look["markerfacecolor"] = light("paper")
             panel.errorbar(mean, [place], xerr=reach, **look)

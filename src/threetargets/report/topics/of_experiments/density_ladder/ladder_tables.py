@@ -37,7 +37,7 @@ def _kind(own: Read, model: str, size: str) -> str:
 def ladder(results: Results, chosen: DensityLadder) -> Table:
     own = Read(results, NAME)
     plain = (own.entry("pixels/test"), own.entry("pixels/train"))
-    rows = [
+    rows: list[tuple[Text, ...]] = [
         (
             *(Text("independent pixels"), Text(str(PIXELS)), *plain),
             *(Text("exact"), Text("1"), Text(str(PIXELS))),
@@ -66,9 +66,11 @@ def ladder(results: Results, chosen: DensityLadder) -> Table:
     )
     made = commands(results, "experiment")
     head = ("model", "parameters", "test", "train", "−log p is")
-    head = (*head, "passes for a sample", "products each")
+    more = ("passes for a sample", "products each")
     numeric = frozenset({1, 2, 3, 5, 6})
-    return Table("density-ladder", "−log p of digits", head, tuple(rows), caption, made, numeric)
+    return Table(
+        "density-ladder", "−log p of digits", head + more, tuple(rows), caption, made, numeric
+    )
 
 
 def plane(results: Results, chosen: DensityLadder) -> Table:
