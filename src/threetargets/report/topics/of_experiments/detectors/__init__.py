@@ -199,7 +199,7 @@ MENDS = Claim(
     "above 0, and area of the typicality, above .5.",
     ALL_ABOVE,
     decide_typical,
-    f"{PLACE}; the VAE's typicality was added then",
+    f"{PLACE}; the VAE's typicality was added after seed 0 of both had been seen",
 )
 MENDS_DIFFUSION = Claim(
     "typicality-mends (diffusion)",
