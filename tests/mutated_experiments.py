@@ -54,7 +54,6 @@ MUTATIONS = [
     ("experiments/normal_targets/measure.py", "s).eps - eps)", "s).x0 - x0)"),
     ("experiments/normal_targets/measure.py", "path, fit, LEVELS", "path, test, LEVELS"),
     ("report/parts/of_experiments.py", "sum(w * seen", "sum(seen"),
-    ("experiments/inpainting/filling.py", "x = (1 - lost).sqrt() * x", "x = x"),
     ("experiments/conditioning.py", "x = (1 - lost).sqrt() * x", "x = x"),
     ("experiments/conditioning.py", "x0.detach() + s**2 / a * slope", "x0.detach() + s**2 * slope"),
     (
