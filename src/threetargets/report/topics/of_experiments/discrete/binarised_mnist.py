@@ -81,8 +81,8 @@ def beside(results: Results, name: str, chosen: Binary) -> Table:
     caption = (
         f"−log p of test images, nats; here its bound for T → ∞ on {count(chosen.split.test)} "
         f"images, {chosen.draws} numbers of masked pixels for each, of a U-Net on 2x2 patches "
-        f"that saw {count(seen)} training images ({seen / chosen.split.train:.2g} epochs). Of three "
-        "networks it was chosen by the bound of 500 test images, which are among these. "
+        f"that saw {count(seen)} training images ({seen / chosen.split.train:.2g} epochs). Of "
+        "three networks it was chosen by the bound of 500 test images, which are among these. "
         f"{spread(results)}; of masked diffusion no published figure on this data was to be had."
     )
     head = ("model", "nats", "orders of pixels", "binarised", "source")
