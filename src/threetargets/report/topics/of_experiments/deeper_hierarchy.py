@@ -161,6 +161,7 @@ CLAIMS = (
         f"Reproduced: both differences lie above 0 {BY_T}. Not reproduced: one lies below 0 "
         "(Holm). Inconclusive: else, or a seed is missing.",
         decide_learned,
+        "network and training were changed after a trial on seed 0; the rule was not",
     ),
     Claim(
         "restrictions-free",

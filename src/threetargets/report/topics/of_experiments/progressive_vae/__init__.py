@@ -166,7 +166,7 @@ CLAIMS = (
     ),
     Claim(
         "shared-layers",
-        "Layers may share parameters, which then are trained on all of phase one's losses.",
+        "Layers may share parameters, trained on all of phase one's losses, and lose nothing.",
         f"{MCALLESTER}, “Phase One Training” (that they are influenced by all); that nothing is "
         "lost: ours",
         "Two phases: the bound with one core for all encoders and one for all decoders, less that "
