@@ -80,9 +80,9 @@ def beside(results: Results, name: str, chosen: Binary) -> Table:
     seen = chosen.training.steps * chosen.training.batch
     caption = (
         f"−log p of test images, nats; here its bound for T → ∞ on {count(chosen.split.test)} "
-        f"images, {chosen.draws} numbers of masked pixels for each, after {count(seen)} training "
-        f"images ({seen / chosen.split.train:.2g} epochs). {spread(results)}; of masked diffusion "
-        "no published figure on this data was to be had."
+        f"images, {chosen.draws} numbers of masked pixels for each, of a U-Net on 2x2 patches "
+        f"that saw {count(seen)} training images ({seen / chosen.split.train:.2g} epochs). "
+        f"{spread(results)}; of masked diffusion no published figure on this data was to be had."
     )
     head = ("model", "nats", "orders of pixels", "binarised", "source")
     made = commands(results, "experiment")
