@@ -38,6 +38,13 @@ MUTATIONS = [
     ),
     ("families/diffusion/model.py", "return self.table.steps * loss", "return loss"),
     ("families/diffusion/model.py", "first = i == 1", "first = i == 2"),
+    ("families/diffusion/noisy_labels.py", "chance < share, drawn", "chance > share, drawn"),
+    ("families/diffusion/noisy_labels.py", "(which * classes)", "(which * (classes - 1))"),
+    ("families/diffusion/noisy_labels.py", '"label-noise", n)', '"label-noise", n % 7)'),
+    ("families/diffusion/model.py", ".label_noise, run.seed)", ".label_noise, 0)"),
+    ("families/diffusion/spec.py", "(1.0 - chosen.label_noise)", "(1.0 + chosen.label_noise)"),
+    ("report/topics/of_guidance/label_claims.py", "(real + chance) / 2", "real / 2"),
+    ("report/topics/of_guidance/label_claims.py", "[a / 2 - b for", "[a - b for"),
     ("families/classifier/model.py", "torch.log_softmax(", "torch.softmax("),
     (
         "families/classifier/model.py",

@@ -29,7 +29,11 @@ SUITES = {
     "metrics": ["tests/metrics/test_factors.py"],
     "doctor": ["tests/doctor/test_rates.py", "tests/doctor/test_card.py"],
     "experiments": ["tests/experiments", "-m", "not study"],
-    "report": ["tests/report/test_across.py", "tests/report/test_notes_rules.py"],
+    "report": [
+        "tests/report/test_across.py",
+        "tests/report/test_notes_rules.py",
+        "tests/report/test_label_claims.py",
+    ],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
 MUTATIONS = [

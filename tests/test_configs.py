@@ -20,7 +20,7 @@ FILES = sorted(
     str(path.relative_to(ROOT))
     for path in [ROOT / "params.yaml", *(ROOT / "config").glob("*.yaml")]
 )
-ALONE = ["config/discrete-mnist.yaml", "config/manifold.yaml", "config/notes.yaml"]
+ALONE = [f"config/{name}.yaml" for name in ("detectors", "discrete-mnist", "manifold", "notes")]
 """Of experiments alone."""
 GPU = ["config/mnist.yaml", "config/fashion-mnist.yaml", "config/cifar10.yaml"]
 

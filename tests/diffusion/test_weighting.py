@@ -74,6 +74,23 @@ def test_min_snr_is_the_snr_cut_at_five_in_x0_units(target, i):
     assert weight("min-snr-5", target, i) * snr == pytest.approx(min(snr, 5), rel=1e-9)
 
 
+@pytest.mark.parametrize("space, name", [("x0", "x0-equivalent"), ("v", "v-equivalent")])
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_equivalent_weighting_is_the_squared_error_of_what_it_is_named_after(
+    space, name, target
+):
+    """lambda |eps - eps^|^2 for a wrong x0^ at one x_t, and the squared error of x0 or of
+    v = a eps - s x0 there."""
+    i, noise, x0, wrong = 300, 0.7, -0.4, 0.25
+    abar = math.exp(float(torch.log1p(-torch.linspace(1e-4, 0.02, 1000)[:i].double()).sum()))
+    a, s = math.sqrt(abar), math.sqrt(1 - abar)
+    guess = ((a * x0 + s * noise) - a * wrong) / s
+    errors = {"x0": x0 - wrong, "v": a * (noise - guess) - s * (x0 - wrong)}
+    assert weight(name, target, i) * (noise - guess) ** 2 == pytest.approx(
+        errors[space] ** 2, rel=1e-5
+    )
+
+
 def over_log_snr(name, error, data_std):
     """Mean over a fine process of lambda(i) error(l_i)."""
     process, target = table(LogLinear(20.0, -20.0), 8000), TARGETS["eps"]

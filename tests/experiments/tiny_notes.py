@@ -13,6 +13,7 @@ FIT = {
     "warmup_steps": 5,
     "ema_halflife_images": 500,
 }
+NET = {"hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}}
 TINY: dict[str, dict[str, Any]] = {
     "discrete": {
         "split": SPLIT,
@@ -22,6 +23,15 @@ TINY: dict[str, dict[str, Any]] = {
             **{"steps": [1, 2, 8], "training": {"steps": 5, **STEPS}},
         },
         "digits": {"hidden": 16, "depth": 1, "steps": 4, "training": {"steps": 3, **STEPS}},
+    },
+    "normal_targets": {
+        "split": {"train": 300, "validation": 1, "test": 10},
+        "process": {
+            "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -6.0},
+            "steps": 4,
+        },
+        **{"smoothing": 1.0, "width": 16, "depth": 1, "fit_images": 10},
+        "training": {"steps": 4, **STEPS},
     },
     "inpainting": {
         "correlation": 0.8,
@@ -61,6 +71,65 @@ TINY: dict[str, dict[str, Any]] = {
             **{"images": 5, "steps": 3, "draws": 2, "learning_rate": 0.03, "points": 3},
             **{"evaluation": 8, "importance": 20},
         },
+    },
+    "deeper_hierarchy": {
+        "split": SPLIT,
+        **{"levels": [2, 4], "early": 0.0},
+        "schedule": {"name": "cosine", "log_snr_max": 6.0, "log_snr_min": -7.0},
+        "digits": {
+            **{"latent": 4, "width": 8, "depth": 1},
+            **{"training": {"steps": 3, **STEPS}, "denoising": {"steps": 9, **STEPS}},
+        },
+        "known": {"size": 3, "latent": 1, "draws": 50},
+    },
+    "density_ladder": {
+        "split": SPLIT,
+        "hidden": {"counted": 3, "annealed": 5},
+        "mixture": {"iterations": 3, "starts": 2, "smoothing": 0.5},
+        "boltzmann": {
+            **{"steps": 6, "batch": 10, "learning_rate": 0.05, "decay": 0.0001},
+            **{"points": 3, "repeats": 2},
+        },
+        "annealing": {"levels": 5, "runs": 8},
+        "walking": {"chains": 10, "burn_in": 1, "sweeps": 32},
+        "autoregressive": {"decay": 0.0001, "training": {"steps": 4, **STEPS}},
+        "plane": {
+            **{"weights": [0.6, 0.4], "means": [[-0.8, 0.0], [0.8, 0.5]], "spreads": [0.4, 0.5]},
+            **{"points": 50, "width": 8, "depth": 2, "training": {"steps": 3, **STEPS}},
+        },
+        "ratio": {"states": 3, "pixels": 4, "images": 3, "draws": [1, 2, 4, 8], "first": 2},
+    },
+    "learned_schedule": {
+        "split": SPLIT,
+        "ends": {"log_snr_max": 6.0, "log_snr_min": -6.0},
+        "pieces": 4,
+        "gaussian": {"size": 3, "least": 0.01, "training": FIT},
+        "digits": {"target": "x0", "hidden": 16, "depth": 1, "training": {"steps": 4, **STEPS}},
+        "measuring": {"gaussian": 40, "digits": 2, "batch": 10, "levels": 5},
+    },
+    "progressive_vae": {
+        "split": SPLIT,
+        "linear": {
+            **{"size": 3, "latents": [2, 1], "noise": 0.4, "encoders": 2},
+            **{"steps": [2, 8], "end": 0.001},
+        },
+        "digits": {
+            **{"latents": [4, 2], "noises": [0.2, 0.5], "width": 8, "components": 2},
+            "training": {"steps": 3, **STEPS},
+        },
+    },
+    "detectors": {
+        "split": SPLIT,
+        "changes": {"pixels": 2, "noise": 3.0, "contrast": 0.5},
+        "digits": {
+            "images": 5,
+            "ends": {"log_snr_max": 6.0, "log_snr_min": -6.0},
+            "denoiser": {"target": "eps", **NET},
+            "vae": {"latent": 2, **NET},
+            "classifier": NET,
+            "scoring": {"draws": 4, "steps": 3, "probes": 1, "importance": 4},
+        },
+        "larger": None,
     },
     "score_sde": {
         "data": {"weights": [0.3, 0.7], "means": [-1.3, 0.8], "spreads": [0.25, 0.4]},

@@ -32,6 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "small-variance": {"variance": "fixed-small"},
     "drawn": {"time_sampling": {"native": "log-snr"}},
     "labelled": {"label_dropout": 0.0},
+    "noisy": {"label_noise": 0.5},
 }
 READ_BY_TRAINING = set(VARIANTS) - {"small-variance"}
 

@@ -76,7 +76,7 @@ MISTAKES = (
     Mistake("repeated-cell", "  - hvae\n", "  - hvae\n  - hvae\n", "cells", "repeated"),
     Mistake("duplicate-key", "precision: fp32", "device: cpu\nprecision: fp32", "device", "duplicate key"),
     # names that are in no registry
-    Mistake("unknown-target", "  - ddpm_v_eps-equivalent\n", "  - ddpm_u_eps-equivalent\n", "cells.11", "unknown target 'u'"),
+    Mistake("unknown-target", "  - ddpm_v_eps-equivalent\n", "  - ddpm_u_eps-equivalent\n", "cells.8", "unknown target 'u'"),
     Mistake("unknown-weighting", "  - ddpm_x0_elbo\n", "  - ddpm_x0_snr\n", "cells.4", "unknown weighting 'snr'"),
     Mistake("unknown-sampler", "  sampler: ddim  ", "  sampler: dpm  ", "sampling.sampler", "ancestral"),
     Mistake("unknown-variance", "  variance: fixed-large  ", "  variance: learned  ", "diffusion.variance", "fixed-small"),

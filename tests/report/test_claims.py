@@ -20,6 +20,9 @@ Make = Callable[..., Results]
 Change = Callable[[Place, Figure, float], float]
 
 
+USUAL = "ignore-label (trained as usual)"
+
+
 def verdict(results: Results, name: str) -> str:
     (claim,) = [c for c in topics.every_claim() if c.id == name]
     return claim.decide(results).verdict
@@ -86,7 +89,7 @@ def _repaired(place: Place, f: Figure, value: float) -> float:
     [
         ("eps-over-x0 (FID, matched)", _matched_eps_is_better),
         ("simple-over-elbo", _simple_samples_better),
-        ("ignore-label", _repaired),
+        (USUAL, _repaired),
     ],
 )
 def test_a_clear_effect_is_reproduced(have: Make, name: str, change: Change) -> None:
@@ -102,7 +105,7 @@ def test_the_ceiling_is_uncertain_too(have: Make) -> None:
             return value
         return (0.965 if f.gamma == "1" else 0.99) + 0.01 * _noise(place)
 
-    assert verdict(changed(have(), close), "ignore-label") == "inconclusive"
+    assert verdict(changed(have(), close), USUAL) == "inconclusive"
 
 
 def test_welch_against_scipy() -> None:
@@ -129,7 +132,7 @@ def test_identical_curves_are_counted_once_and_named(have: Make) -> None:
     said = claim.decide(results).figure
     assert "over 4 curves" in said
     assert "Holm over 12" in said
-    for name in ("guidance-u", "ignore-label"):
+    for name in ("guidance-u", USUAL):
         (claim,) = [c for c in topics.every_claim() if c.id == name]
         assert (
             claim.decide(results).figure.count("ε · eps-equivalent = score · eps-equivalent") >= 1
@@ -191,7 +194,7 @@ def _guidance_harms(place: Place, f: Figure, value: float) -> float:
         ("guidance-clear", _accuracy_falls),
         ("guidance-u", _falls_for_ever),
         ("simple-over-elbo", _elbo_gives_better_samples),
-        ("ignore-label", _guidance_harms),
+        (USUAL, _guidance_harms),
     ],
 )
 def test_the_opposite_effect_is_not_reproduced(have: Make, name: str, change: Change) -> None:
@@ -226,7 +229,7 @@ def test_a_model_that_heeds_its_label_is_not_repaired(have: Make) -> None:
     def heeds(place: Place, f: Figure, value: float) -> float:
         return 0.97 + 0.0001 * place.run.seed if f.metric == "accuracy" else value
 
-    assert verdict(changed(have(), heeds), "ignore-label") == "not reproduced"
+    assert verdict(changed(have(), heeds), USUAL) == "not reproduced"
 
 
 def test_unequal_parameters_decide_nothing(have: Make) -> None:

@@ -48,7 +48,7 @@ def test_the_grids_are_balanced_and_have_every_factor(results: Results) -> None:
         for place, cell in zip(_product(grid), grid.cells.flat, strict=True):
             seen = crossed.levels(results, cell)
             assert seen is not None
-            named = dict(zip(crossed.FACTORS, seen, strict=True))
+            named = dict(zip(crossed.FACTORS, seen.factors, strict=True))
             assert tuple(named[factor] for factor in grid.factors) == place
 
 

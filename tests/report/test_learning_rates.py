@@ -11,6 +11,7 @@ from report import synthetic
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.records import Figure
+from threetargets.report import answer
 from threetargets.report.reading.collect import Results
 from threetargets.report.topics.of_targets import learning_rates
 
@@ -66,3 +67,8 @@ def test_the_gain_is_that_of_test_images_paired_by_seed(results: Results) -> Non
     numbers = [float(part) for part in text.split("[")[1].rstrip("]").split(", ")]
     assert numbers == pytest.approx([low, high], abs=6e-4)
     assert rows["v", "elbo"][-1].text == "–"  # its best is the common one
+
+
+def test_the_page_of_a_study_that_chooses_rates_opens_with_them(results: Results) -> None:
+    first = answer.answer(results)
+    assert first.headline.startswith(learning_rates.sentences(results)[0])

@@ -48,6 +48,23 @@ def test_one_of_several_refutes_by_holm() -> None:
     assert all_above([plain] * 10, 0.05) == "reproduced"
 
 
+@pytest.mark.parametrize("lost", [None, 0.5])
+def test_figures_are_added_up_by_seed(lost: float | None) -> None:
+    """Half of one less the other, where both are there."""
+    one = {0: 0.4, 1: lost, 2: 0.8}
+    other = {0: 0.1, 1: 0.2, 2: 0.6}
+
+    def value(metric: str, seed: int) -> float | None:
+        return {"share_error/plain": one, "share_error/annealed": other}[metric][seed]
+
+    made = results("langevin_density", lambda m, k: value(m, k) if "share_error" in m else 1.0)
+    weights = {"share_error/plain": 0.5, "share_error/annealed": -1.0}
+    got = Read(made, "langevin_density").combined(weights)
+    wanted = [0.1, -0.2] if lost is None else [0.1, 0.05, -0.2]
+    np.testing.assert_allclose(got.values, wanted)
+    assert got.whole == (lost is not None)
+
+
 @pytest.mark.parametrize("lost", [None, 0.0])
 def test_what_has_no_logarithm_is_missing(lost: float | None) -> None:
     def value(metric: str, seed: int) -> float | None:

@@ -114,7 +114,7 @@ from threetargets.errors import ConfigError, MissingInput
         (
             {"likelihood__images": 90},
             "the file",
-            "likelihood.ode.images is 500; expected at most likelihood.images, 90",
+            "likelihood.ode.images is 200; expected at most likelihood.images, 90",
         ),
         (
             {"cells": ["vae", "vae_z3"]},

@@ -56,7 +56,8 @@ STAGES: dict[str, Any] = {
     "likelihood": likelihood,
     "evaluate": evaluate,
 }
-ASIDE = (".spec", "families.variants", "study.schema", "study.blocks", "study.rules")
+ASIDE = (".spec", "diffusion.keys", "families.variants")
+ASIDE += ("study.schema", "study.blocks", "study.rules")
 """Modules that hand blocks on, or compute identities."""
 
 

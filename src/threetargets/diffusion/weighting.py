@@ -34,6 +34,12 @@ def eps_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
     return torch.ones_like(table.log_snr[i])
 
 
+def x0_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
+    """s_i^2 / a_i^2 = exp(-l_i): the squared error of x0 for every target, the first of the three
+    losses that Li & He 2025 (arXiv:2511.13720) cross with three outputs."""
+    return torch.exp(-table.log_snr[i])
+
+
 def v_equivalent(target: Target, table: Table, i: Tensor) -> Tensor:
     """1 / a_i^2 = 1 + exp(-l_i): the squared error of v = a eps - s x0 for every target (Salimans &
     Ho 2022, arXiv:2202.00512; the loss of Li & He 2025, arXiv:2511.13720, up to its schedule)."""
@@ -84,6 +90,7 @@ def edm(target: Target, table: Table, i: Tensor) -> Tensor:
 WEIGHTINGS: dict[str, Weighting] = {
     "native": native,
     "eps-equivalent": eps_equivalent,
+    "x0-equivalent": x0_equivalent,
     "v-equivalent": v_equivalent,
     "elbo": elbo,
     "min-snr-5": min_snr,

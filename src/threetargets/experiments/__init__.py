@@ -26,11 +26,17 @@ EXPERIMENTS = (
     "langevin_density",
     "gradient_flow",
     "reverse_kernel",
+    "normal_targets",
     "discrete",
     "inpainting",
     "super_resolution",
     "reinforce",
     "amortised",
+    "deeper_hierarchy",
+    "density_ladder",
+    "learned_schedule",
+    "detectors",
+    "progressive_vae",
 )
 
 

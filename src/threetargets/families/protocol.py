@@ -118,6 +118,9 @@ class ModelPart(Protocol):
         """The untrained model: a module called with (images, labels, generator, share) for its
         loss."""
 
+    def labels(self, study: Study, data: Manifest, run: Run, labels: Tensor) -> Tensor:
+        """Those of the training images, (N,), as its training takes them."""
+
     def ready(self, study: Study, model: nn.Module, device: torch.device) -> None:
         """Precision and compilation, before the training."""
 

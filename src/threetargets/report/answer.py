@@ -17,7 +17,7 @@ from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics.claims import tally
-from threetargets.report.topics.of_targets import decomposition
+from threetargets.report.topics.of_targets import decomposition, learning_rates
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -120,10 +120,10 @@ def _headline(results: Results) -> str:
         for words, weightings in where.items()
         if weightings
     ]
-    parts = [decomposition.headline(results)]
+    parts = learning_rates.sentences(results) or [decomposition.headline(results)]
     if statements:
         parts.append(f"By the bound, the targets x₀, ε and score {listing(statements)}.")
-    return " ".join(filter(None, parts)) or "Which model, at what cost, how sure."
+    return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
 
 SURE_OF_ONE = "one seed, so there is no interval and nothing is called a tie or a difference."

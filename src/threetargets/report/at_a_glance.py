@@ -15,7 +15,7 @@ from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import Table, Text, interval, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
-from threetargets.report.reading.crossed import Levels, own_width
+from threetargets.report.reading.crossed import Levels, own_size
 from threetargets.report.reading.crossed import cells as placed
 from threetargets.report.topics.of_targets.output_spaces import compared
 from threetargets.report.topics.of_targets.over_training import in_words
@@ -106,7 +106,7 @@ BY_TARGET_CAPTION = (
 def by_target(results: Results) -> Plot:
     """Bound, and FID where it is measured, by target, a panel for each weighting."""
     known, names = placed(results), compared(results)
-    own = own_width(results.study)
+    own = own_size(results.study)
     panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     rows: list[dict[str, Any]] = []
@@ -115,7 +115,7 @@ def by_target(results: Results) -> Plot:
         for row, measure in zip(axes, seen, strict=True):
             for panel, weighting in zip(row, panels, strict=False):
                 for place, cell in known.items():
-                    here = (place.weighting, place.width) == (weighting, own)
+                    here = (place.weighting, place.size) == (weighting, own)
                     if here and place.target in names:
                         rows += _mark(results, panel, place, cell, measure, names)
                 panel.set_xticks(range(len(names)), [target(t) for t in names])
@@ -153,7 +153,10 @@ def _mark(
         {
             "measure": measure.label,
             "cell": cell,
-            **place._asdict(),
+            "target": place.target,
+            "weighting": place.weighting,
+            "input_skip": place.input_skip,
+            **place.size._asdict(),
             "mean": interval.mean,
             "low": interval.low,
             "high": interval.high,

@@ -55,6 +55,7 @@ def run(
     family = model_part(run.cell)
     family.ready(study, model, accelerator.device)
     size = parameters(model)
+    labels = family.labels(study, manifest, run, data.labels)
 
     def validate(average: nn.Module) -> float:
         return _loss(average, validation.images, validation.labels, accelerator.device)
@@ -63,7 +64,7 @@ def run(
         return train(
             model,
             data.images,
-            data.labels,
+            labels,
             training_of(study, run.cell),
             name=f"{run.cell} seed {run.seed}",
             seed=run.seed,

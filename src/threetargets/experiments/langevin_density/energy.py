@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from threetargets.experiments import score_matching
+
 BOUND = 4.0
 """Beyond it -y^2 / (2 BOUND^2) keeps Z finite, whatever the network says there."""
 
@@ -40,7 +42,4 @@ class ScoreNetwork(nn.Module):
 def hyvarinen(net: ScoreNetwork, y: Tensor) -> Tensor:
     """E [g^2 / 2 + g'], g = d score / dy: up to a constant of the data half the squared distance to
     their score (Hyvarinen 2005). A constant added to the score changes neither term."""
-    y = y.requires_grad_()
-    slope = net.gradient(y, graph=True)
-    (bend,) = torch.autograd.grad(slope.sum(), y, create_graph=True)
-    return (slope**2 / 2 + bend).mean()
+    return score_matching.hyvarinen(lambda x: net(x[:, 0]), y[:, None])

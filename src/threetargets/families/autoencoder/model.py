@@ -206,6 +206,10 @@ def build(study: Study, data: Manifest, run: Run) -> Vae:
     )
 
 
+def labels(study: Study, data: Manifest, run: Run, labels: Tensor) -> Tensor:
+    return labels
+
+
 def ready(study: Study, model: nn.Module, device: torch.device) -> None:
     """Nothing: it is trained in float32, as it is."""
 

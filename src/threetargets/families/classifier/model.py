@@ -83,6 +83,10 @@ def build(study: Study, data: Manifest, run: Run) -> Classifier:
     )
 
 
+def labels(study: Study, data: Manifest, run: Run, labels: Tensor) -> Tensor:
+    return labels
+
+
 def ready(study: Study, model: nn.Module, device: torch.device) -> None:
     """Its table is put on the device. It is trained in float32, as it is."""
     assert isinstance(model, Classifier)

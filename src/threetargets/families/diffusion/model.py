@@ -17,6 +17,7 @@ from threetargets.diffusion.target import TARGETS, Prediction, Target
 from threetargets.diffusion.times import draw, stratified
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.families.diffusion import spec
+from threetargets.families.diffusion.noisy_labels import noisy
 from threetargets.families.diffusion.process import forward
 from threetargets.levels import centres
 from threetargets.likelihood.bound import decoder_term
@@ -180,6 +181,10 @@ def build(study: Study, data: Manifest, run: Run) -> Ddpm:
         label_dropout=chosen.label_dropout,
         learned_variance=chosen.learned_variance,
     )
+
+
+def labels(study: Study, data: Manifest, run: Run, labels: Tensor) -> Tensor:
+    return noisy(labels, data.classes, spec.process(study, run.cell).label_noise, run.seed)
 
 
 def ready(study: Study, model: nn.Module, device: torch.device) -> None:

@@ -3,29 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Any
 
 from threetargets.families import variants
 from threetargets.families.cell import Cell
-from threetargets.families.diffusion import named
+from threetargets.families.diffusion import keys, named
+from threetargets.families.diffusion.keys import Diffusion
+from threetargets.families.diffusion.keys import Process as Process
 from threetargets.families.diffusion.named import DiffusionCell
 from threetargets.families.protocol import Choices
-from threetargets.families.variants import TRAINING, Variants
 from threetargets.networks.parameters import Network, NetworkBlock
-from threetargets.study.blocks import Schedule, after
+from threetargets.study.blocks import after
 from threetargets.study.names import names
-from threetargets.study.values import (
-    READS,
-    TARGETS,
-    WEIGHTINGS,
-    BoundVariance,
-    Proposal,
-    Section,
-    Variance,
-    Weighting,
-)
+from threetargets.study.values import READS, TARGETS, WEIGHTINGS
 
 if TYPE_CHECKING:
     from threetargets.study.blocks import Training
@@ -38,55 +28,8 @@ symbol, tags, look = named.symbol, named.tags, named.look
 label, short_label = named.label, named.short_label
 GENERATIVE, LABELLED = True, True
 COMPILED = True
-FITTED, LEARNED = (names("likelihood/bound.py", name) for name in ("FITTED", "LEARNED"))
-NETWORK = "network"
-
-
-class Process(Section):
-    """The forward process, how it is trained, and the variance of the reverse steps: `variance`
-    of samples and of the decoder in the elbo loss, `bound_variance` of the bound that is
-    reported."""
-
-    steps: Annotated[int, Field(ge=2)]
-    schedule: Schedule
-    variance: Variance
-    bound_variance: BoundVariance = "optimal"
-    learned_variance: bool = False
-    """Whether the network has a head of the reverse variance: likelihood/learned.py."""
-    label_dropout: Annotated[float, Field(ge=0, lt=1)]
-    time_sampling: dict[Weighting, Proposal]
-
-    @model_validator(mode="after")
-    def _learned(self) -> Process:
-        if self.bound_variance in LEARNED and not self.learned_variance:
-            raise ValueError(
-                f"bound_variance is {self.bound_variance}, but learned_variance is false: the "
-                "network has no head for it"
-            )
-        return self
-
-
-class Diffusion(Process):
-    """The process of the cells without a variant, and variants of it: `long: {steps: 1000}` is the
-    last part of cells such as `ddpm_eps_elbo_long`, which differ in the keys that it names; under
-    `network` and `training` in those of these blocks."""
-
-    variants: Variants
-
-    @model_validator(mode="after")
-    def _whole_variants(self) -> Diffusion:
-        for name in self.variants:
-            self.of(name)
-        return self
-
-    def of(self, variant: str) -> Process:
-        """The process of a variant; of no variant for "". Raises KeyError, ValueError."""
-        own = Process.model_validate(self.model_dump(exclude={"variants"}))
-        if not variant:
-            return own
-        changes = variants.without(self.variants[variant], TRAINING, NETWORK)
-        return variants.changed(own, changes, f"variants.{variant}", (TRAINING, NETWORK))
-
+FITTED = names("likelihood/bound.py", "FITTED")
+NETWORK = keys.NETWORK
 
 BLOCKS: dict[str, Any] = {"diffusion": Diffusion, NETWORK: Network}
 
@@ -140,6 +83,10 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
         if curve is not None and curve.steps > (steps := process(study, cell).steps):
             most = f"expected at most diffusion.steps of {str(cell)!r}, {steps}"
             raise ValueError(f"likelihood.curve.steps is {curve.steps}; {most}")
+        if (noise := process(study, cell).label_noise) and not study.labelled:
+            raise ValueError(
+                f"label_noise of {str(cell)!r} is {noise:g}, but {study.data.name} has no labels"
+            )
         if cell.weighting not in process(study, cell).time_sampling:
             raise ValueError(
                 f"diffusion.time_sampling lacks {cell.weighting}, and cells names {str(cell)!r}"
@@ -178,6 +125,7 @@ def fields(study: Study, cell: Cell, stage: str, guidance: str = "") -> dict[str
             "learned_variance": chosen.learned_variance,
             "time_sampling": chosen.time_sampling[cell.weighting],
         }
+        of_process |= {"label_noise": chosen.label_noise} if chosen.label_noise else {}
     read: dict[str, Any] = {"diffusion": of_process}
     if stage == "train":
         read["network"] = network(study, cell).model_dump(mode="json")
@@ -271,6 +219,12 @@ def also(study: Study) -> dict[Cell, Cell]:
     ]
     models = {cell: one_model(study, cell) for cell in grid if cell not in own}
     return {cell: trained[model] for cell, model in models.items() if model in trained}
+
+
+def labels_kept(study: Study, cell: Cell) -> float:
+    """The share of training images whose own label the model sees for sure."""
+    chosen = process(study, cell)
+    return (1.0 - chosen.label_dropout) * (1.0 - chosen.label_noise)
 
 
 def null_branch(study: Study) -> str:

@@ -34,6 +34,7 @@ from threetargets.report.parts.measures import (
     margin,
     over_images,
 )
+from threetargets.report.reading import own_rates
 from threetargets.report.reading.collect import Results
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -198,12 +199,24 @@ def counted(comparisons: Sequence[Comparison]) -> str:
 
 def targets(results: Results, measure: Measure) -> list[Comparison]:
     """The family of targets, each pair at each weighting that has both."""
-    pairs = []
-    for weighting in WEIGHTINGS:
-        for a, b in TARGET_PAIRS:
-            names = [diffusion.cell_of(t, weighting) for t in (a, b)]
-            if results.shown.issuperset(names):
-                pairs.append(pair(results, measure, names[0], names[1], weighting))
+    cells = {(t, w): diffusion.cell_of(t, w) for t in TARGETS for w in WEIGHTINGS}
+    return _of_targets(results, measure, {k: c for k, c in cells.items() if c in results.shown})
+
+
+def tuned(results: Results, measure: Measure) -> list[Comparison]:
+    """The same, each target at a learning rate of its own, where the study has one for some."""
+    return _of_targets(results, measure, own_rates.chosen(results))
+
+
+def _of_targets(
+    results: Results, measure: Measure, cells: dict[tuple[str, str], Cell]
+) -> list[Comparison]:
+    pairs = [
+        pair(results, measure, cells[a, weighting], cells[b, weighting], weighting)
+        for weighting in WEIGHTINGS
+        for a, b in TARGET_PAIRS
+        if (a, weighting) in cells and (b, weighting) in cells
+    ]
     return family(results, pairs)
 
 

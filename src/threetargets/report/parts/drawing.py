@@ -109,11 +109,19 @@ def colour(cell: Cell) -> str:
     return light(spec_of(cell).look(cell).colour)
 
 
+FURTHER = ((0, (6, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
+"""Lines of cells that look like one before them."""
+
+
 def dash(cell: Cell, among: Sequence[Cell]) -> Any:
-    """The line of a cell, where others of its colour share the figure or not."""
+    """The line of a cell, where others of its colour share the figure or not; variants, which look
+    alike, take further ones in their order."""
     look = spec_of(cell).look(cell)
     shared = sum(spec_of(c).look(c).colour == look.colour for c in among) > 1
-    return spec_of(cell).look(cell, shared).dash
+    own = spec_of(cell).look(cell, shared)
+    alike = [c for c in among if spec_of(c).look(c, shared) == own]
+    place = alike.index(cell) if cell in alike else 0
+    return FURTHER[(place - 1) % len(FURTHER)] if place else own.dash
 
 
 @contextmanager

@@ -127,6 +127,14 @@ class Read:
         kept = all(len(own) == len(one.values) for own, one in zip(logs, (a, b), strict=True))
         return self._compared(logs[0], logs[1], a.complete and b.complete and kept)
 
+    def combined(self, weights: Mapping[str, float]) -> Compared:
+        """The sum of figures times these weights, paired by seed."""
+        seen = {metric: self.figure(metric) for metric in weights}
+        seeds = [k for k in self.results.study.seeds if all(k in o.values for o in seen.values())]
+        sums = {k: sum(w * seen[metric].values[k] for metric, w in weights.items()) for k in seeds}
+        whole = all(one.complete for one in seen.values())
+        return self._compared(sums, dict.fromkeys(sums, 0.0), whole)
+
     def _compared(self, a: dict[int, float], b: dict[int, float], whole: bool) -> Compared:
         both = [seed for seed in a if seed in b]
         confidence = 1 - self.results.study.comparison.alpha

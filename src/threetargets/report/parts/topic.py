@@ -14,6 +14,7 @@ from threetargets.report.reading.tracked import Mirror
 
 KASY, DAI = "Kasy 2024 (000)", "Dai, lecture 12 (001)"
 CHAPTER, POLYAKOV = "Lecture notes, chapter 11 (002)", "Polyakov 2022 (003)"
+MCALLESTER = "McAllester 2022 (004)"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The diffusion cells of a study by their factors: output space, weighting, and two of the network;
-and the largest crossed grids among them."""
+"""The diffusion cells of a study by their factors: output space, weighting, and three of the
+network; and the largest crossed grids among them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ import numpy as np
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.factors import Array
+from threetargets.networks.parameters import NetworkBlock
 from threetargets.report.reading.collect import Results
 from threetargets.study.schema import Study
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
 ONE_LOSS = tuple(w for w in WEIGHTINGS if w != "native")
 """Weightings that are one loss for all targets; the native one is another for each."""
-FACTORS = ("output space", "weighting", "input skip", "width")
+FACTORS = ("output space", "weighting", "input skip", "width", "patch")
+
+
+class Size(NamedTuple):
+    """Of a network: its width, and the side of its patches where it has any, else 0."""
+
+    width: int
+    patch: int
 
 
 class Levels(NamedTuple):
@@ -28,7 +36,12 @@ class Levels(NamedTuple):
     target: str
     weighting: str
     input_skip: bool
-    width: int
+    size: Size
+
+    @property
+    def factors(self) -> tuple[str | bool | int, ...]:
+        """In the order of FACTORS."""
+        return (*self[:3], *self.size)
 
 
 def differs(study: Study, cell: Cell) -> frozenset[str]:
@@ -45,9 +58,13 @@ def differs(study: Study, cell: Cell) -> frozenset[str]:
     return frozenset(parts)
 
 
-def own_width(study: Study) -> int:
+def _size(network: NetworkBlock) -> Size:
+    return Size(getattr(network, "width", 0), getattr(network, "patch", 0))
+
+
+def own_size(study: Study) -> Size:
     """Of the network of cells without a variant."""
-    return getattr(getattr(study, diffusion.NETWORK), "width", 0)
+    return _size(getattr(study, diffusion.NETWORK))
 
 
 def levels(results: Results, cell: Cell) -> Levels | None:
@@ -59,7 +76,7 @@ def levels(results: Results, cell: Cell) -> Levels | None:
     one, network = diffusion.of(cell), diffusion.network(study, cell)
     if network.name != getattr(study, diffusion.NETWORK).name:
         return None
-    return Levels(one.target, one.weighting, network.input_skip, getattr(network, "width", 0))
+    return Levels(one.target, one.weighting, network.input_skip, _size(network))
 
 
 def cells(results: Results) -> dict[Levels, Cell]:
@@ -86,18 +103,21 @@ class Grid:
         return values.reshape(*self.cells.shape, -1)
 
 
-def _grid(known: dict[Levels, Cell], widths: Sequence[int], skips: Sequence[bool]) -> Grid | None:
-    """Of all targets, and the weightings that have every one of them in all these networks."""
+def _grid(known: dict[Levels, Cell], sizes: Sequence[Size], skips: Sequence[bool]) -> Grid | None:
+    """Of all targets, and the weightings that have every one of them in all these networks, whose
+    sizes differ in one factor at the most."""
     targets = [t for t in TARGETS if any(place.target == t for place in known)]
     weightings = [
         w
         for w in ONE_LOSS
-        if all((t, w, s, n) in known for t, s, n in itertools.product(targets, skips, widths))
+        if all((t, w, s, n) in known for t, s, n in itertools.product(targets, skips, sizes))
     ]
-    every = (targets, weightings, skips, widths)
     if not weightings or len(targets) < 2:
         return None
-    whole = np.array([known[Levels(*place)] for place in itertools.product(*every)], dtype=object)
+    of_sizes = (list(dict.fromkeys(some)) for some in zip(*sizes, strict=True))
+    every: tuple[Sequence[str | bool | int], ...] = (targets, weightings, skips, *of_sizes)
+    places = itertools.product(targets, weightings, skips, sizes)
+    whole = np.array([known[Levels(*place)] for place in places], dtype=object)
     kept = [axis for axis, some in enumerate(every) if len(some) > 1]
     shape = tuple(len(every[axis]) for axis in kept)
     return Grid(
@@ -107,14 +127,22 @@ def _grid(known: dict[Levels, Cell], widths: Sequence[int], skips: Sequence[bool
     )
 
 
+def _skips(known: dict[Levels, Cell], sizes: Sequence[Size]) -> list[bool]:
+    """The levels of the input skip that some cell of each size has."""
+    of_each = [{place.input_skip for place in known if place.size == size} for size in sizes]
+    return sorted(set.intersection(*of_each)) if of_each else []
+
+
 def grids(results: Results) -> list[Grid]:
-    """At the width of the study's own network, and, where there are several, over the widths."""
+    """In networks of the study's own size, and, where there are several, over the widths and over
+    the sides of the patches."""
     known = {p: c for p, c in cells(results).items() if p.weighting in ONE_LOSS}
     known = {p: c for p, c in known.items() if p.target != "score"}  # the same as eps
     if not known:
         return []
-    widths = sorted({place.width for place in known}, reverse=True)
-    skips = sorted({place.input_skip for place in known})
-    some = [_grid(known, [own_width(results.study)], skips)]
-    some += [_grid(known, widths, skips)] if len(widths) > 1 else []
+    own = own_size(results.study)
+    sizes = sorted({place.size for place in known}, reverse=True)
+    along = ([s for s in sizes if s.patch == own.patch], [s for s in sizes if s.width == own.width])
+    some = [_grid(known, [own], _skips(known, [own]))]
+    some += [_grid(known, line, _skips(known, line)) for line in along if len(line) > 1]
     return [grid for grid in some if grid is not None and len(grid.factors) > 1]

@@ -44,6 +44,7 @@ FIRST = (
     "langevin_density",
     "gradient_flow",
     "reverse_kernel",
+    "normal_targets",
     "guidance",
     "autoencoders",
     "costs",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from threetargets.families.cell import Cell
-from threetargets.metrics.statistics import holm, page_trend, t_interval, welch_reference
-from threetargets.pipeline.cells import FLOOR, gamma_label
-from threetargets.report.parts.captions import floor_in_words, on_test
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import holm, page_trend
+from threetargets.pipeline.cells import gamma_label
 from threetargets.report.parts.comparing import alike
 from threetargets.report.parts.topic import KASY, POLYAKOV, Claim
 from threetargets.report.parts.verdicts import (
@@ -25,10 +25,9 @@ from threetargets.report.parts.verdicts import (
     runs,
     written,
 )
-from threetargets.report.parts.wording import cell, interval, number, p_value
+from threetargets.report.parts.wording import cell, number, p_value
 from threetargets.report.reading.collect import Results
 
-ACCURACY_MARGIN = 0.02
 OF_THE_NOTES = NOISY, FREE = "classifier", "classifier-free"
 CLEAN = "classifier-clean"
 
@@ -56,14 +55,31 @@ class Curve:
         )
 
 
+def ignorant(results: Results) -> list[Cell]:
+    """Guided models that can ignore their label: of fewer than half of the training images they
+    have seen the own one for sure."""
+    cells = results.study.guidance.cells
+    return [c for c in cells if diffusion.labels_kept(results.study, c) < 0.5]
+
+
+def usual(results: Results) -> list[Cell]:
+    """The other guided models."""
+    return [c for c in results.study.guidance.cells if c not in ignorant(results)]
+
+
 def curves(
-    results: Results, metric: str, kinds: Sequence[str], gammas: Sequence[float]
+    results: Results,
+    metric: str,
+    kinds: Sequence[str],
+    gammas: Sequence[float],
+    cells: Sequence[Cell] | None = None,
 ) -> tuple[list[Curve], bool]:
-    """The different curves, and whether every cell of the study has one."""
+    """The different curves of these cells, of the usual ones unless said, and whether every cell
+    has one."""
     different: list[Curve] = []
     complete = True
     for guidance in kinds:
-        for c in results.study.guidance.cells:
+        for c in usual(results) if cells is None else cells:
             seen = [results.observe(c, metric, guidance, gamma_label(g)).values for g in gammas]
             seeds = tuple(s for s in results.study.seeds if all(s in values for values in seen))
             complete &= bool(seeds)
@@ -87,7 +103,7 @@ def of_the_notes(results: Results) -> list[str]:
     return [kind for kind in results.study.guidance.kinds if kind in OF_THE_NOTES]
 
 
-def _counted(different: Sequence[Curve]) -> list[str]:
+def counted(different: Sequence[Curve]) -> list[str]:
     repeated = sum(len(c.cells) - 1 for c in different)
     return [f"{repeated} identical to another, not counted"] if repeated else []
 
@@ -108,7 +124,7 @@ def guidance_clear(results: Results) -> Finding:
                 ", ".join(
                     [
                         f"{metric}: Spearman's ρ with γ {size} over {len(known)} curves",
-                        *_counted(different),
+                        *counted(different),
                     ]
                 )
             )
@@ -122,7 +138,7 @@ def guidance_clear(results: Results) -> Finding:
     known_p = [p for p in held if p is not None]
     sentences.append(f"largest p, Holm over {len(known_p)}: {p_value(max(known_p, default=None))}")
     return Finding(
-        incomplete(verdict, complete), "; ".join(sentences), runs(results, guidance.cells)
+        incomplete(verdict, complete), "; ".join(sentences), runs(results, usual(results))
     )
 
 
@@ -147,52 +163,7 @@ def guidance_u(results: Results) -> Finding:
         return NOTHING
     verdict = incomplete(greater(results, differences), complete)
     return Finding(
-        verdict, "; ".join([*sentences, *_counted(different)]), runs(results, guidance.cells)
-    )
-
-
-def ignore_label(results: Results) -> Finding:
-    guidance = results.study.guidance
-    above = sorted(g for g in guidance.gammas if g > 1)
-    if FREE not in guidance.kinds or 1.0 not in guidance.gammas or not above:
-        return NOTHING
-    different, complete = curves(results, "accuracy", [FREE], [1.0, above[0]])
-    ceiling, real = on_test(results, "accuracy"), results.observe(FLOOR, "accuracy").values
-    if not different or not real:
-        return NOTHING
-    # Records in which the ceiling differs between seeds have no single standard error: their mean
-    # stands alone.
-    value = sum(real.values()) / len(real)
-    error = (ceiling.stderr or 0.0, ceiling.n or 1) if ceiling is not None else (0.0, 1)
-    short, repaired, equal, sentences = (
-        [],
-        [],
-        [],
-        [f"real images {floor_in_words(results, 'accuracy')}"],
-    )
-    for c in different:
-        model, next_one = c.values[:, 0].tolist(), c.values[:, 1].tolist()
-        gap, gain = welch_reference(model, value, *error), differing(next_one, model)
-        short.append(gap)
-        repaired.append(gain)
-        # Two one-sided tests: the gap is above minus the margin, and below the margin.
-        sides = (
-            welch_reference(model, value + ACCURACY_MARGIN, *error).p_greater,
-            welch_reference(model, value - ACCURACY_MARGIN, *error).p_less,
-        )
-        equal.append(all(p is not None and p < results.study.comparison.alpha for p in sides))
-        sentences.append(
-            f"{c.name}: {interval(t_interval(model))} at γ = 1, real images "
-            f"{written(gap.interval)} above it, γ = {gamma_label(above[0])} "
-            f"{written(gain.interval)}"
-        )
-    verdict = greater(results, [*short, *repaired])
-    lowered = greater(results, repaired) == NOT_REPRODUCED
-    if verdict != REPRODUCED:
-        verdict = NOT_REPRODUCED if all(equal) or lowered else INCONCLUSIVE
-    sentences += _counted(different)
-    return Finding(
-        incomplete(verdict, complete), "; ".join(sentences), runs(results, guidance.cells)
+        verdict, "; ".join([*sentences, *counted(different)]), runs(results, usual(results))
     )
 
 
@@ -214,11 +185,11 @@ def noisy_classifier(results: Results) -> Finding:
                 first, second = (NOISY, CLEAN) if sign > 0 else (CLEAN, NOISY)
                 size = written(differences[-1].interval)
                 sentences.append(f"{a.name}, {metric} of {first} − {second}: {size}")
-        sentences += _counted([c for c in different if c.guidance == NOISY])
+        sentences += counted([c for c in different if c.guidance == NOISY])
     if not differences:
         return NOTHING
     verdict = incomplete(greater(results, differences), complete)
-    return Finding(verdict, "; ".join(sentences), runs(results, guidance.cells))
+    return Finding(verdict, "; ".join(sentences), runs(results, usual(results)))
 
 
 CLAIMS = (
@@ -244,21 +215,6 @@ CLAIMS = (
         "reproduced: in some curve one is lower. Else inconclusive.",
         guidance_u,
         "identical curves were each counted; now once",
-    ),
-    Claim(
-        "ignore-label",
-        "A conditional model may ignore its label; guidance repairs it.",
-        f"{KASY}; {POLYAKOV}",
-        "Accuracy of the independent classifier at γ = 1 (the conditional model) against real "
-        "images, and at the next larger γ, paired by seed; classifier-free.",
-        "Reproduced: at γ = 1 below real images (Welch's t with the seeds' variance and the "
-        "squared standard error of the ceiling), raised by the next γ (one-sided paired t), in "
-        "every curve; Holm over all. Not reproduced: at γ = 1 equal to real images within 0.02 "
-        "in every curve, or lowered by guidance. Else inconclusive.",
-        ignore_label,
-        "the ceiling was training images, which the judge had learned; now it is the judge's "
-        "accuracy on the test split, with its standard error; identical curves were each counted, "
-        "now once",
     ),
     Claim(
         "noisy-classifier",

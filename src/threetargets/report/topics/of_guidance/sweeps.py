@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from threetargets.families.autoencoder import spec as autoencoder
+from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.catalogue import SAMPLES, by_features
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline import cells, jobs
@@ -25,8 +26,12 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, labels, listing
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
-from threetargets.report.topics.of_guidance import drawn_samples, matched_accuracy
-from threetargets.report.topics.of_guidance.guided_claims import CLAIMS
+from threetargets.report.topics.of_guidance import (
+    drawn_samples,
+    guided_claims,
+    label_claims,
+    matched_accuracy,
+)
 from threetargets.report.topics.of_models.fidelity_tables import KINDS
 
 
@@ -229,7 +234,19 @@ def lead(results: Results) -> str:
     ends = {"low": f"{low:g}".replace("-", "−"), "high": f"{high:g}".replace("-", "−")}
     facts = {**ends, "weak": guidance.weak_at or 0.0}
     more = [FURTHER[kind].format(**facts) for kind in guidance.kinds if kind in FURTHER]
-    return f"{LEAD} Beyond the notes: {'; '.join(more)}." if more else LEAD
+    beyond = [f"Beyond the notes: {'; '.join(more)}."] if more else []
+    return " ".join([LEAD, *beyond, *_ignorant(results)])
+
+
+def _ignorant(results: Results) -> list[str]:
+    """What a reader has to know of models that can ignore their label."""
+    names = labels(results.study.guidance.cells)
+    some = [
+        f"{names[c]} ({diffusion.labels_kept(results.study, c):.0%})"
+        for c in guided_claims.ignorant(results)
+    ]
+    share = "the share of training images whose own label they see for sure is in brackets"
+    return [f"Models that can ignore their label: {listing(some)}; {share}."] if some else []
 
 
 ROWS = (
@@ -264,4 +281,5 @@ def sentences(results: Results) -> list[str]:
     return [_guidance(results)]
 
 
+CLAIMS = (*guided_claims.CLAIMS, *label_claims.CLAIMS)
 TOPIC = Topic("guidance", sections, CLAIMS, sentences)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, context
@@ -33,7 +34,7 @@ from threetargets.study.values import WEIGHTINGS
 def _compared(c: Comparison) -> tuple[Text, ...]:
     where = c.where if c.where in WEIGHTINGS else target(c.where)
     if c.where in WEIGHTINGS:
-        names = [target(diffusion.of(x).target) for x in (c.a, c.b)]
+        names = [_named(c, x) for x in (c.a, c.b)]
     else:
         names = [diffusion.of(x).weighting for x in (c.a, c.b)]
     same = ""
@@ -60,6 +61,13 @@ def _compared(c: Comparison) -> tuple[Text, ...]:
     )
 
 
+def _named(c: Comparison, which: Cell) -> str:
+    """The target, with the variant that is its learning rate where the two differ in that too."""
+    one = diffusion.of(which)
+    alone = {diffusion.of(x).variant for x in (c.a, c.b)} == {""}
+    return target(one.target) if alone else f"{target(one.target)} ({one.variant or 'common rate'})"
+
+
 def _by_seed(c: Comparison) -> str:
     """Every seed's difference, largest last: with few seeds a t interval alone hides a tail."""
     if not c.values or c.difference.interval.mean is None:
@@ -70,6 +78,11 @@ def _by_seed(c: Comparison) -> str:
     return " ".join([*texts[:2], "…", *texts[2:]] if len(differences) > SHOWN else texts)
 
 
+TITLES = {
+    "targets": "Targets, at each weighting",
+    "tuned": "Targets, each at a learning rate of its own",
+    "weightings": "Weightings, for each target",
+}
 SHOWN = 5
 """As many seeds are shown one by one, of more the two at each end."""
 PAIRED_CAPTION = (
@@ -87,7 +100,7 @@ def paired(
 ) -> Table:
     """The comparisons of one family, bound first."""
     rows = [_compared(c) for c in (*bound, *fid)]
-    by_target = name == "targets"
+    by_target = name != "weightings"
     comparison = results.study.comparison
     of_fid = f", {comparing.counted(fid)} for FID" if fid else ""
     head = (
@@ -112,9 +125,9 @@ def paired(
         of_fid=of_fid,
     )
     caption += f" FID: {context(results, 'fid')}." if fid else ""
-    title = "Targets, at each weighting" if by_target else "Weightings, for each target"
     made = commands(results, "train", "likelihood", "sample", "evaluate")
-    return Table(f"paired-{name}", title, head, tuple(rows), caption, made, frozenset(range(4, 11)))
+    numeric = frozenset(range(4, 11))
+    return Table(f"paired-{name}", TITLES[name], head, tuple(rows), caption, made, numeric)
 
 
 def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
@@ -177,11 +190,18 @@ def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
     return f"{name} at {weighting} weighting: {'; '.join(groups)}."
 
 
+DECIDED = {
+    "targets": comparing.targets,
+    "tuned": comparing.tuned,
+    "weightings": comparing.weightings,
+}
+
+
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     seen = bool(results.study.evaluation.extractors)
     tables = [
         paired(results, name, decide(results, BOUND), decide(results, FID) if seen else [])
-        for name, decide in (("targets", comparing.targets), ("weightings", comparing.weightings))
+        for name, decide in DECIDED.items()
     ]
     rows = tuple(table for table in tables if table.rows)
     return [Section("comparisons", "Paired comparisons", lead(results), rows)]
@@ -202,7 +222,10 @@ def sentences(results: Results) -> list[str]:
     """How the targets stand to each other at each weighting, by the bound and by FID."""
     measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
     every = [comparing.targets(results, measure) for measure in measures]
-    return [_targets(pairs, w) for pairs in every for w in WEIGHTINGS]
+    spoken = [_targets(pairs, w) for pairs in every for w in WEIGHTINGS]
+    tuned = [comparing.tuned(results, measure) for measure in measures]
+    own = [_targets(pairs, w) for pairs in tuned for w in WEIGHTINGS]
+    return [*spoken, *(f"Each at a learning rate of its own: {text}" for text in own if text)]
 
 
 TOPIC = Topic("comparisons", sections, CLAIMS, sentences)

@@ -26,11 +26,12 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import Table, Text, listing, number, of, target
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.crossed import Grid, cells, grids, own_width
+from threetargets.report.reading.crossed import Grid, cells, grids, own_size
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.of_targets import output_spaces
 
-TITLES = ("What explains the spread between cells", "The same over the width of the network")
+OVER = {"width": "the width of the network", "patch": "the side of the patches"}
+"""What a grid is over, where networks of several sizes are in it."""
 
 
 def response(results: Results, grid: Grid, measure: Measure) -> Array | None:
@@ -95,19 +96,23 @@ def table(results: Results, grid: Grid, name: str, title: str) -> Table:
 
 
 def tables(results: Results) -> list[Table]:
-    names = ("decomposition", "decomposition-width")
-    some = zip(grids(results), names, TITLES, strict=False)
-    return [table(results, grid, name, title) for grid, name, title in some]
+    made = []
+    for grid in grids(results):
+        over = next((factor for factor in OVER if factor in grid.factors), "")
+        name = f"decomposition-{over}" if over else "decomposition"
+        title = f"The same over {OVER[over]}" if over else "What explains the spread between cells"
+        made.append(table(results, grid, name, title))
+    return made
 
 
 def spread(results: Results, weighting: str, skip: bool) -> tuple[float, list[Cell]] | None:
     """The largest less the smallest mean bound over the targets at one weighting, at the study's
     own width; None without two."""
-    own = own_width(results.study)
+    own = own_size(results.study)
     here = [
         cell
         for place, cell in cells(results).items()
-        if (place.weighting, place.input_skip, place.width) == (weighting, skip, own)
+        if (place.weighting, place.input_skip, place.size) == (weighting, skip, own)
         and place.target != "score"
     ]
     means = [v for c in here if (v := measures.summary(results, c, BOUND).mean) is not None]
@@ -194,7 +199,7 @@ CLAIMS = (
 
 def _said(known: dict[tuple[str, ...], Effect], factors: Sequence[str]) -> str:
     names = {"output space": "the output space", "weighting": "the weighting"}
-    names |= {"input skip": "the input skip", "width": "the width"}
+    names |= {"input skip": "the input skip", "width": "the width", "patch": "the patch"}
     mains = [known[name,] for name in factors]
     rest = 1.0 - sum(effect.share for effect in mains)
     parts = [f"{names[effect.factors[0]]} {effect.share:.0%}" for effect in mains]

@@ -12,26 +12,18 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.verdicts import written
 from threetargets.report.parts.wording import Table, Text, interval, target
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.crossed import differs
+from threetargets.report.reading.own_rates import Pair, by_rate, common
 from threetargets.report.reading.tracked import Mirror
 
 VALIDATION = "validation_bound"
-Rates = dict[tuple[str, str], dict[float, Cell]]
-"""By target and weighting: the cell of each learning rate."""
 
 
-def rates(results: Results) -> Rates:
-    """Cells that differ from the study's own in the learning rate alone, where a target has two or
-    more of them at one weighting."""
-    study, known = results.study, Rates()
-    for cell in study.cells:
-        if cell.kind != diffusion.KIND or not differs(study, cell) <= {"training"}:
-            continue
-        one, chosen = diffusion.of(cell), diffusion.training(study, cell)
-        own = diffusion.training(study, diffusion.cell_of(one.target, one.weighting))
-        if chosen == own.model_copy(update={"learning_rate": chosen.learning_rate}):
-            known.setdefault((one.target, one.weighting), {})[chosen.learning_rate] = cell
-    return {key: dict(sorted(some.items())) for key, some in known.items() if len(some) > 1}
+def rates(results: Results) -> dict[Pair, dict[float, Cell]]:
+    """Where a target has two or more learning rates at one weighting, and their bound on validation
+    images is measured."""
+    if not results.study.likelihood.validation:
+        return {}
+    return {pair: some for pair, some in by_rate(results).items() if len(some) > 1}
 
 
 def _bound(results: Results, cell: Cell, metric: str = VALIDATION) -> Interval:
@@ -82,7 +74,7 @@ def gains(results: Results) -> Table:
     """What a learning rate of its own is worth to each target."""
     rows = []
     for (name, weighting), some in rates(results).items():
-        own = diffusion.training(results.study, diffusion.cell_of(name, weighting)).learning_rate
+        own = common(results.study, name, weighting)
         chosen = best(results, some)
         if chosen is None or own not in some:
             continue
@@ -93,8 +85,8 @@ def gains(results: Results) -> Table:
         gain = Text("–") if chosen == own else Text(written(change.interval))
         place = (Text(target(name)), Text(weighting), Text(f"{chosen:g}"))
         rows.append((*place, *map(Text, shown), gain))
-    common = getattr(results.study.training, diffusion.KIND).learning_rate
-    bounds = (f"bound at {common:g}", "bound at the best")
+    shared = getattr(results.study.training, diffusion.KIND).learning_rate
+    bounds = (f"bound at {shared:g}", "bound at the best")
     head = ("target", "weighting", "best rate", *bounds, "change")
     caption = GAIN_CAPTION.format(unit=results.unit.name)
     made = commands(results, "train", "likelihood")

@@ -20,7 +20,7 @@ from threetargets.report.parts.drawing import (
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import target
 from threetargets.report.reading.collect import Place, Results
-from threetargets.report.reading.crossed import Levels, cells, own_width
+from threetargets.report.reading.crossed import Levels, cells, own_size
 from threetargets.study.values import TARGETS
 
 MATCHED = ("eps-equivalent", "elbo")
@@ -76,7 +76,7 @@ def errors(results: Results) -> Plot:
     """The amplification of the network's error over log-SNR, and the measured error."""
     theory, known = amplification(results), cells(results)
     weighting = next((w for w in MATCHED if any(p.weighting == w for p in known)), "")
-    own = own_width(results.study)
+    own = own_size(results.study)
     rows: list[dict[str, Any]] = []
     with canvas("output-spaces", 1, 3, 9.4, 3.0) as (figure, axes):
         titles = ("error of x₀ for an error of 1 in F", "error of ε for an error of 1 in F")

@@ -16,7 +16,7 @@ from threetargets.experiments.langevin_density.spec import (
 )
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.of_experiments import Read, block_of
-from threetargets.report.parts.topic import Claim, Section, Topic
+from threetargets.report.parts.topic import MCALLESTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
     INCONCLUSIVE,
     NOT_REPRODUCED,
@@ -34,7 +34,6 @@ from threetargets.report.topics.of_experiments.langevin_density.langevin_figures
     plot,
 )
 
-MCALLESTER = "McAllester 2022 (004)"
 VANISHES, STAYS = 0.5, 0.2
 """Orders in the step size at which a bias is called one that goes away, and one that does not."""
 
