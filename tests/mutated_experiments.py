@@ -79,6 +79,8 @@ MUTATIONS = [
         "torch.cat([x, 0 * beside",
     ),
     ("experiments/inpainting/imputation.py", "gain - had)", "gain)"),
+    ("experiments/linear_gaussian.py", "w.T @ w / self.std**2", "w.T @ w / self.std"),
+    ("experiments/linear_gaussian.py", "x.T).T / self.std**2", "x.T).T / self.std"),
     (
         "experiments/reinforce/estimators.py",
         "f = (log_p - log_q).detach()\n    return",
@@ -92,8 +94,8 @@ MUTATIONS = [
     ),
     (
         "experiments/amortised/linear_decoder.py",
-        "p.diagonal().rsqrt()",
-        "p.inverse().diagonal().sqrt()",
+        "self.precision.diagonal().rsqrt()",
+        "self.precision.inverse().diagonal().sqrt()",
     ),
     ("experiments/linear_chain.py", "before * share)", "after * share)"),
     ("experiments/linear_chain.py", "w**2 * spread[-1] + v", "w * spread[-1] + v"),

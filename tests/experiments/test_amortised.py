@@ -32,8 +32,8 @@ X = normal(6, 5, seed=1)
 def test_the_closed_forms_are_the_oracles() -> None:
     """log p(x) and the gap of the best mean field by oracles.Hierarchy, at its own parameters."""
     p, zero = DECODER.precision, torch.zeros(3, dtype=torch.float64)
-    gain = torch.linalg.solve(p, DECODER.weight.T) / DECODER.noise**2
-    std = torch.full((5,), DECODER.noise, dtype=torch.float64)
+    gain = torch.linalg.solve(p, DECODER.weight.T) / DECODER.std**2
+    std = torch.full((5,), DECODER.std, dtype=torch.float64)
     oracle = Hierarchy(
         [Layer(DECODER.weight, torch.zeros(5, dtype=torch.float64), std)],
         [Layer(gain, zero, p.diagonal().rsqrt())],

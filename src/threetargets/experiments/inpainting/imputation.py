@@ -15,30 +15,22 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+from threetargets.experiments.linear_gaussian import LinearGaussian
+
 
 @dataclass(frozen=True)
-class Vae:
-    """W (D, d), std; `diagonal`: q has the posterior's mean, and of its covariance what a mean
-    field keeps, 1 / diag(precision). The last `holes` numbers of x are missing."""
+class Vae(LinearGaussian):
+    """`diagonal`: q has the posterior's mean, and of its covariance what a mean field keeps, 1 /
+    diag(precision). The last `holes` numbers of x are missing."""
 
-    weight: Tensor
-    std: float
     holes: int
     diagonal: bool
 
-    @property
-    def precision(self) -> Tensor:
-        """Of z given x, (d, d)."""
-        w = self.weight
-        return torch.eye(w.shape[1], dtype=w.dtype) + w.T @ w / self.std**2
-
     def encode(self, x: Tensor) -> MultivariateNormal:
         """q(z | x) of x (B, D)."""
-        covariance = torch.linalg.inv(self.precision)
-        mean = x @ self.weight @ covariance / self.std**2
-        if self.diagonal:
-            covariance = torch.diag(1 / self.precision.diagonal())
-        return MultivariateNormal(mean, covariance, validate_args=False)
+        kept = torch.diag(self.precision.diagonal()) if self.diagonal else self.precision
+        covariance = torch.linalg.inv(kept)
+        return MultivariateNormal(self.posterior_mean(x), covariance, validate_args=False)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z), nats, (B,)."""
@@ -47,9 +39,8 @@ class Vae:
 
     def conditional(self, seen: Tensor) -> MultivariateNormal:
         """p(holes | rest), rest (B, D - holes)."""
-        w = self.weight
-        full = w @ w.T + self.std**2 * torch.eye(len(w), dtype=w.dtype)
-        k = len(w) - self.holes
+        full = self.covariance
+        k = len(full) - self.holes
         gain = torch.linalg.solve(full[:k, :k], full[:k, k:]).T
         covariance = full[k:, k:] - gain @ full[:k, k:]
         return MultivariateNormal(seen @ gain.T, covariance, validate_args=False)
