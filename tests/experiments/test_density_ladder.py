@@ -231,7 +231,7 @@ def test_the_law_of_the_plane_is_scipys() -> None:
 def test_every_training_of_an_energy_comes_to_a_gaussian(how: str) -> None:
     """Data of N(0, 0.36 I); the energy begins at a deviation of 2."""
     own = TINY["density_ladder"]["plane"]
-    fit = {"steps": 300, "batch": 200, "learning_rate": 0.01, "warmup_steps": 5}
+    fit = {"steps": 200, "batch": 200, "learning_rate": 0.01, "warmup_steps": 5}
     training = fit | {"ema_halflife_images": 5000}
     chosen = Plane.model_validate(own | {"width": 16, "training": training})
     block = BLOCK.model_copy(update={"plane": chosen})

@@ -47,22 +47,20 @@ WINDOW = 2.4
 def _rungs(panel: Axes, own: Read, chosen: DensityLadder, rows: Rows) -> None:
     """-log p of test digits, a line for each model, a mark for each size."""
     for size, marker in zip(SIZES, ("o", "s"), strict=True):
-        first = True
+        shape: dict[str, Any] = {"markersize": 4}
+        if size == "annealed":
+            shape["markerfacecolor"] = light("paper")
+        label = f"{chosen.hidden.parameters('mixture', size)} parameters"
+        panel.plot([], [], marker, color=INK, label=label, **shape)
         for place, model in enumerate(RUNGS):
             if model not in models(size):
                 continue
             mean, low, high = own.line([f"{size}/{model}/test"])
             reach = np.nan_to_num(np.array([mean - low, high - mean]))
-            look: dict[str, Any] = {"color": light(COLOURS[model]), "fmt": marker, "markersize": 4}
-            if size == "annealed":
-                look["markerfacecolor"] = light("paper")
+            look: dict[str, Any] = {"color": light(COLOURS[model]), "fmt": marker}
+            look |= shape
             panel.errorbar(mean, [place], xerr=reach, **look)
             rows.append(row_of(f"-log p, {size}", model, place, mean[0], low[0], high[0]))
-            if first:
-                label = f"{chosen.hidden.parameters('mixture', size)} parameters"
-                plain = {k: look[k] for k in ("markersize", "markerfacecolor") if k in look}
-                panel.plot([], [], marker, color=INK, label=label, **plain)
-                first = False
     panel.axvline(own.line(["pixels/test"])[0][0], color=MUTED, linestyle=(0, (1, 2)), linewidth=1)
     panel.set_yticks(range(len(RUNGS)), list(RUNGS.values()))
     panel.invert_yaxis()
