@@ -19,7 +19,8 @@ from threetargets.diffusion.schedule import Cosine, table
 from threetargets.experiments import linear_chain
 from threetargets.experiments.deeper_hierarchy import known_bounds, measure
 from threetargets.experiments.deeper_hierarchy.rung import Ladder, Rung
-from threetargets.experiments.deeper_hierarchy.spec import PIXELS, RUNGS, DeeperHierarchy
+from threetargets.experiments.deeper_hierarchy.spec import RUNGS, DeeperHierarchy
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.linear_chain import Chain, of_table
 from threetargets.oracles import Gaussian, Hierarchy, Layer
 from threetargets.streams import generator

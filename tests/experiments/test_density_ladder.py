@@ -23,7 +23,8 @@ from threetargets.experiments.density_ladder import boltzmann, measure, mixtures
 from threetargets.experiments.density_ladder.mixtures import BernoulliMixture, GaussianMixture
 from threetargets.experiments.density_ladder.nade import Nade
 from threetargets.experiments.density_ladder.ratio import Codes
-from threetargets.experiments.density_ladder.spec import PIXELS, SIZES, DensityLadder, Hidden, Plane
+from threetargets.experiments.density_ladder.spec import SIZES, DensityLadder, Hidden, Plane
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.streams import generator
 
 BLOCK = DensityLadder.model_validate(TINY["density_ladder"])

@@ -17,6 +17,7 @@ from threetargets.experiments.manifold import measure, spec
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import exact
 from threetargets.experiments.manifold.spec import Case, Manifold
+from threetargets.experiments.no_label import NOBODY
 from threetargets.networks.skip import InputSkip
 from threetargets.streams import generator
 
@@ -99,9 +100,9 @@ def test_the_skip_is_a_path_past_the_hidden_layers() -> None:
     neither says anything."""
     net, x = InputSkip(Narrow(6, 3, 2)), torch.randn(5, 6, generator=generator(0, "test"))
     level = torch.linspace(-3, 3, 5)
-    assert torch.equal(net(x, level, measure.NOBODY), torch.zeros(5, 6))
+    assert torch.equal(net(x, level, NOBODY), torch.zeros(5, 6))
     torch.nn.init.constant_(net.gate[-1].bias, 2.0)
-    torch.testing.assert_close(net(x, level, measure.NOBODY), 2 * x)
+    torch.testing.assert_close(net(x, level, NOBODY), 2 * x)
 
 
 @pytest.mark.parametrize("depth", [1, 4])

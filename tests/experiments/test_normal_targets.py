@@ -17,6 +17,7 @@ from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Cosine, LogLinear, Table, table
 from threetargets.diffusion.target import Prediction
 from threetargets.experiments import small_images
+from threetargets.experiments.digit_sizes import LEVELS
 from threetargets.experiments.normal_targets import decoded_mean, measure
 from threetargets.experiments.normal_targets.encodings import (
     Scores,
@@ -24,7 +25,7 @@ from threetargets.experiments.normal_targets.encodings import (
     normal_scores,
     whitened,
 )
-from threetargets.experiments.normal_targets.spec import CASES, EPS, LEVELS, Case, NormalTargets
+from threetargets.experiments.normal_targets.spec import CASES, EPS, Case, NormalTargets
 from threetargets.levels import centres
 from threetargets.oracles import Gaussian
 from threetargets.streams import generator

@@ -15,15 +15,10 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from threetargets.experiments import linear_chain
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.progressive_vae import linear_phases, measure, phases
 from threetargets.experiments.progressive_vae.layers import Prior, Progressive
-from threetargets.experiments.progressive_vae.spec import (
-    PIXELS,
-    WAYS,
-    ProgressiveVae,
-    entropy,
-    middle,
-)
+from threetargets.experiments.progressive_vae.spec import WAYS, ProgressiveVae, entropy, middle
 from threetargets.oracles import Hierarchy, Layer
 from threetargets.streams import generator
 

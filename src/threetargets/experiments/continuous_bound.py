@@ -20,13 +20,11 @@ from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
 from threetargets.experiments.denoising import Denoising
 from threetargets.experiments.fitting import fit
+from threetargets.experiments.no_label import NOBODY
 from threetargets.levels import centres
 from threetargets.likelihood.gaussian import kl_to_standard, total
 from threetargets.networks.mlp import Denoiser
 from threetargets.streams import generator, key
-
-NOBODY = torch.zeros(1, dtype=torch.int64)
-"""The label of images that have none."""
 
 
 def placed(schedule: Schedule, t: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -13,8 +12,10 @@ from threetargets.experiments import small_images
 from threetargets.experiments.amortised import inference
 from threetargets.experiments.amortised.inference import LogLikelihood, Q, Search, diagonal
 from threetargets.experiments.amortised.linear_decoder import LinearDecoder
-from threetargets.experiments.amortised.spec import PARTS, PIXELS, Amortised, Model, PerImage
+from threetargets.experiments.amortised.spec import PARTS, Amortised, Model, PerImage
+from threetargets.experiments.checked_figures import mean_figure
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import fit
 from threetargets.networks.mlp import Perceptron
 from threetargets.pipeline.records import Figure
@@ -107,12 +108,7 @@ def _figures(part: str, values: dict[str, Tensor]) -> list[Figure]:
     rows[f"{part}/amortisation"] = values["mean-field"] - values["encoder"]
     rows[f"{part}/approximation"] = values["log-p"] - values["mean-field"]
     rows[f"{part}/full-gap"] = values["log-p"] - values["full"]
-    made = []
-    for name, v in rows.items():
-        mean, error = float(v.mean()), float(v.std()) / math.sqrt(len(v))
-        fine = math.isfinite(mean)
-        made.append(Figure(name, mean if fine else None, error if fine else None, len(v), "images"))
-    return made
+    return [mean_figure(name, v) for name, v in rows.items()]
 
 
 def _linear(block: Amortised, seed: int) -> list[Figure]:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Split
 from threetargets.study.values import Positive, PositiveReal, Section
 
 LABEL = "amortised inference"
 PARTS = ("test", "train")
-PIXELS = 64
 
 
 class Model(Section):

@@ -15,17 +15,14 @@ from threetargets.diffusion.predictor import predict
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.diffusion.target import Prediction
 from threetargets.experiments import linear_chain, small_images
+from threetargets.experiments.checked_figures import figure, mean_figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.deeper_hierarchy import known_bounds
-from threetargets.experiments.deeper_hierarchy.rung import GREY, NOBODY, TARGET, Ladder, Rung
-from threetargets.experiments.deeper_hierarchy.spec import (
-    FIXED,
-    LEARNED,
-    PIXELS,
-    RUNGS,
-    DeeperHierarchy,
-)
+from threetargets.experiments.deeper_hierarchy.rung import TARGET, Ladder, Rung
+from threetargets.experiments.deeper_hierarchy.spec import FIXED, LEARNED, RUNGS, DeeperHierarchy
+from threetargets.experiments.digit_sizes import LEVELS, PIXELS
 from threetargets.experiments.fitting import Fit, fitted
+from threetargets.experiments.no_label import NOBODY
 from threetargets.levels import bits_per_dim, centres
 from threetargets.likelihood.denoised import denoise
 from threetargets.pipeline.records import Figure
@@ -82,7 +79,7 @@ def _fitted(
     chosen: Fit,
     seed: int,
 ) -> Ladder:
-    std = float(centres(images, GREY).std())
+    std = float(centres(images, LEVELS).std())
     tables = [(rung, process(block, rung, number)) for rung in rungs for number in levels]
     stream = f"deeper_hierarchy/{seed}"
     made = fitted(lambda: Ladder(block.digits, std, tables), loss, chosen, stream)
@@ -107,15 +104,8 @@ def house_bound(own: Rung, grey: Tensor, seed: int) -> Tensor:
     def predictor(x_t: Tensor, log_snr: Tensor) -> Prediction:
         return predict(own.read, TARGET, x_t, log_snr, NOBODY)
 
-    seen = denoise([(slice(None), predictor)], own.table, images, GREY, seed=seed)
+    seen = denoise([(slice(None), predictor)], own.table, images, LEVELS, seed=seed)
     return seen.bound("optimal", error).nats
-
-
-def _figure(name: str, values: Tensor) -> Figure:
-    """Mean over images, with its standard error."""
-    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    fine = math.isfinite(mean) and math.isfinite(error)
-    return Figure(name, mean if fine else None, error if fine else None, len(values), "images")
 
 
 @dataclass(frozen=True)
@@ -132,12 +122,12 @@ def bounds(own: Rung, rung: str, data: Images, deepest: bool, seed: int) -> list
     levels, noise = own.levels, drawn_noise(len(data.test), own.dims, own.levels, seed)
     parts = own.parts(data.test, noise)
     nats = torch.stack(list(parts.values())).sum(0)
-    figures = [_figure(f"bound/{rung}/L{levels}", bits_per_dim(nats, PIXELS))]
+    figures = [mean_figure(f"bound/{rung}/L{levels}", bits_per_dim(nats, PIXELS))]
     if deepest:
-        figures += [_figure(f"{k}/{rung}", bits_per_dim(v, PIXELS)) for k, v in parts.items()]
+        figures += [mean_figure(f"{k}/{rung}", bits_per_dim(v, PIXELS)) for k, v in parts.items()]
         some = data.train[: len(data.test)]
         seen = torch.stack(list(own.parts(some, noise[:, : len(some)]).values())).sum(0)
-        figures.append(_figure(f"train/{rung}", bits_per_dim(seen, PIXELS)))
+        figures.append(mean_figure(f"train/{rung}", bits_per_dim(seen, PIXELS)))
     return figures + (_held(own, nats, data.test, noise, seed) if rung == RUNGS[-1] else [])
 
 
@@ -148,7 +138,7 @@ def _held(own: Rung, nats: Tensor, grey: Tensor, noise: Tensor, seed: int) -> li
     along = torch.stack(list(own.walked(grey, noise).values())).sum(0) - nats
     far = float(along.mean() / along.std()) * math.sqrt(len(nats))
     figures = {f"identity/L{own.levels}": apart, f"walked/L{own.levels}": far}
-    return [Figure(k, v if math.isfinite(v) else None, n=len(nats)) for k, v in figures.items()]
+    return [figure(k, v, len(nats)) for k, v in figures.items()]
 
 
 def _known(block: DeeperHierarchy, seed: int) -> list[Figure]:
@@ -162,7 +152,7 @@ def _known(block: DeeperHierarchy, seed: int) -> list[Figure]:
         source = generator(seed, "deeper_hierarchy/known", levels)
         steps = process(block, RUNGS[-1], levels)
         drawn = known_bounds.drawn_gap(data, steps, chosen.draws, source)
-        figures.append(_figure(f"drawn/L{levels}", drawn))
+        figures.append(mean_figure(f"drawn/L{levels}", drawn))
     return figures
 
 

@@ -19,17 +19,16 @@ from torch import Tensor, nn
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.schedule import Table
 from threetargets.diffusion.target import TARGETS
-from threetargets.experiments.deeper_hierarchy.spec import LEARNED, PARTS, PIXELS, RUNGS, Model
+from threetargets.experiments.deeper_hierarchy.spec import LEARNED, PARTS, RUNGS, Model
+from threetargets.experiments.digit_sizes import LEVELS, PIXELS
 from threetargets.experiments.linear_chain import of_table
+from threetargets.experiments.no_label import NOBODY
 from threetargets.levels import centres
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import kl_isotropic, log_density, total
 from threetargets.networks.mlp import Denoiser, Perceptron
 
-GREY = 17
-"""Levels of the digits."""
 TARGET = TARGETS["v"]
-NOBODY = torch.zeros(1, dtype=torch.int64)
 
 Read = Callable[[Tensor, Tensor, Tensor], Tensor]
 """The network F: (z (B, 1, 8, 8), level's name (B,) or (1,), labels (1,)) -> (B, 1, 8, 8)."""
@@ -130,7 +129,7 @@ class Rung(nn.Module):
     def _reconstruction(self, grey: Tensor, mean: Tensor) -> Tensor:
         """-log p(x | z_1) of grey levels (N, D)."""
         std = self.log_std[0].to(mean).exp()
-        return -total(gaussian_log_mass(grey, mean, std, GREY))
+        return -total(gaussian_log_mass(grey, mean, std, LEVELS))
 
     def _top(self, mean: Tensor, log_std: Tensor) -> Tensor:
         """KL(q(z_L | ..) || p(z_L))."""
@@ -197,7 +196,7 @@ def _image(x: Tensor) -> Tensor:
 
 
 def _clean(grey: Tensor, like: Tensor) -> Tensor:
-    return centres(grey, GREY).to(like)
+    return centres(grey, LEVELS).to(like)
 
 
 class Ladder(nn.Module):

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Schedule, Split
 from threetargets.study.values import Positive, Section, no_repeats
 
 LABEL = "deeper hierarchy"
-PIXELS = 64
 RUNGS = ("hvae", "dimension", "encoder", "ddpm")
 """Each has the restrictions of the one before and one more: none; latents of the data's dimension;
 an encoder that is fixed and linear Gaussian; one whose last latent is standard normal. (003,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from threetargets.calibration.quadrature import slope
 from threetargets.experiments import score_matching
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.density_ladder import mixtures, plane, ratio, rungs
 from threetargets.experiments.density_ladder.mixtures import GaussianMixture
@@ -91,11 +92,9 @@ def _plane(
         arrays[f"plane/{how}"] = (net(window) - log_z).float().numpy()
     figures = [Figure("plane/entropy", entropy)]
     for name, value in excess.items():
-        fine = math.isfinite(value)
-        figures.append(Figure(f"plane/{name}/excess", value if fine else None))
+        figures.append(figure(f"plane/{name}/excess", value))
         if name != "gaussian":
-            share = value / excess["gaussian"]
-            figures.append(Figure(f"plane/{name}/share", share if fine else None))
+            figures.append(figure(f"plane/{name}/share", value / excess["gaussian"]))
     tell(f"seed {seed}: the plane ({time.monotonic() - start:.1f} s)")
     return figures, arrays
 
@@ -116,8 +115,7 @@ def _ratio(block: DensityLadder, seed: int) -> list[Figure]:
             Figure(f"ratio/std_k{k}", math.sqrt(variance) / size),
         ]
     for name, some in (("order", own.fitted), ("last-order", sorted(own.draws)[-2:])):
-        order = slope({k: biases[k] for k in some})
-        figures.append(Figure(f"ratio/{name}", order if math.isfinite(order) else None))
+        figures.append(figure(f"ratio/{name}", slope({k: biases[k] for k in some})))
     return figures
 
 

@@ -14,19 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from threetargets.experiments import small_images
+from threetargets.experiments.checked_figures import figure, mean_figure
 from threetargets.experiments.contract import Tell
 from threetargets.experiments.density_ladder import annealed, boltzmann, chain_times, mixtures
 from threetargets.experiments.density_ladder.boltzmann import Machine
 from threetargets.experiments.density_ladder.mixtures import BernoulliMixture
 from threetargets.experiments.density_ladder.nade import Nade
-from threetargets.experiments.density_ladder.spec import (
-    CHAINS,
-    EXACT,
-    PIXELS,
-    SIDE,
-    DensityLadder,
-    machines,
-)
+from threetargets.experiments.density_ladder.spec import CHAINS, EXACT, DensityLadder, machines
+from threetargets.experiments.digit_sizes import PIXELS, SIDE
 from threetargets.experiments.fitting import fitted
 from threetargets.pipeline.records import Figure
 from threetargets.streams import generator
@@ -59,8 +54,7 @@ class Made:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def value(self, metric: str, value: float, stderr: float | None = None) -> None:
-        fine = math.isfinite(value)
-        self.figures.append(Figure(metric, value if fine else None, stderr if fine else None))
+        self.figures.append(figure(metric, value, None, stderr, ""))
 
     def nats(self, name: str, own: Digits, of: Callable[[Tensor], Tensor]) -> float:
         """Mean of -log p over both splits, with standard errors over images; the training images'
@@ -68,18 +62,8 @@ class Made:
         means = {}
         for part, images in (("test", own.test), ("train", own.train)):
             values = of(images).double()
-            mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-            fine = math.isfinite(mean)
-            self.figures.append(
-                Figure(
-                    f"{name}/{part}",
-                    mean if fine else None,
-                    error if fine else None,
-                    len(values),
-                    "images",
-                )
-            )
-            means[part] = mean
+            self.figures.append(mean_figure(f"{name}/{part}", values))
+            means[part] = float(values.mean())
         return means["train"]
 
     def samples(self, name: str, v: Tensor) -> None:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Split
 from threetargets.study.values import Count, Positive, PositiveReal, Section, no_repeats
 
 LABEL = "density ladder"
-SIDE, PIXELS = 8, 64
 """Of the digits."""
 SIZES = ("counted", "annealed")
 """Boltzmann machines whose hidden states are summed over, and those that are too large for it."""

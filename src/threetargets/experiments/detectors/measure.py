@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from threetargets.data import sources
+from threetargets.experiments.checked_figures import figure, mean_figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.detectors import roc
 from threetargets.experiments.detectors.changes import CHANGED
@@ -63,13 +63,9 @@ def scored(
 
 def _figures(what: str, area: Area, n: int) -> list[Figure]:
     """An area with its standard error over images, which is a figure of its own too."""
-    fine = math.isfinite(area.value) and math.isfinite(area.stderr)
-    value, error = (area.value, area.stderr) if fine else (None, None)
     kind, _, rest = what.partition("/")
-    return [
-        Figure(what, value, error, n, "images"),
-        Figure(f"{kind}_error/{rest}", error, n=n),
-    ]
+    one = figure(what, area.value, n, area.stderr)
+    return [one, Figure(f"{kind}_error/{rest}", one.stderr, n=n)]
 
 
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
@@ -109,8 +105,7 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         dims = levels[0].numel()
         for other, values in sets.items():
             bits = bits_per_dim(torch.from_numpy(values["bound"]), dims)
-            mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
-            figures.append(Figure(f"bound/{name}/{other}", mean, error, len(bits), "images"))
+            figures.append(mean_figure(f"bound/{name}/{other}", bits))
             arrays[f"{name}_{other}_bound"] = bits.numpy()
         tell(f"seed {seed}: {name}: scored ({time.monotonic() - start:.1f} s)")
     return Measured(figures, curves, arrays)

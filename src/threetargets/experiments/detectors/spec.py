@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments import digit_sizes
 from threetargets.experiments.denoising import Denoising
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Interval, Split
@@ -18,7 +19,7 @@ LIKELIHOODS = ("bound", "ode", "vae")
 TYPICAL = {"typicality": "bound", "vae-typicality": "vae"}
 """How far a score is from its usual value, by that score."""
 DETECTORS = (*LIKELIHOODS, *TYPICAL, "classifier")
-PIXELS = {"digits": 64, "mnist14": 196, "fashion-mnist14": 196}
+PIXELS = {"digits": digit_sizes.PIXELS, "mnist14": 196, "fashion-mnist14": 196}
 """Of the data sets that models so small are for."""
 
 Several = Annotated[int, Field(ge=2)]

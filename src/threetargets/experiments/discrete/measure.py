@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
+from threetargets.experiments.checked_figures import mean_figure
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import LEVELS
 from threetargets.experiments.discrete import any_order, enumeration
 from threetargets.experiments.discrete.corruption import (
     CORRUPTIONS,
@@ -22,8 +24,9 @@ from threetargets.experiments.discrete.corruption import (
     categorical,
     point,
 )
-from threetargets.experiments.discrete.spec import LEVELS, MNIST_SIDE, Binary, Discrete
+from threetargets.experiments.discrete.spec import MNIST_SIDE, Binary, Discrete
 from threetargets.experiments.fitting import Fit, fit
+from threetargets.experiments.no_label import NOBODY
 from threetargets.networks.mlp import Denoiser
 from threetargets.pipeline.records import Figure
 from threetargets.streams import generator, key
@@ -33,7 +36,6 @@ SHOWN = 16
 """Samples of each corruption that are kept for the picture."""
 CLOCK = 12.0
 """log(alpha / (1 - alpha)), which the network reads as its noise level, is cut at this."""
-NOBODY = torch.zeros(1, dtype=torch.int64)
 
 
 def network(
@@ -163,13 +165,6 @@ def histogram(train: Tensor, test: Tensor, levels: int) -> Tensor:
     return seen.flatten(1).sum(1)
 
 
-def _mean(name: str, values: Tensor) -> Figure:
-    """With the standard error over images; without a value where it is not finite."""
-    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    fine = math.isfinite(mean)
-    return Figure(name, mean if fine else None, error if fine else None, len(values), "images")
-
-
 def _mnist(chosen: Binary, seed: int, tell: Tell) -> tuple[list[Figure], dict[str, Tensor]]:
     """Bounds of the test images, nats, and samples beside images."""
     start, process, had = time.monotonic(), absorbing(2), any_order.images(chosen.split)
@@ -182,7 +177,7 @@ def _mnist(chosen: Binary, seed: int, tell: Tell) -> tuple[list[Figure], dict[st
     )
     tell(f"seed {seed}: MNIST {float(values.mean()):.2f} nats ({time.monotonic() - start:.1f} s)")
     counted = histogram(had["train"], had["test"], process.levels)
-    figures = [_mean("mnist/absorbing", values), _mean("mnist/histogram", counted)]
+    figures = [mean_figure("mnist/absorbing", values), mean_figure("mnist/histogram", counted)]
     drawn = samples(process, net, SHOWN, MNIST_SIDE, chosen.steps, seed)
     return figures, {"mnist": drawn, "mnist_data": had["test"][:SHOWN]}
 
@@ -205,7 +200,7 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         net = network(process, (8, 8), chosen.hidden, chosen.depth, seed)
         net = trained(process, net, train, chosen.steps, chosen.training, seed)
         bits = bound(process, net, test, chosen.steps, seed) / bit
-        figures.append(_mean(f"bound/{name}", bits))
+        figures.append(mean_figure(f"bound/{name}", bits))
         drawn = samples(process, net, SHOWN, 8, chosen.steps, seed)
         arrays[name] = drawn.to(torch.uint8).numpy()
         spent = time.monotonic() - start

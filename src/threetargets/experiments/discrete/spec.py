@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments.digit_sizes import LEVELS, SIDE
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Split
 from threetargets.study.counts import no_room
 from threetargets.study.values import POOLS, Positive, Section, no_repeats
 
 LABEL = "discrete diffusion"
-SIDE, LEVELS = 8, 17
 """Of the digits."""
 MNIST, MNIST_SIDE = "mnist-binarised", 28
 MOST_STATES, MOST_PIXELS = 256, 7

@@ -20,10 +20,11 @@ from threetargets.experiments.gradient_flow import moves
 from threetargets.experiments.gradient_flow.moves import Move
 from threetargets.experiments.gradient_flow.spec import FIELDS, WAYS, GradientFlow
 from threetargets.experiments.manifold.distances import sliced_wasserstein
-from threetargets.experiments.manifold.measure import NOBODY, Space, loss
+from threetargets.experiments.manifold.measure import Space, loss
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import Ring, exact
 from threetargets.experiments.manifold.spec import Case
+from threetargets.experiments.no_label import NOBODY
 from threetargets.oracles import Mixture
 from threetargets.pipeline.records import Figure
 from threetargets.streams import generator, key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.inpainting import filling, imputation, laws
 from threetargets.experiments.inpainting.laws import Rest
@@ -69,9 +69,7 @@ def _of_law(block: Inpainting, name: str, seed: int) -> tuple[list[Figure], dict
     for method in METHODS:
         for calls in block.calls:
             x = drawn(block, law, method, y, calls, seed)
-            value = _distance(block, rest, x)
-            fine = value if math.isfinite(value) else None
-            figures.append(Figure(f"{name}/{method}_{calls}", fine, n=count))
+            figures.append(figure(f"{name}/{method}_{calls}", _distance(block, rest, x), count))
         kept[f"{name}/{method}"] = x
     return figures, kept
 

@@ -16,6 +16,7 @@ from threetargets.diffusion.predictor import Predictor
 from threetargets.diffusion.schedule import SCHEDULES, Schedule
 from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.continuous_bound import (
     decoder_of_ends,
     loss,
@@ -25,6 +26,7 @@ from threetargets.experiments.continuous_bound import (
     trained,
 )
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import LEVELS, SIDE
 from threetargets.experiments.fitting import fit
 from threetargets.experiments.learned_schedule.monotone import Monotone
 from threetargets.experiments.learned_schedule.optimum import (
@@ -32,13 +34,7 @@ from threetargets.experiments.learned_schedule.optimum import (
     gaussian_bound,
     gaussian_moments,
 )
-from threetargets.experiments.learned_schedule.spec import (
-    FIXED,
-    LEARNED,
-    LEVELS,
-    SIDE,
-    LearnedSchedule,
-)
+from threetargets.experiments.learned_schedule.spec import FIXED, LEARNED, LearnedSchedule
 from threetargets.levels import bits_per_dim, centres
 from threetargets.likelihood.gaussian import total
 from threetargets.oracles import Gaussian
@@ -103,12 +99,6 @@ def learner(block: LearnedSchedule) -> Monotone:
     return Monotone(block.ends.log_snr_max, block.ends.log_snr_min, block.pieces)
 
 
-def _figure(metric: str, value: float, n: int | None = None, stderr: float | None = None) -> Figure:
-    fine = math.isfinite(value) and (stderr is None or math.isfinite(stderr))
-    spread = "batches" if stderr is not None else ""
-    return Figure(metric, value if fine else None, stderr if fine else None, n, spread)
-
-
 def _of_estimates(
     part: str, every: dict[str, Estimate], scale: float = 1.0, aside: float = 0.0
 ) -> list[Figure]:
@@ -116,9 +106,9 @@ def _of_estimates(
     figures = []
     for name, one in every.items():
         mean, error = scale * one.mean + aside, scale * one.stderr
-        figures.append(_figure(f"{part}/bound/{name}", mean, one.n, error))
-        figures.append(_figure(f"{part}/variance/{name}", scale**2 * one.variance, one.n))
-        figures.append(_figure(f"{part}/batch/{name}", scale**2 * one.batch, one.n))
+        figures.append(figure(f"{part}/bound/{name}", mean, one.n, error, "batches"))
+        figures.append(figure(f"{part}/variance/{name}", scale**2 * one.variance, one.n))
+        figures.append(figure(f"{part}/batch/{name}", scale**2 * one.batch, one.n))
     return figures
 
 
@@ -157,9 +147,9 @@ def of_gaussian(block: LearnedSchedule, seed: int) -> tuple[list[Figure], dict[s
     }
     moments = gaussian_moments(variances, *ends)
     figures = _of_estimates("gaussian", seen)
-    figures.append(_figure("gaussian/bound/exact", gaussian_bound(variances, *ends)))
-    figures.append(_figure("gaussian/variance/optimal", moments.least))
-    figures.append(_figure("gaussian/left", _left(moments, schedule, every[EVEN])))
+    figures.append(figure("gaussian/bound/exact", gaussian_bound(variances, *ends)))
+    figures.append(figure("gaussian/variance/optimal", moments.least))
+    figures.append(figure("gaussian/left", _left(moments, schedule, every[EVEN])))
     with torch.no_grad():
         return figures, _drawn({**every, "optimal": moments.optimal()})
 
@@ -193,7 +183,7 @@ def of_digits(block: LearnedSchedule, seed: int, tell: Tell) -> tuple[list[Figur
     scale = bits_per_dim(1.0, DIMS)
     ends = prior_of_ends(schedule, x0) + decoder_of_ends(schedule, test, noise, LEVELS)
     aside = scale * float(ends.mean())
-    figures = [_figure("digits/ends", aside, len(test))]
+    figures = [figure("digits/ends", aside, len(test))]
 
     def seen(predictor: Predictor, under: Schedule) -> Estimate:
         stream = generator(seed, "schedule/measure")
@@ -205,15 +195,15 @@ def of_digits(block: LearnedSchedule, seed: int, tell: Tell) -> tuple[list[Figur
         predictor = trained(block.digits, train, LEVELS, under, seed, "schedule")
         one = seen(predictor, every[EVEN])
         mean, error = scale * one.mean + aside, scale * one.stderr
-        figures.append(_figure(f"digits/trained/{name}", mean, one.n, error))
+        figures.append(figure(f"digits/trained/{name}", mean, one.n, error, "batches"))
         seconds = time.monotonic() - start
         tell(f"seed {seed}: trained under {name}: {mean:.3f} bits/dim ({seconds:.1f} s)")
     assert predictor is not None  # the last one, trained with the schedule that learns
     estimates = {name: seen(predictor, under) for name, under in every.items()}
     moments = moments_of(block, predictor, x0, seed)
     figures += _of_estimates("digits", estimates, scale, aside)
-    figures.append(_figure("digits/variance/optimal", scale**2 * moments.least))
-    figures.append(_figure("digits/left", _left(moments, schedule, every[EVEN])))
+    figures.append(figure("digits/variance/optimal", scale**2 * moments.least))
+    figures.append(figure("digits/left", _left(moments, schedule, every[EVEN])))
     with torch.no_grad():
         return figures, _drawn({**every, "optimal": moments.optimal()})
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from threetargets.experiments.denoising import Denoising
+from threetargets.experiments.digit_sizes import SIDE
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Interval, Split
 from threetargets.study.values import Positive, Section
@@ -14,7 +15,6 @@ from threetargets.study.values import Positive, Section
 LABEL = "learned schedule"
 FIXED = ("cosine", "linear", "log-linear")
 LEARNED = "learned"
-SIDE, LEVELS = 8, 17
 """Of the digits."""
 
 Several = Annotated[int, Field(ge=2)]

@@ -18,12 +18,14 @@ from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.times import draw, stratified
 from threetargets.diffusion.weighting import WEIGHTINGS
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.fitting import fit
 from threetargets.experiments.manifold.distances import off_plane, sliced_wasserstein
 from threetargets.experiments.manifold.perceptron import Narrow
 from threetargets.experiments.manifold.ring import Ring, embedding, exact
 from threetargets.experiments.manifold.spec import Case, Manifold, cases, dimensions
+from threetargets.experiments.no_label import NOBODY
 from threetargets.networks.skip import InputSkip
 from threetargets.pipeline.records import Figure
 from threetargets.streams import PerSample, generator, key
@@ -33,10 +35,6 @@ SHOWN = 500
 """Samples of each case that are kept for the picture."""
 OPTIMUM, FLOOR = "exact", "data"
 """Beside the cases: the exact denoiser under the same sampler, and draws of the law itself."""
-
-
-NOBODY = torch.zeros(1, dtype=torch.int64)
-"""The label of data that have none."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +117,12 @@ def excess(
     return curve
 
 
-def _figure(metric: str, value: float, n: int, stderr: float | None = None) -> Figure:
-    """One that is not finite is a failed one: it has no value."""
-    fine = math.isfinite(value) and (stderr is None or math.isfinite(stderr))
-    spread = "samples" if stderr is not None else ""
-    return Figure(metric, value if fine else None, stderr if fine else None, n, spread)
-
-
 def _of_samples(block: Manifold, place: Space, x: Tensor, name: str) -> list[Figure]:
     n, off = len(x), off_plane(x, place.basis)
     within = sliced_wasserstein(x @ place.basis, place.ring, block.sampling.directions)
     return [
-        _figure(f"off_plane/{name}", off[0], n, off[1]),
-        _figure(f"in_plane/{name}", within, n),
+        figure(f"off_plane/{name}", off[0], n, off[1], "samples"),
+        figure(f"in_plane/{name}", within, n),
     ]
 
 
@@ -155,7 +146,7 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
     count, first = block.sampling.samples, next(iter(spaces.values()))
     real = first.ring.draw(count, generator(seed, "manifold/data"))
     floor = sliced_wasserstein(real, first.ring, block.sampling.directions)
-    figures.append(_figure(f"in_plane/{FLOOR}", floor, count))
+    figures.append(figure(f"in_plane/{FLOOR}", floor, count))
     arrays[FLOOR] = real[:SHOWN].numpy()
     for dimension, place in spaces.items():
         x = samples(block, exact(place.ring, place.basis), dimension, seed)
@@ -169,7 +160,9 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         mean = sum(curve["value"]) / len(curve["value"])
         error = math.sqrt(sum(e**2 for e in curve["stderr"])) / len(curve["stderr"])
         figures += _of_samples(block, place, x, case.name)
-        figures.append(_figure(f"eps_excess/{case.name}", mean, block.excess.draws, error))
+        figures.append(
+            figure(f"eps_excess/{case.name}", mean, block.excess.draws, error, "samples")
+        )
         arrays[case.name], curves[case.name] = _shown(x, place.basis), curve
         values = ", ".join(f"{f.metric.split('/')[0]} {_told(f.value)}" for f in figures[-3:])
         seconds = time.monotonic() - start

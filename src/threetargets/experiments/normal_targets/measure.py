@@ -3,7 +3,6 @@ what is exact of the targets themselves."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +16,11 @@ from threetargets.diffusion.schedule import SCHEDULES, Table, table
 from threetargets.diffusion.target import TARGETS, Prediction
 from threetargets.diffusion.times import draw, stratified
 from threetargets.experiments import small_images
+from threetargets.experiments.checked_figures import mean_figure
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import LEVELS, SIDE
 from threetargets.experiments.fitting import fitted
+from threetargets.experiments.no_label import NOBODY
 from threetargets.experiments.normal_targets import decoded_mean
 from threetargets.experiments.normal_targets.encodings import (
     Encoding,
@@ -32,10 +34,8 @@ from threetargets.experiments.normal_targets.spec import (
     CASES,
     DRAWN,
     EPS,
-    LEVELS,
     MADE_NORMAL,
     OWN,
-    SIDE,
     X0,
     Case,
     NormalTargets,
@@ -48,7 +48,6 @@ from threetargets.pipeline.records import Figure
 from threetargets.streams import generator
 from threetargets.study.values import Section
 
-NOBODY = torch.zeros(1, dtype=torch.int64)
 RIDGE = (2 / LEVELS) ** 2 / 12
 """Added to the covariance that is whitened: the variance within a grey level."""
 
@@ -175,9 +174,8 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         start = time.monotonic()
         one = predictor(trained(block, case, known, train, seed), case.target, known)
         bits, seen = bound(one, path, train[: block.fit_images], test, seed)
-        mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
-        value, stderr = (mean, error) if math.isfinite(mean) else (None, None)
-        figures.append(Figure(f"bound/{case.name}", value, stderr, len(bits), "images"))
+        figures.append(mean_figure(f"bound/{case.name}", bits))
         errors[case.name] = seen.eps_mse.tolist()
-        tell(f"seed {seed}: {case.name}: {mean:.3f} bits/dim ({time.monotonic() - start:.1f} s)")
+        mean, took = float(bits.mean()), time.monotonic() - start
+        tell(f"seed {seed}: {case.name}: {mean:.3f} bits/dim ({took:.1f} s)")
     return Measured(figures, {**curves, "eps_error": errors})

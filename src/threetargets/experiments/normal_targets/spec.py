@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from threetargets.experiments.digit_sizes import SIDE
 from threetargets.experiments.fitting import Fit
 from threetargets.experiments.manifold.spec import Process
 from threetargets.study.blocks import Split
 from threetargets.study.values import Positive, PositiveReal, Section
 
 LABEL = "normal targets"
-SIDE, LEVELS = 8, 17
 """Of the digits."""
 X0, EPS, DRAWN = "x0", "eps", "drawn"
 MADE_NORMAL = ("whitened", "gaussianised")

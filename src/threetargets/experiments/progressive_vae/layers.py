@@ -18,14 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from threetargets.experiments.progressive_vae.spec import PIXELS, entropy
+from threetargets.experiments.digit_sizes import LEVELS, PIXELS
+from threetargets.experiments.progressive_vae.spec import entropy
 from threetargets.levels import centres, nearest
 from threetargets.likelihood.decoders import gaussian_log_mass
 from threetargets.likelihood.gaussian import log_density, total
 from threetargets.networks.mlp import Perceptron
 
-GREY = 17
-"""Levels of the digits."""
 SMALL = 1e-12
 
 
@@ -64,7 +63,7 @@ class Layer(nn.Module):
         mean = self.back(z)
         if grey is None:
             return -log_density(below, mean, self.log_std.expand_as(mean))
-        return -total(gaussian_log_mass(grey, mean, self.log_std.exp(), GREY))
+        return -total(gaussian_log_mass(grey, mean, self.log_std.exp(), LEVELS))
 
 
 class Prior(nn.Module):
@@ -134,7 +133,7 @@ class Progressive(nn.Module):
 
     def below(self, place: int, grey: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """z of so many layers up, of grey levels (N, D) and noise (N, d_l) of each layer."""
-        z = centres(grey, GREY)
+        z = centres(grey, LEVELS)
         for layer, eps in enumerate(noise[:place]):
             z = self[layer].encode(z, eps)
         return z
@@ -146,7 +145,7 @@ class Progressive(nn.Module):
     def parts(self, grey: Tensor, noise: Sequence[Tensor]) -> dict[str, Tensor]:
         """`phase_one` and `phase_two` of each image, nats (N,): the bound is their sum less
         `entropy`."""
-        z, one = centres(grey, GREY), torch.zeros(len(grey))
+        z, one = centres(grey, LEVELS), torch.zeros(len(grey))
         for place, eps in enumerate(noise):
             above = self[place].encode(z, eps)
             one = one + self.misfit(place, z, above, grey)
@@ -159,4 +158,4 @@ class Progressive(nn.Module):
         for place in reversed(range(len(self.latents))):
             mean, std = self[place].back(z), self[place].log_std.exp()
             z = mean + std * torch.randn(mean.shape, generator=source)
-        return nearest(z, GREY)
+        return nearest(z, LEVELS)

@@ -3,7 +3,6 @@ two phases and jointly, over the conditional entropy of an encoder's step."""
 
 from __future__ import annotations
 
-import math
 import time
 
 import numpy as np
@@ -11,12 +10,13 @@ import torch
 from torch import Tensor
 
 from threetargets.experiments import linear_chain, small_images
+from threetargets.experiments.checked_figures import mean_figure
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.linear_chain import Chain
 from threetargets.experiments.progressive_vae import linear_phases, phases
 from threetargets.experiments.progressive_vae.layers import Progressive
 from threetargets.experiments.progressive_vae.spec import (
-    PIXELS,
     WAYS,
     Linear,
     ProgressiveVae,
@@ -102,13 +102,6 @@ def parts(net: Progressive, grey: Tensor, seed: int) -> dict[str, Tensor]:
     return {name: bits_per_dim(value, PIXELS) for name, value in nats.items()}
 
 
-def _figure(name: str, values: Tensor) -> Figure:
-    """Mean over images, with its standard error."""
-    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    fine = math.isfinite(mean) and math.isfinite(error)
-    return Figure(name, mean if fine else None, error if fine else None, len(values), "images")
-
-
 def measure(block: Section, seed: int, tell: Tell) -> Measured:
     """Figures law/<family> and gap/L<L> (nats, Gaussian data), entropy/L<L> (nats per dimension);
     bound/<way>/t<noise> and its parts (bits/dim of the test digits), excess/apart/t<noise> over
@@ -124,7 +117,7 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
             net = trained(block, way, noise, train, seed)
             values = parts(net, test, seed)
             bounds[way] = values["bound"]
-            figures += [_figure(f"{name}/{way}/t{noise:g}", v) for name, v in values.items()]
+            figures += [mean_figure(f"{name}/{way}/t{noise:g}", v) for name, v in values.items()]
             if noise == middle(block):
                 with torch.no_grad():
                     drawn = net.sample(SHOWN, generator(seed, "progressive_vae/sample"))
@@ -132,10 +125,10 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
                 figures.append(Figure(f"trained/{way}", net.size))
             mean, took = float(bounds[way].mean()), time.monotonic() - start
             tell(f"seed {seed}: tau {noise:g}, {way}: {mean:.3f} bits/dim ({took:.1f} s)")
-        figures.append(_figure(f"excess/apart/t{noise:g}", bounds["apart"] - bounds["joint"]))
-        figures.append(_figure(f"excess/shared/t{noise:g}", bounds["shared"] - bounds["apart"]))
+        figures.append(mean_figure(f"excess/apart/t{noise:g}", bounds["apart"] - bounds["joint"]))
+        figures.append(mean_figure(f"excess/shared/t{noise:g}", bounds["shared"] - bounds["apart"]))
         if noise == middle(block):
             other = parts(trained(block, "fixed", noise, train, seed, at_once=True), test, seed)
-            figures.append(_figure("decoupled", (other["bound"] - bounds["fixed"]).abs()))
+            figures.append(mean_figure("decoupled", (other["bound"] - bounds["fixed"]).abs()))
     arrays["data"] = test[:SHOWN].view(-1, 8, 8).to(torch.uint8).numpy()
     return Measured(figures, {}, arrays)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from threetargets.experiments import small_images
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit, fit
 from threetargets.experiments.progressive_vae.layers import Progressive
-from threetargets.experiments.progressive_vae.spec import PIXELS
 from threetargets.streams import generator
 
 Draw = Callable[[int], tuple[Tensor, list[Tensor]]]

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Fraction, Split
 from threetargets.study.values import Positive, Section, no_repeats
 
 LABEL = "progressive VAE"
-PIXELS = 64
 WAYS = ("apart", "shared", "joint", "fixed")
 """Phase one layer by layer; phase one of all layers at once, their networks shared; the whole bound
 at once; encoders that are fixed and linear, and decoders layer by layer. But for `joint` a phase

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from threetargets.experiments import small_images
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.reinforce import binary_vae, gaussian_vae
 from threetargets.experiments.reinforce.binary_vae import BinaryVae
@@ -32,10 +33,6 @@ def points(loop: Loop) -> list[int]:
     """Steps at which the bound is taken: evenly, both ends included."""
     last = loop.points - 1
     return sorted({round(k * loop.steps / last) for k in range(loop.points)})
-
-
-def _fine(metric: str, value: float, n: int | None = None) -> Figure:
-    return Figure(metric, value if math.isfinite(value) else None, n=n)
 
 
 def _trained_linear(
@@ -86,9 +83,9 @@ def _gaussian(block: Reinforce, seed: int) -> tuple[list[Figure], dict[str, Any]
         variances[how] = [_variance_at(block, law, models[k], how, seed) for k in at]
         start, end = gaps[how][0], gaps[how][-1]
         figures += [
-            _fine(f"gaussian/gap_{how}", end),
-            _fine(f"gaussian/closed_{how}", (start - end) / start),
-            _fine(
+            figure(f"gaussian/gap_{how}", end),
+            figure(f"gaussian/closed_{how}", (start - end) / start),
+            figure(
                 f"gaussian/log10-variance_{how}",
                 sum(math.log10(v) for v in variances[how]) / len(at),
                 block.repeats,
@@ -115,9 +112,9 @@ def _quality(block: Reinforce, model: BinaryVae, x: Tensor, seed: int) -> list[F
 
         (exact,), rows = gradients(whole, some, 1), gradients(draw, some, block.repeats)
         figures += [
-            _fine(f"binary/variance_{how}", spread(rows) / size, block.repeats),
-            _fine(f"binary/log10-variance_{how}", math.log10(spread(rows) / size), block.repeats),
-            _fine(f"binary/bias_{how}", squared_bias(rows, exact) / size, block.repeats),
+            figure(f"binary/variance_{how}", spread(rows) / size, block.repeats),
+            figure(f"binary/log10-variance_{how}", math.log10(spread(rows) / size), block.repeats),
+            figure(f"binary/bias_{how}", squared_bias(rows, exact) / size, block.repeats),
         ]
     return figures
 
@@ -151,10 +148,10 @@ def _binary(block: Reinforce, seed: int) -> tuple[list[Figure], dict[str, Any]]:
 
         ascend(model, one, loop.steps, loop.learning_rate, seen)
         bounds[how] = curve
-        figures.append(_fine(f"binary/bound_{how}", curve[-1], len(test)))
+        figures.append(figure(f"binary/bound_{how}", curve[-1], len(test)))
         with torch.no_grad():
             value = float(model.log_marginal(test).mean())
-        figures.append(_fine(f"binary/log-p_{how}", value, len(test)))
+        figures.append(figure(f"binary/log-p_{how}", value, len(test)))
     return figures, {"step": at, "bound": bounds}
 
 

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from threetargets.calibration.reverse_steps import GRID, Reverse, divergences, missed_by, reverse
 from threetargets.diffusion.schedule import SCHEDULES, Table, table
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.fitting import fitted
 from threetargets.experiments.line import Line, law
 from threetargets.experiments.manifold.perceptron import Narrow
+from threetargets.experiments.no_label import NOBODY
 from threetargets.experiments.reverse_kernel.regressions import (
     Mean,
     constants,
@@ -28,7 +30,6 @@ from threetargets.pipeline.records import Figure
 from threetargets.streams import generator, key
 from threetargets.study.values import Section
 
-NOBODY = torch.zeros(1, dtype=torch.int64)
 FAINT = 1e-3
 """A maximum below so much of the highest is not counted as a mode."""
 
@@ -127,7 +128,6 @@ def measure(block: Section, seed: int, tell: Tell) -> Measured:
         for kind in KINDS:
             mean = learned(block, data, kind, steps, seed)
             value = excess(data, levels(block), mean, block.regression.points)
-            fine = value if math.isfinite(value) else None
-            figures.append(Figure(f"excess/{kind}/n{steps}", fine, n=block.regression.points))
+            figures.append(figure(f"excess/{kind}/n{steps}", value, block.regression.points))
         tell(f"seed {seed}: {steps} steps ({time.monotonic() - begun:.1f} s)")
     return Measured(figures, {}, arrays)

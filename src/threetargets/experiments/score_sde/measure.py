@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from threetargets.calibration.quadrature import slope
 from threetargets.diffusion.kernel import signal_noise
+from threetargets.experiments.checked_figures import figure
 from threetargets.experiments.contract import Measured, Tell
 from threetargets.experiments.fitting import fitted
 from threetargets.experiments.line import Line, distance, law, wasserstein
 from threetargets.experiments.manifold.perceptron import Narrow
+from threetargets.experiments.no_label import NOBODY
 from threetargets.experiments.score_sde import norms
 from threetargets.experiments.score_sde.equations import MADE, chain
 from threetargets.experiments.score_sde.solvers import SOLVERS, flow_heun, normal
@@ -27,7 +29,6 @@ from threetargets.study.values import Section
 
 Field = Callable[[Tensor, float], Tensor]
 """(x (N,), t) -> the noise eps^ in it (N,)."""
-NOBODY = torch.zeros(1, dtype=torch.int64)
 FIELDS = ("exact", "median")
 SEEN = 400
 """Points of the picture of the fields."""
@@ -85,8 +86,7 @@ def of_solvers(block: ScoreSde, seed: int) -> list[Figure]:
                 start = prior[torch.randperm(solving.samples, generator=source)]
                 x = solve(process, score, start, count, block.process.end, solving.snr, noise)
                 far = distance(x, end) / deviation
-                value = far if math.isfinite(far) else None
-                figures.append(Figure(f"solved/{name}/{method}/n{count}", value, n=len(x)))
+                figures.append(figure(f"solved/{name}/{method}/n{count}", far, len(x)))
     drawn = data.draw(solving.samples, generator(seed, "score-sde/data"))
     figures.append(Figure("solved_floor", distance(drawn, data) / deviation, n=len(drawn)))
     return figures

@@ -12,14 +12,14 @@ from threetargets.diffusion.target import TARGETS, Prediction
 from threetargets.diffusion.times import stratified
 from threetargets.experiments import small_images
 from threetargets.experiments.conditioning import Part
+from threetargets.experiments.digit_sizes import SIDE
 from threetargets.experiments.fitting import fitted
-from threetargets.experiments.super_resolution.spec import SIDE, Learned
+from threetargets.experiments.no_label import NOBODY
+from threetargets.experiments.super_resolution.spec import Learned
 from threetargets.networks.mlp import Denoiser
 from threetargets.streams import generator
 
 SHAPE = (1, SIDE, SIDE)
-NOBODY = torch.zeros(1, dtype=torch.int64)
-"""No label."""
 
 
 def enlarged(part: Part, u: Tensor) -> Tensor:

@@ -3,7 +3,6 @@ test digits."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -14,8 +13,10 @@ from torch import Tensor
 from threetargets.diffusion.predictor import Predictor, clipped
 from threetargets.diffusion.schedule import SCHEDULES, Schedule, Table, table
 from threetargets.experiments import conditioning, small_images
+from threetargets.experiments.checked_figures import figure, mean_figure
 from threetargets.experiments.conditioning import Noise
 from threetargets.experiments.contract import Measured, Tell
+from threetargets.experiments.digit_sizes import LEVELS
 from threetargets.experiments.super_resolution import enlarging, pixel_laws, scoring
 from threetargets.experiments.super_resolution.spec import (
     FACTOR,
@@ -42,7 +43,7 @@ Clip = Callable[[Predictor], Predictor]
 def images(block: SuperResolution, part: str) -> Tensor:
     """Digits at their bin centres in [-1, 1], (N, 64), float64."""
     levels = small_images.digits(block.split, part)
-    return centres(levels, small_images.LEVELS).double().flatten(1)
+    return centres(levels, LEVELS).double().flatten(1)
 
 
 def schedule_of(block: SuperResolution) -> Schedule:
@@ -80,13 +81,6 @@ def drawn(
 def normal(seed: int, name: str, *index: int) -> Noise:
     source = generator(seed, f"super_resolution/{name}", *index)
     return lambda like: torch.randn(like.shape, dtype=torch.float64, generator=source)
-
-
-def figure(name: str, value: float, count: int, error: float | None = None) -> Figure:
-    """Without a value where it is not finite; an error is over images."""
-    if not math.isfinite(value):
-        return Figure(name, None, n=count)
-    return Figure(name, value, error, count, "images" if error is not None else "")
 
 
 def missed(x: Tensor, u: Tensor) -> float:
@@ -137,10 +131,7 @@ def _of_images(name: str, x: Tensor, truth: Tensor, u: Tensor) -> list[Figure]:
     count = len(truth)
     scores = scoring.image_scores(x, truth)
     scores["other_squared"] = scoring.image_scores(x, truth.roll(1, 0))["squared"]
-    made = [
-        figure(f"digits/{name}/{key}", float(v.mean()), count, float(v.std()) / count**0.5)
-        for key, v in scores.items()
-    ]
+    made = [mean_figure(f"digits/{name}/{key}", v) for key, v in scores.items()]
     values = {"ratio": float(scores["apart"].mean() / scores["squared"].mean())}
     for key, seen in {"missed": u, "other_missed": u.roll(1, 0)}.items():
         values[key] = missed(x.flatten(0, 1), seen.repeat_interleave(x.shape[1], 0))

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from threetargets.experiments.conditioning import Part
-from threetargets.experiments.super_resolution.spec import FACTOR, SIDE
+from threetargets.experiments.digit_sizes import SIDE
+from threetargets.experiments.super_resolution.spec import FACTOR
 from threetargets.oracles import Gaussian, Mixture
 
 LEAST = 1e-12

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.experiments.fitting import Fit
 from threetargets.study.blocks import Schedule, Split
 from threetargets.study.values import Positive, PositiveReal, Section, no_repeats
 
 LABEL = "super-resolution"
-SIDE, FACTOR, CLASSES = 8, 2, 10
+FACTOR, CLASSES = 2, 10
 """Of the digits: pixels a side, and of these as many as one mean takes; digits."""
-PIXELS = SIDE**2
 LAWS = ("gaussian", "mixture")
 UNCONDITIONAL = ("guided", "projection", "replacement")
 METHODS = (*UNCONDITIONAL, "known")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from threetargets.experiments.digit_sizes import SIDE
 from threetargets.experiments.super_resolution.spec import (
     FACTOR,
     LAWS,
     METHODS,
-    SIDE,
     TRAINED,
     UNCONDITIONAL,
     SuperResolution,

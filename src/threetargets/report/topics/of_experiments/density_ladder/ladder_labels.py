@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from threetargets.experiments.density_ladder.spec import PIXELS, DensityLadder
+from threetargets.experiments.density_ladder.spec import DensityLadder
+from threetargets.experiments.digit_sizes import PIXELS
 
 NAME = "density_ladder"
 TRAINED = {

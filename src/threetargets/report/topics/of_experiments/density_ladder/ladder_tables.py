@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from threetargets.experiments.density_ladder.spec import (
     ENERGIES,
-    PIXELS,
     SIZES,
     DensityLadder,
     machines,
     models,
 )
+from threetargets.experiments.digit_sizes import PIXELS
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.of_experiments import Read
 from threetargets.report.parts.wording import Table, Text, count, number

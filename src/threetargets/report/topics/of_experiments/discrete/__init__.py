@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from threetargets.experiments.discrete.spec import LEVELS, SIDE, Discrete
+from threetargets.experiments.digit_sizes import LEVELS, SIDE
+from threetargets.experiments.discrete.spec import Discrete
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
     EDGE,

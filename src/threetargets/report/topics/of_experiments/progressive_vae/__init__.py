@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from threetargets.experiments.progressive_vae.spec import PIXELS, WAYS, ProgressiveVae, middle
+from threetargets.experiments.digit_sizes import PIXELS
+from threetargets.experiments.progressive_vae.spec import WAYS, ProgressiveVae, middle
 from threetargets.report.parts.of_experiments import Read, block_of
 from threetargets.report.parts.topic import MCALLESTER, Claim, Section, Topic
 from threetargets.report.parts.verdicts import (
