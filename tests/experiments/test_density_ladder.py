@@ -18,7 +18,6 @@ from sklearn.mixture import GaussianMixture as Sklearn
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from threetargets.experiments import score_matching
 from threetargets.experiments.density_ladder import boltzmann, measure, mixtures, plane, ratio
 from threetargets.experiments.density_ladder.mixtures import BernoulliMixture, GaussianMixture
 from threetargets.experiments.density_ladder.nade import Nade
@@ -176,36 +175,6 @@ def test_models_of_a_size_have_about_as_many_parameters() -> None:
 
 
 MATRIX = torch.tensor([[1.5, 0.4], [0.4, 0.7]], dtype=torch.float64)
-
-
-def test_score_matching_of_a_quadratic_is_a_closed_form() -> None:
-    """log f = -x A x / 2: |A x|^2 / 2 - tr A; least at the precision of the data."""
-    x = normal(5000, 2) @ torch.linalg.cholesky(torch.linalg.inv(MATRIX)).T
-
-    def of(a: Tensor) -> Tensor:
-        return score_matching.hyvarinen(lambda y: -0.5 * (y @ a * y).sum(1), x)
-
-    wanted = 0.5 * (x @ MATRIX).square().sum(1).mean() - MATRIX.trace()
-    torch.testing.assert_close(of(MATRIX).detach(), wanted)
-    best = torch.linalg.inv(x.T @ x / len(x)).requires_grad_()
-    (slope,) = torch.autograd.grad(of(best), best)
-    assert float((slope + slope.T).abs().max()) < 1e-8
-
-
-def test_sliced_score_matching_is_the_same_on_average() -> None:
-    """Over the four directions of signs, exactly, in value and in gradient."""
-    torch.manual_seed(0)
-    net, x = plane.Energy(8, 2).double(), normal(20, 2)
-    whole = score_matching.hyvarinen(net, x)
-    signs = [torch.tensor(s).double().expand(20, 2) for s in itertools.product((1, -1), repeat=2)]
-    parts = [score_matching.sliced(net, x, v) for v in signs]
-    torch.testing.assert_close(torch.stack(parts).mean(), whole)
-    assert len({round(float(part.detach()), 8) for part in parts}) > 1
-    some = [p for name, p in net.named_parameters() if name != "body.net.4.bias"]
-    wanted = torch.autograd.grad(whole, some)
-    got = torch.autograd.grad(torch.stack(parts).mean(), some)
-    for one, other in zip(got, wanted, strict=True):
-        torch.testing.assert_close(one, other)
 
 
 def test_divergences_on_the_plane_are_closed_forms() -> None:
