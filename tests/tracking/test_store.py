@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tracking.conftest import Query
@@ -63,6 +65,34 @@ def test_an_outage_is_filled_in_afterwards(query: Query) -> None:
     write_study(small_study())
     assert sync(small_study(NOBODY))["state"] == "incomplete"
     assert sync(small_study())["state"] == "complete"
+
+
+@pytest.mark.parametrize("refusals, state", [(1, "complete"), (store.BUSY_TRIES, "incomplete")])
+def test_a_store_that_is_busy_for_a_moment_is_asked_again(
+    query: Query, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str
+) -> None:
+    """As MLflow wraps what SQLite says to the second of two writers."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    busy = sqlite3.OperationalError("(raised as a result of a flush)\ndatabase is locked")
+    asked, create_run = [0], SqlAlchemyStore.create_run
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        asked[0] += 1
+        if asked[0] <= refusals:
+            raise MlflowException(busy, TEMPORARILY_UNAVAILABLE)
+        return create_run(*args, **kwargs)
+
+    monkeypatch.setattr(SqlAlchemyStore, "create_run", refuse)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    write_study(small_study())
+    answer = sync(small_study())
+    assert answer["state"] == state
+    assert answer["reason"] == (
+        "" if state == "complete" else "MlflowException: database is locked"
+    )
 
 
 def test_a_file_that_is_no_database_is_named_and_kept(project: Path) -> None:

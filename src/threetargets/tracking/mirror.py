@@ -3,6 +3,7 @@ nested under it."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import sys
@@ -254,7 +255,8 @@ def sync(study: Study) -> dict[str, Any]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=store.LOCK_SECONDS):
-            store.bounded(lambda: _mirror(study, state), SYNC_SECONDS)
+            work = functools.partial(_mirror, study, state)
+            store.bounded(lambda: store.while_busy(work), SYNC_SECONDS)
     except Timeout:
         state["reason"] = "another track sync of this study is running"
     except Exception as error:  # a store that is away costs its mirror, never the study

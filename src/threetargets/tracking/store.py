@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1
 SQLITE = "sqlite:///"
 ANSWER_SECONDS = 5.0  # for a port to open
 LOCK_SECONDS = 60.0
+BUSY, BUSY_TRIES, BUSY_SECONDS = "TEMPORARILY_UNAVAILABLE", 5, 2.0
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -200,8 +202,26 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
     raise answer  # type: ignore[misc]
 
 
+def while_busy(work: Callable[[], T]) -> T:
+    """The result of `work`, which is called again, after a pause, where MLflow raises that the
+    store is busy: two writers of one SQLite file can meet, and SQLite then refuses one of them at
+    once. Raises what the last call raises."""
+    for _ in range(BUSY_TRIES - 1):
+        try:
+            return work()
+        except Exception as error:
+            if getattr(error, "error_code", None) != BUSY:
+                raise
+        time.sleep(BUSY_SECONDS)
+    return work()
+
+
 def reason(error: BaseException) -> str:
     """One line of what went wrong, with no more than 200 characters."""
-    lines = str(error).strip().splitlines()
+    lines = [
+        line
+        for line in str(error).strip().splitlines()
+        if not line.startswith("(raised as a result of")  # SQLAlchemy's hint; the cause follows it
+    ]
     text = lines[0] if lines else ""
     return (text if isinstance(error, Unreachable) else f"{type(error).__name__}: {text}")[:200]
