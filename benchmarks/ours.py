@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from benchmarks.rows import (
     MNIST,
@@ -49,7 +48,7 @@ def readied(options: Options, model: Ddpm) -> None:
 
 
 def step_of(options: Options, parts: Parts) -> Step:
-    return Graphed(parts) if options.gpu else Eager(parts, Accelerator(), parts.model)
+    return Graphed(parts) if options.gpu else Eager(parts, parts.model)
 
 
 def training(options: Options, network: dict[str, Any]) -> Row:

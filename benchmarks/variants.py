@@ -7,7 +7,6 @@ import functools
 from collections.abc import Callable
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from benchmarks import ours
@@ -50,7 +49,7 @@ def training(
     settings = training_of(chosen(network), run.cell).model_copy(update={"batch": options.batch})
     optimizer = adamw(model, settings, device)
     parts = Parts(model, optimizer, Ema(model, 250000), *data(options), settings, 0)
-    step: Step = Graphed(parts) if graph else Eager(parts, Accelerator(cpu=not options.gpu), model)
+    step: Step = Graphed(parts) if graph else Eager(parts, model)
     steps = iter(range(settings.steps))
     return Row(lambda: step(next(steps)), options.batch, operations)
 

@@ -29,7 +29,8 @@ def follow(path, batch, images, halflife, seen=0, start=0.0):
     model = Scalar(start)
     ema = Ema(model, halflife)
     for n in range(batch, images + 1, batch):
-        ema.update(model.put(path(n)), batch, seen + n)
+        model.put(path(n))
+        ema.update(batch, seen + n)
     return value(ema)
 
 
@@ -95,7 +96,7 @@ def test_whole_numbers_are_copied_and_the_average_is_its_own():
     model.put(2.0)
     assert value(ema) == 1.0
     model.count += 5
-    ema.update(model, 10, LATE)
+    ema.update(10, LATE)
     assert int(ema.state["count"]) == 5 and 1.0 < value(ema) < 1.1
     other = Ema(Scalar(), 1000)
     other.load({k: v.clone() for k, v in ema.state.items()})

@@ -71,7 +71,7 @@ def test_every_model_is_recorded_and_replayed_on_a_gpu(name, monkeypatch):
     device = torch.device("cuda")
     one = parts(make(name, device=device), resample=binarise.draw, device=device)
     other = parts(make(name, device=device), resample=binarise.draw, device=device)
-    expected = taken(step.Eager(one, Accelerator(), one.model), range(20))
+    expected = taken(step.Eager(one, one.model), range(20))
     take = step.Graphed(other)
     found = taken(take, range(20))
     assert take.graph is not None

@@ -161,7 +161,6 @@ def _batch(source: Source, count: int, device: torch.device) -> tuple[torch.Tens
 
 
 def _training(study: Study, source: Source, run: Run, device: torch.device) -> float:
-    from accelerate import Accelerator
 
     from threetargets.training.ema import Ema
     from threetargets.training.step import Eager, Graphed, Parts, Step, adamw
@@ -174,7 +173,7 @@ def _training(study: Study, source: Source, run: Run, device: torch.device) -> f
     average = Ema(model, settings.ema_halflife_images)
     parts = Parts(model.train(), optimizer, average, images, labels, settings, 0)
     gpu = device.type == "cuda"
-    step: Step = Graphed(parts) if gpu else Eager(parts, Accelerator(cpu=True), model)
+    step: Step = Graphed(parts) if gpu else Eager(parts, model)
     for _ in range(4 if gpu else 0):  # until it is recorded
         step(0)
     return timed(lambda: step(0), one * settings.batch, device)

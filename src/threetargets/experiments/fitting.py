@@ -46,7 +46,7 @@ def fit(net: nn.Module, loss: Callable[[int], Tensor], chosen: Fit) -> nn.Module
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        average.update(net, settings.batch, (step + 1) * settings.batch)
+        average.update(settings.batch, (step + 1) * settings.batch)
     net.load_state_dict(average.state)
     return net.eval()
 

@@ -21,35 +21,36 @@ def decay(batch: int, images_seen: int, halflife: int) -> float:
 
 
 class Ema:
-    """The average of a model's state; entries that are not floating point are copied."""
+    """The average of the state that `model` has, whose tensors are those of now: a module that is
+    moved afterwards is not followed. Entries that are not floating point are copied."""
 
     def __init__(self, model: nn.Module, halflife: int):
         self.halflife = halflife
-        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        own = model.state_dict()  # once: it takes as long as the average itself
+        self.state = {k: v.detach().clone() for k, v in own.items()}
+        floats = [k for k, v in own.items() if v.is_floating_point()]
+        self._averages, self._own = [self.state[k] for k in floats], [own[k] for k in floats]
+        self._copied = [(v, own[k]) for k, v in self.state.items() if k not in set(floats)]
 
     @torch.no_grad()
-    def update(self, model: nn.Module, batch: int, images_seen: int) -> None:
+    def update(self, batch: int, images_seen: int) -> None:
+        """Once the model has taken a step on `batch` images."""
         keep = decay(batch, images_seen, self.halflife)
-        own = model.state_dict()
-        floats = [k for k, v in self.state.items() if v.is_floating_point()]
-        torch._foreach_lerp_([self.state[k] for k in floats], [own[k] for k in floats], 1.0 - keep)
-        for k, v in self.state.items():
-            if not v.is_floating_point():
-                v.copy_(own[k])
+        torch._foreach_lerp_(self._averages, self._own, 1.0 - keep)
+        self._copy()
 
     @torch.no_grad()
-    def approach(self, model: nn.Module, weight: Tensor) -> None:
+    def approach(self, weight: Tensor) -> None:
         """`update` with weight = 1 - decay, shape (), on the device: average += weight (own -
         average). The host reads nothing, so that a CUDA graph may hold it."""
-        own = model.state_dict()
-        floats = [k for k, v in self.state.items() if v.is_floating_point()]
-        averages = [self.state[k] for k in floats]
-        gaps = torch._foreach_sub([own[k] for k in floats], averages)
+        gaps = torch._foreach_sub(self._own, self._averages)
         torch._foreach_mul_(gaps, weight)
-        torch._foreach_add_(averages, gaps)
-        for k, v in self.state.items():
-            if not v.is_floating_point():
-                v.copy_(own[k])
+        torch._foreach_add_(self._averages, gaps)
+        self._copy()
+
+    def _copy(self) -> None:
+        for average, own in self._copied:
+            average.copy_(own)
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take an average from a checkpoint. Raises ValueError where its names or shapes differ."""

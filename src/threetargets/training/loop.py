@@ -95,8 +95,9 @@ def train(
     graph = graph and device.type == "cuda" and accelerator.num_processes == 1
     if device.type == "cuda":
         repeatable()
-    model, optimizer = accelerator.prepare(model, adamw(model, settings, device))
+    model = accelerator.prepare(model)
     plain = accelerator.unwrap_model(model)
+    optimizer = adamw(plain, settings, device)
     ema = Ema(plain, settings.ema_halflife_images)
     saved = folder / "checkpoint.safetensors"
     # The sum of the losses since the last entry is float64, as some losses are: a checkpoint keeps
@@ -114,7 +115,7 @@ def train(
         truncate_after(folder / "journal.jsonl", first)
     journal = Journal(folder / "journal.jsonl") if main else None
     parts = Parts(plain, optimizer, ema, images, labels, settings, seed, resample)
-    take: Step = Graphed(parts) if graph else Eager(parts, accelerator, model, share)
+    take: Step = Graphed(parts) if graph else Eager(parts, model, share)
     start, shown = time.monotonic(), time.monotonic()
     model.train()
 

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from threetargets.streams import ALL, generator, key
@@ -95,10 +94,8 @@ class Eager:
     """A step as it is written. `wrapped`: the model as the processes share it, which has the
     gradients averaged over `share`s of the batch."""
 
-    def __init__(
-        self, parts: Parts, accelerator: Accelerator, wrapped: nn.Module, share: slice = ALL
-    ):
-        self.parts, self.accelerator, self.wrapped, self.share = parts, accelerator, wrapped, share
+    def __init__(self, parts: Parts, wrapped: nn.Module, share: slice = ALL):
+        self.parts, self.wrapped, self.share = parts, wrapped, share
 
     def __call__(self, step: int) -> Tensor:
         parts, settings, seed = self.parts, self.parts.settings, self.parts.seed
@@ -112,9 +109,9 @@ class Eager:
         noise = generator(seed, "train", step, device=device)
         loss = self.wrapped(batch, parts.labels[rows], noise, self.share)
         parts.optimizer.zero_grad()
-        self.accelerator.backward(loss)
+        loss.backward()
         parts.optimizer.step()
-        parts.ema.update(parts.model, settings.batch, (step + 1) * settings.batch)
+        parts.ema.update(settings.batch, (step + 1) * settings.batch)
         return loss.detach()
 
 
@@ -186,7 +183,7 @@ class Graphed:
         parts.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         parts.optimizer.step()
-        parts.ema.approach(parts.model, self.weights.index_select(0, self.at).squeeze(0))
+        parts.ema.approach(self.weights.index_select(0, self.at).squeeze(0))
         self.loss.copy_(loss.detach())
 
     def _aside(self) -> None:
