@@ -16,7 +16,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from threetargets import study as parameters
-from threetargets.cli import app
+from threetargets.cli.tools import app
 from threetargets.errors import DataError, MissingInput
 from threetargets.pipeline import paths
 from threetargets.report import index_page

@@ -14,6 +14,7 @@ from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
+from threetargets.cli import server
 from threetargets.study.values import GUIDES
 
 # A plan of thousands of jobs is millions of objects, none of them garbage: looking for it at
@@ -59,6 +60,8 @@ THREADS = (
     4 if GPU else 1
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
+
+FORKED = THREADS == 1 and not CLUSTER  # short jobs, from a process that has imported everything
 
 # Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
 # as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says

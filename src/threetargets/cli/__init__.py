@@ -6,11 +6,8 @@ import errno
 import os
 import sys
 
-from threetargets.cli import stages, tools
-from threetargets.cli.app import app
+from threetargets.cli.client import hand_over
 from threetargets.errors import CannotWrite, UserError
-
-__all__ = ["app", "main", "stages", "tools"]
 
 # Nothing here sends usage data anywhere; libraries that would, and any process that a stage starts,
 # are told not to.
@@ -40,8 +37,15 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
+    """Run the command line's subcommand, or have it run by a process that is ready for it."""
     for variable, value in SILENCE.items():
         os.environ.setdefault(variable, value)
+    code = hand_over(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
+    from threetargets.cli import stages, tools  # noqa: F401  the subcommands
+    from threetargets.cli.app import app
+
     try:
         app()
     except UserError as error:
