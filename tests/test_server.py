@@ -218,7 +218,7 @@ def test_who_starts_by_itself(tmp_path: Path, place: str, monkeypatch: pytest.Mo
     monkeypatch.setenv(client.SOCKET, str(tmp_path / "gone"))
     assert client.hand_over(["sample"]) is None
     monkeypatch.setenv(client.SOCKET, place)
-    assert client.hand_over([]) is client.hand_over(["train", "--help"]) is None
+    assert client.hand_over([]) is client.hand_over(["prepare", "--help"]) is None
     assert client.hand_over(["sample", "--help"]) == 0
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     assert client.hand_over(["sample", "--help"]) is None

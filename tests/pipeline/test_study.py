@@ -130,7 +130,6 @@ def test_the_sweep_over_gamma_is_complete(smoke: Done) -> None:
 def test_every_job_left_a_log_and_trainings_show_their_progress(smoke: Done) -> None:
     log = (smoke.folder / "logs/smoke/train/ddpm_eps_eps-equivalent-seed0.log").read_text()
     assert re.search(r"step 60/60 .*loss .*images/s", log)
-    assert (smoke.folder / "logs/smoke/train/vae-seed1.benchmark.tsv").exists()
     assert not re.search(
         r"^Traceback", "\n".join(p.read_text() for p in smoke.folder.glob("logs/**/*.log")), re.M
     )

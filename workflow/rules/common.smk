@@ -61,7 +61,7 @@ THREADS = (
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
 
-FORKED = THREADS == 1 and not CLUSTER  # short jobs, from a process that has imported everything
+FORKED = THREADS == 1 and not CLUSTER  # jobs, from a process that has imported everything
 
 # Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
 # as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says

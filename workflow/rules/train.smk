@@ -8,8 +8,6 @@ rule train:
         TRAINED,
     log:
         LOGS / "train" / "{cell}-seed{seed}.log",
-    benchmark:
-        LOGS / "train" / "{cell}-seed{seed}.benchmark.tsv"
     retries: RETRIES  # one that a signal or its time budget ended (exit code 75) goes on
     conda:
         "../envs/threetargets.yaml"

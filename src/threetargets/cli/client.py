@@ -1,10 +1,10 @@
 """Hand a command to the server, if there is one.
 
-Snakemake's short stages are forked from a process that has torch and the stages imported, where
-each would else import them for longer than it measures. A job stays a process of its own, with its
-own exit code, log and end: a signal to the command reaches it, and it does not outlive the command.
-Where there is no server, or it would not run the same code with the same interpreter, a command
-starts by itself.
+The jobs of a run of Snakemake are forked from a process that has torch and the stages imported,
+where each would else import them, and many for longer than they measure. A job stays a process of
+its own, with its own exit code, log and end: a signal to the command reaches it, and it does not
+outlive the command. Where there is no server, or it would not run the same code with the same
+interpreter, a command starts by itself.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from pathlib import Path
 
 SOCKET = "THREETARGETS_STARTS"
 """Variable of the environment: where the server listens."""
-STAGES = ("sample", "likelihood", "evaluate", "experiment")
-"""Short, and many. A training starts by itself: Snakemake measures its processor time."""
+STAGES = ("train", "sample", "likelihood", "evaluate", "experiment")
 CODE = struct.Struct("!i")
 LENGTH = struct.Struct("!I")
 SECONDS = 60.0  # for the server to import everything
