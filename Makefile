@@ -16,9 +16,9 @@ study: environment
 	@python -c "from threetargets import study; from threetargets.pipeline import paths; \
 	    print('Report:', (paths.reports(study.load('$(PARAMS)')) / 'index.html').resolve())"
 
-# A process for each core, no more than four: many tests start processes of their own.
+# A process for each core, no more than four, since many tests start processes; a file stays in one.
 test: environment
-	@pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A few minutes on which nothing else runs; on one core, or on the GPU where there is one.
 benchmark: environment
