@@ -61,6 +61,7 @@ class Statement:
     droppable: bool
 
 
+@functools.cache
 def _file(module: str) -> Path | None:
     path = PACKAGE.joinpath(*module.split(".")[1:])
     files = (path / "__init__.py", path.with_suffix(".py"))
@@ -72,18 +73,22 @@ def _documents(body: list[ast.stmt]) -> list[ast.stmt]:
     return [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
 
 
-def _tree(node: object) -> str:
+def _tree(node: object, names: set[str]) -> str:
     """A syntax tree as text, the same in every version of Python that has these nodes: what is
-    empty is left out."""
+    empty is left out. The names that it reads are added to `names`."""
     if isinstance(node, ast.AST):
-        fields = (
-            (name, _documents(value) if name == "body" and isinstance(value, list) else value)
-            for name, value in ast.iter_fields(node)
-        )
-        inner = ",".join(f"{n}={_tree(v)}" for n, v in fields if v is not None and v != [])
-        return f"{type(node).__name__}({inner})"
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        parts = []
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if field == "body" and isinstance(value, list):
+                value = _documents(value)
+            if value is not None and value != []:
+                parts.append(f"{field}={_tree(value, names)}")
+        return f"{type(node).__name__}({','.join(parts)})"
     if isinstance(node, list):
-        return f"[{','.join(map(_tree, node))}]"
+        return f"[{','.join([_tree(one, names) for one in node])}]"
     return repr(node)
 
 
@@ -114,7 +119,9 @@ def _parsed(path: Path) -> ast.Module:
 @functools.cache
 def _statement(node: ast.stmt) -> Statement:
     definition = isinstance(node, ast.FunctionDef | ast.ClassDef)
-    return Statement(_bound(node), _reads(node), _tree(node), definition)
+    names = set[str]()
+    text = _tree(node, names)
+    return Statement(_bound(node), frozenset(names), text, definition)
 
 
 @functools.cache
@@ -134,9 +141,9 @@ def _statements(path: Path, choices: FrozenChoices, asked: frozenset[str]) -> li
             chosen = [(k, v) for k, v in entries if _key(k) in wanted[name]]
             rest = [v for k, v in entries if _key(k) not in wanted[name]]
             left_out |= _reads(*rest)
-            text = ",".join(f"{_key(k)}:{_tree(v)}" for k, v in sorted(chosen, key=_by_key))
-            read = _reads(*(v for _, v in chosen))
-            kept.append(Statement(frozenset({name}), read, f"{name}={{{text}}}", False))
+            read = set[str]()
+            text = ",".join(f"{_key(k)}:{_tree(v, read)}" for k, v in sorted(chosen, key=_by_key))
+            kept.append(Statement(frozenset({name}), frozenset(read), f"{name}={{{text}}}", False))
         else:
             kept.append(_statement(node))
     return _without(kept, left_out)
