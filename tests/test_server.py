@@ -156,24 +156,50 @@ def test_the_same_mistakes(folder: Path, place: str, words: list[str], code: int
     assert (own.stdout, own.stderr) == (forked.stdout, forked.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_job_ends_with_its_command(folder: Path, place: str, number: signal.Signals) -> None:
-    words = ["sample", "--params", "long.yaml", "--cell", CELL, "--seed", "0"]
+@contextlib.contextmanager
+def sampling(folder: Path, place: str, ignored: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    """A command whose job takes a minute and more, and that has begun."""
+
+    def as_started() -> None:
+        for number in client.PASSED_ON:
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
+
     command = subprocess.Popen(
-        [COMMAND, *words],
+        [COMMAND, "sample", "--params", "long.yaml", "--cell", CELL, "--seed", "0"],
         cwd=folder,
         env=environment(place),
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_started,
     )
     with command:
-        until(lambda: forks(place))
-        time.sleep(1)  # it samples, which takes a minute and more
+        try:
+            until(lambda: forks(place))
+            time.sleep(1)
+            yield command
+        finally:
+            command.kill()
+    until(lambda: not forks(place))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_job_ends_with_its_command(folder: Path, place: str, number: signal.Signals) -> None:
+    with sampling(folder, place) as command:
         command.send_signal(number)
         assert command.wait(timeout=60) != 0
-    if number != signal.SIGINT:  # the command line makes an exit code of that one
-        assert command.returncode == -number
-    until(lambda: not forks(place))
+        if number != signal.SIGINT:  # the command line makes an exit code of that one
+            assert command.returncode == -number
+        until(lambda: not forks(place))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_job_ignores_what_its_command_ignores(
+    folder: Path, place: str, number: signal.Signals
+) -> None:
+    """In the background of a shell, and under nohup."""
+    with sampling(folder, place, ignored=number) as command:
+        command.send_signal(number)
+        time.sleep(1)
+        assert command.poll() is None and forks(place)
 
 
 def test_a_server_ends_with_the_process_that_began_it_and_leaves_nothing() -> None:

@@ -138,7 +138,10 @@ def attempt(folder: Path, number: int, draw: random.Random, chosen: study.Study)
         ):  # it has ended by itself: its exit code says so
             os.killpg(running.pid, fatal)
         try:
-            kill.code = running.wait(timeout=240)  # a busy machine takes its time to save
+            kill.code = running.wait(timeout=60)  # a busy machine takes its time to save
+        except subprocess.TimeoutExpired:
+            # Snakemake's handler waits for a lock that the scheduler it interrupts may hold.
+            kill.signal, kill.code = "SIGKILL", -signal.SIGKILL
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)  # nothing of this attempt outlives it

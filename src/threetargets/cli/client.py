@@ -35,9 +35,15 @@ def request(arguments: list[str]) -> dict[str, object]:
         "folder": str(Path.cwd()),
         "environment": dict(os.environ),
         "umask": _umask(),
+        "ignored": _ignored(),
         "code": str(Path(__file__).parents[1]),
         "python": sys.executable,
     }
+
+
+def _ignored() -> list[int]:
+    """By a command under nohup, or in the background of a shell."""
+    return [number for number in PASSED_ON if signal.getsignal(number) is signal.SIG_IGN]
 
 
 def _umask() -> int:
@@ -88,7 +94,8 @@ def _passing_on(link: socket.socket) -> Iterator[list[int]]:
         with contextlib.suppress(OSError):
             link.send(bytes([number]))
 
-    before = {number: signal.signal(number, handler) for number in PASSED_ON}
+    heard = set(PASSED_ON) - set(_ignored())
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield caught
     finally:

@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from threetargets.cli.client import CODE, LENGTH, SOCKET, STAGES
+from threetargets.cli.client import CODE, LENGTH, PASSED_ON, SOCKET, STAGES
 
 PACKAGE = Path(__file__).parents[1]
 ANSWER_SECONDS = 10.0  # for a command to say what it wants
@@ -109,7 +109,7 @@ def _become(wanted: dict[str, Any], streams: list[int], link: socket.socket) -> 
     """Be the job: the command's streams, folder and environment, then its exit code."""
     code = 1
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _dispose(wanted["ignored"])
         for own, stream in enumerate(streams):
             os.dup2(stream, own)
         os.chdir(wanted["folder"])
@@ -130,6 +130,14 @@ def _become(wanted: dict[str, Any], streams: list[int], link: socket.socket) -> 
         with contextlib.suppress(OSError):
             link.sendall(CODE.pack(code))
         os._exit(code)
+
+
+def _dispose(ignored: list[int]) -> None:
+    """What signals do in a job, as in one that its command had started itself."""
+    for number in (*PASSED_ON, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if signal.SIGINT not in ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run() -> int:
