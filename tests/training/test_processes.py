@@ -35,7 +35,7 @@ def command(folder, *arguments):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     start = [sys.executable, "-m", "threetargets", *arguments]
     return subprocess.run(
-        start, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        start, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
 
 
