@@ -205,8 +205,8 @@ def test_a_job_ignores_what_its_command_ignores(
 def test_a_server_ends_with_the_process_that_began_it_and_leaves_nothing() -> None:
     with begun() as place:
         assert len([f for f in Path("/proc").glob("[0-9]*") if place in _words(f)]) == 1
-    until(lambda: not Path(place).parent.exists(), 20)
-    assert not [f for f in Path("/proc").glob("[0-9]*") if place in _words(f)]
+    until(lambda: not Path(place).parent.exists())
+    until(lambda: not [f for f in Path("/proc").glob("[0-9]*") if place in _words(f)])
 
 
 @pytest.mark.parametrize(
