@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -216,6 +217,7 @@ def test_a_server_ends_with_the_process_that_began_it_and_leaves_nothing() -> No
         ({"python": "/other/python"}, False),
         ({"code": "/other/threetargets"}, False),
         ({"arguments": ["sample", "--threads", "2"]}, False),
+        ({"arguments": ["sample", "--threads=2"]}, False),
         ({"arguments": ["sample", "--threads", "1"]}, True),
     ],
 )
@@ -225,6 +227,17 @@ def test_only_what_would_run_the_same_is_taken(
     one = server.Server(tmp_path / "socket")
     with one.listener:
         assert one.same(client.request(["sample"]) | change) == taken
+
+
+def test_a_command_that_dies_before_it_speaks_does_not_end_the_server(
+    folder: Path, place: str
+) -> None:
+    for words in (b"", client.LENGTH.pack(100) + b"{", client.LENGTH.pack(2) + b"{}"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.connect(place)
+            link.sendall(words)
+    done = run(folder, "sample", "--help", place=place)
+    assert done.returncode == 0 and Path(place).exists()
 
 
 def test_edited_code_is_not_what_the_server_has(

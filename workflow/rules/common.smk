@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from snakemake.exceptions import WorkflowError
 
 from threetargets import study
+from threetargets.cli import server
 from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
-from threetargets.cli import server
 from threetargets.study.values import GUIDES
 
 # A plan of thousands of jobs is millions of objects, none of them garbage: looking for it at
@@ -61,7 +61,8 @@ THREADS = (
 )  # on the CPU models are small: two trainings side by side beat one on two cores
 MEMORY = 16000 if GPU else 2500
 
-FORKED = THREADS == 1 and not CLUSTER  # jobs, from a process that has imported everything
+# Whether jobs are forked from one process that has torch imported: docs/engines.md, Starts.
+FORKED = THREADS == 1 and not CLUSTER
 
 # Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
 # as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says

@@ -6,9 +6,11 @@ import contextlib
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -55,7 +57,8 @@ class Server:
         while os.getppid() == self.parent:
             with contextlib.suppress(TimeoutError):
                 link, _ = self.listener.accept()
-                with link, contextlib.suppress(OSError, ValueError):
+                # One that died before it had said what it wants; the next is answered.
+                with link, contextlib.suppress(OSError, ValueError, LookupError, struct.error):
                     self.take(link)
 
     def take(self, link: socket.socket) -> None:
@@ -80,17 +83,21 @@ class Server:
     def same(self, wanted: dict[str, Any]) -> bool:
         """Whether a start of its own would run the same code with the same interpreter and threads:
         those of numerical libraries are set for good when they are loaded."""
-        words = wanted["arguments"]
-        threads = words[words.index("--threads") + 1] if "--threads" in words else "1"
-        own = (str(PACKAGE), sys.executable, "1")
-        return (wanted["code"], wanted["python"], threads) == own and self.code == code_as_it_is()
+        words = " ".join(wanted["arguments"])
+        threads = re.findall(r"--threads[ =](\S*)", words)
+        own = (str(PACKAGE), sys.executable)
+        return (
+            (wanted["code"], wanted["python"]) == own
+            and set(threads) <= {"1"}
+            and self.code == code_as_it_is()
+        )
 
 
 def _read(link: socket.socket) -> tuple[dict[str, Any], list[int]]:
     head, streams, *_ = socket.recv_fds(link, LENGTH.size, 3)
     (length,) = LENGTH.unpack(head)
-    text = link.recv(length, socket.MSG_WAITALL)
-    wanted: dict[str, Any] = json.loads(text)
+    with link.makefile("rb") as file:
+        wanted: dict[str, Any] = json.loads(file.read(length))
     return wanted, streams
 
 

@@ -161,7 +161,6 @@ def _batch(source: Source, count: int, device: torch.device) -> tuple[torch.Tens
 
 
 def _training(study: Study, source: Source, run: Run, device: torch.device) -> float:
-
     from threetargets.training.ema import Ema
     from threetargets.training.step import Eager, Graphed, Parts, Step, adamw
 
