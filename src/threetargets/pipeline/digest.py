@@ -11,9 +11,12 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from threetargets.pipeline.kept_digests import kept
 
 PACKAGE = Path(__file__).parent.parent
 NO_NUMBERS = (
@@ -248,10 +251,16 @@ def code_digest(
 ) -> str:
     """12 hexadecimal digits: SHA-256 over the statements of `modules` and of `more`, and over their
     templates."""
-    return _digest(stage, family, frozenset((choices or {}).items()), more)
+    return _kept(stage, family, frozenset((choices or {}).items()), more)
 
 
 @functools.cache
+def _kept(stage: str, family: str, choices: FrozenChoices, more: tuple[str, ...]) -> str:
+    by_name = sorted((name, sorted(entries)) for name, entries in choices)
+    key = json.dumps([stage, family, by_name, sorted(more)])
+    return kept(PACKAGE, key, lambda: _digest(stage, family, choices, more))
+
+
 def _digest(stage: str, family: str, choices: FrozenChoices, more: tuple[str, ...]) -> str:
     sha = hashlib.sha256()
     reached = _reached(_roots(stage, family, more), choices, stage == "report")

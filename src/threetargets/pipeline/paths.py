@@ -16,6 +16,7 @@ work/<identity>/                     checkpoints and journal of a training that 
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Protocol
 
@@ -53,7 +54,7 @@ def data_dir(study: Study) -> Path:
 
 
 def run_dir(study: Study, run: Placed) -> Path:
-    return results(study) / "runs" / run.cell / f"seed{run.seed}"
+    return Path("results", study.study, "runs", run.cell, f"seed{run.seed}")
 
 
 def sample_dir(study: Study, run: Placed, guidance: str) -> Path:
@@ -62,10 +63,13 @@ def sample_dir(study: Study, run: Placed, guidance: str) -> Path:
 
 def data(study: Study) -> tuple[Path, ...]:
     """The splits of the data, after their manifest; none of a study without cells."""
-    if not study.cells:
-        return ()
+    return _split(data_dir(study)) if study.cells else ()
+
+
+@functools.lru_cache(maxsize=16)
+def _split(folder: Path) -> tuple[Path, ...]:
     names = ("manifest.json", "train.npz", "validation.npz", "test.npz")
-    return tuple(data_dir(study) / name for name in names)
+    return tuple(folder / name for name in names)
 
 
 def trained(study: Study, run: Placed) -> tuple[Path, ...]:

@@ -107,7 +107,7 @@ class OneOf:
     module: str
     variables: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def legal(self) -> list[str]:
         return [name for variable in self.variables for name in names(self.module, variable)]
 

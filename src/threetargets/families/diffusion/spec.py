@@ -79,15 +79,15 @@ def check(study: Study, names: tuple[Cell, ...]) -> None:
             )
         training(study, cell)
         network(study, cell)
-        curve = study.likelihood.curve
-        if curve is not None and curve.steps > (steps := process(study, cell).steps):
-            most = f"expected at most diffusion.steps of {str(cell)!r}, {steps}"
+        chosen, curve = process(study, cell), study.likelihood.curve
+        if curve is not None and curve.steps > chosen.steps:
+            most = f"expected at most diffusion.steps of {str(cell)!r}, {chosen.steps}"
             raise ValueError(f"likelihood.curve.steps is {curve.steps}; {most}")
-        if (noise := process(study, cell).label_noise) and not study.labelled:
+        if (noise := chosen.label_noise) and not study.labelled:
             raise ValueError(
                 f"label_noise of {str(cell)!r} is {noise:g}, but {study.data.name} has no labels"
             )
-        if cell.weighting not in process(study, cell).time_sampling:
+        if cell.weighting not in chosen.time_sampling:
             raise ValueError(
                 f"diffusion.time_sampling lacks {cell.weighting}, and cells names {str(cell)!r}"
             )
