@@ -1,6 +1,8 @@
 """Rates that are measured here, against operations counted in another way and a clock that is
 known; and what is assumed elsewhere."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from doctor.conftest import a_study
@@ -59,9 +61,19 @@ def test_what_is_measured_is_what_is_said(monkeypatch):
     monkeypatch.setattr(rates, "_statistics", lambda: 3e10)
     monkeypatch.setattr(rates.time, "process_time", lambda: 2.5)
     known = rates.of(a_study(), DIGITS)
-    assert (known.train, known.infer, known.statistics, known.start) == (1e10, 2e10, 3e10, 2.5)
+    assert (known.train, known.infer, known.statistics) == (1e10, 2e10, 3e10)
     assert "1e10 FLOP/s in training (ddpm_x0_elbo), 2e10 FLOP/s in other calls" in known.trust
-    assert known.trust.endswith("a job starts in 2.5 s") and known.unit == "core"
+    assert known.start == rates.CORE.start and known.unit == "core"
+    assert known.trust.endswith(f"jobs are forked, in {known.start} s each")
+
+
+def test_jobs_start_alone_on_a_gpu_and_on_a_cluster(monkeypatch):
+    for part in ("_training", "_calls", "_statistics"):
+        monkeypatch.setattr(rates, part, lambda *_: 1e10)
+    monkeypatch.setattr(rates.time, "process_time", lambda: 2.5)
+    known = rates.measured(a_study(), DIGITS, gpu=True)
+    assert known.start == 2.5 and known.trust.endswith("a job starts in 2.5 s")
+    assert rates.of(a_study(), DIGITS, cluster=True).start == rates.ALONE > rates.CORE.start
 
 
 def test_where_nothing_can_be_measured_rates_are_assumed_and_say_why(monkeypatch):
@@ -81,7 +93,8 @@ def test_where_nothing_can_be_measured_rates_are_assumed_and_say_why(monkeypatch
         ("auto", True, False, rates.GPU),
         ("auto", False, True, rates.GPU),
         ("auto", False, False, rates.CORE),
-        ("cpu", True, True, rates.CORE),
+        ("cpu", True, False, rates.CORE),
+        ("cpu", True, True, replace(rates.CORE, start=rates.ALONE)),
     ],
 )
 def test_device(monkeypatch, device, gpu, cluster, known):

@@ -63,20 +63,23 @@ CORE = Rates(
     train=5e10,
     infer=5e10,
     statistics=2e10,
-    start=1.7,
+    start=0.15,
     compile=0.0,
     trust="at the rates of one machine: half of the time or twice as much is possible on another",
 )
 """Measured on one core of an AMD EPYC: a U-Net of width 16 and depth 1 trains on 334 images of
-28x28 a second and denoises 1100; torch's products and eigenvalues in float64; the imports of a
-job."""
+28x28 a second and denoises 1100; torch's products and eigenvalues in float64; a job that is forked
+(docs/engines.md, Starts)."""
+
+ALONE = 1.9
+"""Seconds of the imports of a job on a core that is not forked: on a cluster."""
 
 
 def assumed(study: Study, cluster: bool = False) -> Rates:
     """Of the device that the study asks for, on no machine in particular; `auto` is what is here,
     and a GPU on a cluster."""
     if not on_gpu(study, cluster):
-        return CORE
+        return replace(CORE, start=ALONE) if cluster else CORE
     return GPU if study.compile else replace(GPU, train=EAGER)
 
 
@@ -100,13 +103,12 @@ def of(study: Study, source: Source, cluster: bool = False) -> Rates:
 
 def measured(study: Study, source: Source, gpu: bool) -> Rates:
     """Of this machine, by the study's first diffusion model, else its first model: its training
-    step as the loop takes it, its loss without gradients, and Frechet distances; and what this
-    process needed until here, which imports what a job does. On a GPU, where compiling takes a
-    minute, an eager step; a compiled one is taken to be so many times faster as on an H100."""
-    # What a job imports: a part of its start.
-    from threetargets.stages import likelihood, sample, train  # noqa: F401
-
-    start, began = time.process_time(), time.perf_counter()
+    step as the loop takes it, its loss without gradients, and Frechet distances. On a GPU, where
+    jobs are not forked, what this process needed until here, which imports what a job does; and,
+    since compiling takes a minute, an eager step: a compiled one is taken to be so many times
+    faster as on an H100."""
+    start = _imports() if gpu else CORE.start
+    began = time.perf_counter()
     device = torch.device("cuda" if gpu else "cpu")
     trained = jobs.trained_runs(study)
     run = next((run for run in trained if families.spec_of(run.cell).COMPILED), trained[0])
@@ -118,12 +120,19 @@ def measured(study: Study, source: Source, gpu: bool) -> Rates:
     words = (
         f"at rates measured here in {took:.1f} s: {_short(train_rate)} in training ({run.cell}), "
         f"{_short(infer_rate)} in other calls, {_short(statistics)} in statistics; "
-        f"a job starts in {start:.1f} s"
+        + (f"a job starts in {start:.1f} s" if gpu else f"jobs are forked, in {start} s each")
     )
     if faster > 1:
         words += f"; compiled trainings are taken to be {faster:.1f} times faster"
     unit, compiling = ("GPU", GPU.compile) if gpu else ("core", CORE.compile)
     return Rates(unit, faster * train_rate, infer_rate, statistics, start, compiling, words)
+
+
+def _imports() -> float:
+    """Processor seconds until a job has what it imports, as this process has afterwards."""
+    from threetargets.stages import likelihood, sample, train  # noqa: F401
+
+    return time.process_time()
 
 
 def _short(rate: float) -> str:
