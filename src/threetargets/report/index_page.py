@@ -42,7 +42,8 @@ class Across:
 def across(studies: list[OneStudy], left_out: list[UserError]) -> Across:
     """The page before it is HTML or Markdown."""
     some = contrasts(studies)
-    sentences = [*agreement.tell_apart(some), agreement.skipped(some)]
+    sentences = [agreement.weighting_first(some), *agreement.tell_apart(some)]
+    sentences.append(agreement.skipped(some))
     sentences.append(agreement.sure(some, studies))
     return Across(
         agreement.headline(some),

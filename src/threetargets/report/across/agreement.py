@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import (
     ALONE,
     BOUND,
@@ -15,11 +16,13 @@ from threetargets.report.across.contrasts import (
     TIE,
     WEIGHTINGS,
     Contrast,
+    differences,
 )
 from threetargets.report.across.studies import OneStudy
 from threetargets.report.parts.wording import listing, of, target
 
 MIXED = "mixed"
+EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
 WORDS = {
     FIRST: X0,
@@ -56,29 +59,59 @@ def verdicts(some: list[Contrast], measure: str, weighting: str) -> dict[str, st
     return {name: seen.pop() if len(seen) == 1 else MIXED for name, seen in by_study.items()}
 
 
-def _clause(weighting: str, decided: dict[str, str]) -> str:
-    """Which one is lower at a weighting, with how many studies say so."""
+def _clause(some: list[Contrast], measure: str, weighting: str) -> str:
+    """Which one is lower at a weighting, with how many studies say so; where they differ, what
+    most say, or the noise that tells them apart."""
+    decided = verdicts(some, measure, weighting)
     counts = Counter(decided.values())
     n = "1 study" if len(decided) == 1 else f"{len(decided)} studies"
-    kinds = [v for v in WORDS if counts[v] and v != OPEN]
+    kinds = sorted((v for v in WORDS if counts[v] and v != OPEN), key=lambda v: -counts[v])
     if not kinds:
-        return f"undecided at {weighting} ({n})"
-    if len(kinds) > 1 or kinds == [MIXED]:
-        every = ", ".join(f"{WORDS[v]} {counts[v]}" for v in WORDS if counts[v])
-        return f"it depends at {weighting} ({every})"
-    word = "a tie" if kinds == [TIE] else WORDS[kinds[0]]
-    rest = ", undecided in the rest" if counts[OPEN] else ""
-    return f"{word} at {weighting} ({counts[kinds[0]]} of {n}{rest})"
+        return f"at {weighting} undecided ({n})" if decided else ""
+    rest = [f"{WORDS[v]} {counts[v]}" for v in (*kinds[1:], OPEN) if counts[v]]
+    if len(kinds) > 1 and (ends := apart(some, measure, weighting)):
+        words = "where the finest noise is at log-SNR"
+        return f"at {weighting} {X0} {words} {ends[0]}, {EPS} where it is at {ends[1]}"
+    if kinds[0] == MIXED or (len(kinds) > 1 and counts[kinds[0]] == counts[kinds[1]]):
+        every = ", ".join([f"{WORDS[kinds[0]]} {counts[kinds[0]]}", *rest])
+        return f"at {weighting} it depends ({every})"
+    word = "a tie" if kinds[0] == TIE else WORDS[kinds[0]]
+    return f"at {weighting} {word} ({', '.join([f'{counts[kinds[0]]} of {n}', *rest])})"
 
 
 def headline(some: list[Contrast]) -> str:
     """Which target is lower by bound and by FID at each weighting; the numbers count studies."""
     parts = []
     for measure, name in ((BOUND, "the bound"), (FID, FID)):
-        decided = {w: verdicts(some, measure, w) for w in WEIGHTINGS}
-        clauses = [_clause(w, studies) for w, studies in decided.items() if studies]
+        clauses = list(filter(None, (_clause(some, measure, w) for w in WEIGHTINGS)))
         parts += [f"Lower by {name}: {'; '.join(clauses)}."] if clauses else []
     return " ".join(parts) or f"No study here compares {X0} with {EPS} over two seeds or more."
+
+
+def weighting_first(some: list[Contrast]) -> str:
+    """What the weighting is worth beside the target: both targets' bounds, trained on the bound,
+    less those at eps-equivalent weighting, study by study; empty where no study has both."""
+    cases = {c.case.study.name: c.case for c in main(some, BOUND, ELBO)}
+    both = {c.case.study.name for c in main(some, BOUND, EQUIVALENT)}
+    lower, gains = 0, list[float]()
+    studies = [name for name in cases if name in both]
+    for name in studies:
+        values = [
+            differences(BOUND, *(cases[name].values(BOUND, one, w) for w in (ELBO, EQUIVALENT)))
+            for one in PAIRS[0]
+        ]
+        highs = [t_interval(some).high for some in values]
+        if all(high is not None and high < 0 for high in highs):
+            lower += 1
+            gains += [-sum(some) / len(some) for some in values]
+    if not lower:
+        return ""
+    least, most = (f"{gain:.2f}" for gain in (min(gains), max(gains)))
+    return (
+        f"Weighting before target: trained on the bound, both {X0} and {EPS} have a lower bound "
+        f"than at {EQUIVALENT} weighting in {lower} of the {len(studies)} that compare them, by "
+        f"{least} to {most} bits/dim."
+    )
 
 
 def _ends(some: list[Contrast]) -> tuple[float, float] | None:
@@ -92,24 +125,27 @@ def _range(ends: tuple[float, float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def apart(some: list[Contrast], measure: str, weighting: str) -> tuple[str, str] | None:
+    """The log-SNRs of the finest noise where the first is lower and where the second is; None
+    where they overlap, or not all are known."""
+    here = main(some, measure, weighting)
+    ends = [_ends([c for c in here if c.verdict == v]) for v in (FIRST, SECOND)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    separate = ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]
+    return (_range(ends[0]), _range(ends[1])) if separate else None
+
+
 def tell_apart(some: list[Contrast]) -> list[str]:
     """Where the finest noise separates the cases in which one is lower from those of the other."""
     sentences = []
     for weighting in WEIGHTINGS:
-        here = main(some, BOUND, weighting)
-        sides = [[c for c in here if c.verdict == v] for v in (FIRST, SECOND)]
-        ends = [_ends(side) for side in sides]
-        if ends[0] is None or ends[1] is None:
-            continue
-        if ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]:
-            first, second = (
-                f"{_range(e)} ({of(len(side), 'case')})"
-                for e, side in zip((ends[0], ends[1]), sides, strict=True)
-            )
+        counts = Counter(c.verdict for c in main(some, BOUND, weighting))
+        if ends := apart(some, BOUND, weighting):
             sentences.append(
                 f"By the bound at {weighting} weighting, {X0} is lower where the finest noise is "
-                f"at log-SNR {first}, {EPS} where it is at {second}; these cases differ in more "
-                "than that."
+                f"at log-SNR {ends[0]} ({of(counts[FIRST], 'case')}), {EPS} where it is at "
+                f"{ends[1]} ({of(counts[SECOND], 'case')}); these cases differ in more than that."
             )
     return sentences
 
@@ -147,7 +183,7 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
     if not chosen:
         return ""
-    several = "studies with the same trainings count once"
+    several = "of studies with the same trainings the one with the most seeds counts"
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
     parts = [f"{many} the two"]
     parts[0] += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""

@@ -108,24 +108,44 @@ def _of_case(case: Case, first: str, second: str) -> Iterator[Contrast]:
 
 
 def contrasts(studies: list[OneStudy]) -> list[Contrast]:
-    """Every pair of every case, in the order of the studies; of two studies that have the same
-    trainings, as their equal FIDs show, the first alone."""
-    every, seen = list[Contrast](), dict[object, str]()
-    for study in studies:
-        for case in cases(study):
-            for pair in PAIRS:
-                for contrast in _of_case(case, *pair):
-                    trained = _trained(contrast)
-                    if not trained or seen.setdefault(trained, study.name) == study.name:
-                        every.append(contrast)
-    return every
+    """Every pair of every case, in the order of the studies; of studies that have the same
+    trainings, as their equal FIDs show, the one that has the most seeds, and of equals the
+    first."""
+    every = [
+        contrast
+        for study in studies
+        for case in cases(study)
+        for pair in PAIRS
+        for contrast in _of_case(case, *pair)
+    ]
+    trained = [_trained(contrast) for contrast in every]
+
+    def again(i: int) -> bool:
+        """Whether another study has these seeds, and more, or has them first."""
+        others = (
+            trained[j]
+            for j, other in enumerate(every)
+            if other.case.study is not every[i].case.study
+            and other.measure == every[i].measure
+            and (j < i or len(trained[j]) > len(trained[i]))
+        )
+        return bool(trained[i]) and any(trained[i] <= other for other in others)
+
+    return [contrast for i, contrast in enumerate(every) if not again(i)]
 
 
-def _trained(contrast: Contrast) -> object:
-    """What tells the trainings behind a contrast from others: the FIDs of both models by seed.
-    None without FIDs."""
-    targets = contrast.first, contrast.second
-    known = [contrast.case.values(FID, target, contrast.weighting) for target in targets]
-    if not all(known):
-        return None
-    return (*targets, contrast.weighting, *(tuple(sorted(values.items())) for values in known))
+def _trained(contrast: Contrast) -> frozenset[tuple[str, str, int, str]]:
+    """What tells the trainings behind a contrast from others: the FIDs of both models by seed, to
+    nine digits, since another code may have added them up in another order. Empty without FIDs."""
+    weighting = contrast.weighting
+    known = {
+        target: contrast.case.values(FID, target, weighting)
+        for target in (contrast.first, contrast.second)
+    }
+    if not all(known.values()):
+        return frozenset()
+    return frozenset(
+        (target, weighting, seed, f"{value:.9g}")
+        for target, values in known.items()
+        for seed, value in values.items()
+    )
