@@ -20,7 +20,7 @@ from threetargets.cli.tools import app
 from threetargets.errors import DataError, MissingInput
 from threetargets.pipeline import paths
 from threetargets.report import index_page
-from threetargets.report.across import agreement, contrasts, studies
+from threetargets.report.across import agreement, contrasts, side_by_side, studies
 from threetargets.report.across.contrasts import ALONE, BOUND, FID, SECOND, TIE
 from threetargets.report.reading import setting
 from threetargets.report.reading.tidy import COLUMNS
@@ -173,6 +173,17 @@ def test_of_nested_studies_the_one_with_more_seeds_counts(tmp_path: Path) -> Non
     put(tmp_path, "d", pair("d", [1.0, 1.1], [2.0, 2.0], BPD))
     shown = contrasts.contrasts(read(tmp_path))
     assert [c.case.study.name for c in shown if c.measure == BOUND] == ["b", "c", "d"]
+
+
+def test_a_study_whose_figures_are_all_in_another_column_has_none(tmp_path: Path) -> None:
+    fids = [0.5, 0.7]
+    for name, more in (("whole", ("elbo", EQUIVALENT)), ("part", ("elbo",)), ("plain", ())):
+        rows = pair(name, [1.0, 1.1], [2.0, 2.1], BPD)
+        rows += [row for weighting in more for row in pair(name, fids, fids, "fid", weighting)]
+        put(tmp_path, name, rows)
+    table, _ = side_by_side.tables(read(tmp_path))
+    assert table is not None and table.head == ("model", "plain", "whole")
+    assert table.caption.endswith("another column has all of it: part.")
 
 
 def test_an_input_skip_is_a_row_of_its_own_in_every_study(tmp_path: Path) -> None:

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
 from threetargets.report.across.studies import Model, OneStudy, Values
-from threetargets.report.parts.wording import Table, Text, count, interval, number, of, target
+from threetargets.report.parts.wording import (
+    Table,
+    Text,
+    count,
+    interval,
+    listing,
+    number,
+    of,
+    target,
+)
 from threetargets.study.values import TARGETS
 from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
 from threetargets.units import BITS
@@ -25,6 +34,9 @@ SETTINGS = "What tells the studies apart, from each report's setting.json; commi
 GUESSED = (
     " Marked with *: the report has none, and this is from its parameter file as it stands now."
 )
+
+
+Measured = frozenset[tuple[Model, int, str]]
 
 
 def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
@@ -100,17 +112,44 @@ def _table(
     return Table(name, title, head, body, caption, COMMAND, numeric)
 
 
+def _measured(study: OneStudy, rows: list[Model]) -> Measured:
+    """What tells its trainings from others: FIDs to nine digits, as in contrasts.py."""
+    return frozenset(
+        (one, seed, f"{value:.9g}")
+        for one in rows
+        for seed, value in study.fids.get(one, {}).items()
+    )
+
+
+def _repeated(columns: list[OneStudy], shared: list[Model], rows: list[Model]) -> list[OneStudy]:
+    """Those whose shared models another one of the rest has too, with these seeds; small ones
+    first."""
+    repeated = list[OneStudy]()
+    for study in sorted(columns, key=lambda study: len(_measured(study, rows))):
+        mine = _measured(study, shared)
+        others = (s for s in columns if s is not study and s not in repeated)
+        if mine and any(mine <= _measured(other, rows) for other in others):
+            repeated.append(study)
+    return [study for study in columns if study in repeated]
+
+
 def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
-    """The models that two studies with diffusion models or more have; and all others."""
+    """The models that two studies with diffusion models or more have, without studies whose
+    figures are all in another one; and all other models."""
     with_targets = [s for s in studies if any(one.target for one in s.bounds)]
     rows = models(studies)
     shared = [one for one in rows if sum(_has(s, one) for s in with_targets) > 1]
     columns = [s for s in with_targets if any(_has(s, one) for one in shared)]
+    repeated = _repeated(columns, shared, rows)
+    columns = [s for s in columns if s not in repeated]
+    studies = [s for s in studies if s not in repeated]
     rest = [one for one in rows if any(_has(s, one) for s in studies if s not in columns)]
     rest = [one for one in rows if one not in shared or one in rest]
-    others = [s for s in studies if any(_has(s, one) for one in rest)]
+    others = [s for s in (*studies, *repeated) if any(_has(s, one) for one in rest)]
+    names = listing([s.name for s in repeated])
+    aside = f" Left out, because another column has all of it: {names}." if repeated else ""
     return (
-        _table("side-by-side", "Side by side", shared, columns, CAPTION),
+        _table("side-by-side", "Side by side", shared, columns, CAPTION + aside),
         _table("other-models", "All other models", rest, others, REST),
     )
 
