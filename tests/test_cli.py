@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from threetargets import study
@@ -48,6 +49,20 @@ def run(monkeypatch, capfd, *arguments):
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code or 0, capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("stage", "rounded"), [("likelihood", False), ("evaluate", True)])
+def test_a_gpu_rounds_no_convolution_of_a_likelihood(there, monkeypatch, capfd, stage, rounded):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen = []
+    monkeypatch.setattr(
+        f"threetargets.stages.{stage}.run",
+        lambda *_, **__: seen.append(torch.backends.cudnn.allow_tf32),
+    )
+    code, error = run(
+        monkeypatch, capfd, stage, "--params", "smoke.yaml", "--cell", "vae", "--seed", "0"
+    )
+    assert (code, error, seen) == (0, "", [rounded])
 
 
 def published():

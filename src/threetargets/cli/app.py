@@ -46,6 +46,14 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def whole_float32() -> None:
+    """For likelihoods: a GPU's convolutions in float32, where cuDNN would round to TF32's ten bits.
+    Its matrix products are in float32 anyway, as torch has it."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def found_run(params: str, cell: str, seed: int, stage: str) -> tuple[Study, Run]:
     """The study, and its run of that cell and seed that the stage is for. Raises ConfigError."""
     from threetargets import study

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from threetargets.cli.app import Cell, Params, Seed, Threads, app, found_run, limit_threads, track
+from threetargets.cli.app import (
+    Cell,
+    Params,
+    Seed,
+    Threads,
+    app,
+    found_run,
+    limit_threads,
+    track,
+    whole_float32,
+)
 from threetargets.errors import ConfigError
 
 
@@ -104,6 +114,7 @@ def likelihood(
     """Measure the bound of one model on the test split, part by part."""
     chosen, run = found_run(params, cell, seed, "likelihood")
     limit_threads(threads)
+    whole_float32()
     from threetargets.stages import likelihood as stage
 
     stage.run(chosen, run, params=params, threads=threads)
