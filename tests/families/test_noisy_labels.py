@@ -122,3 +122,12 @@ def test_the_training_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_share_is_one(share: float) -> None:
     with pytest.raises(ConfigError, match=r"diffusion\.label_noise"):
         parsed(label_noise=share)
+
+
+def test_captions_say_every_share_of_dropped_labels() -> None:
+    one = parsed(label_dropout=0.25, variants={"most": {"label_dropout": 0.9}})
+    assert "seen by 25% of the training images" in spec.null_branch(one)
+    both = parsed(
+        [CELL, f"{CELL}_most"], label_dropout=0.25, variants={"most": {"label_dropout": 0.9}}
+    )
+    assert "seen by 25% or 90% of the training images" in spec.null_branch(both)

@@ -228,9 +228,10 @@ def labels_kept(study: Study, cell: Cell) -> float:
 
 
 def null_branch(study: Study) -> str:
-    """What stands for the model without labels, for captions."""
-    dropped = block(study).label_dropout
-    return f"without labels: the null branch, seen by {dropped:.0%} of the training images"
+    """What stands for the model without labels, for captions; shares of all its variants."""
+    shares = sorted({process(study, cell).label_dropout for cell in cells(study)})
+    dropped = " or ".join(f"{share:.0%}" for share in shares)
+    return f"without labels: the null branch, seen by {dropped} of the training images"
 
 
 def variance_in_words(study: Study) -> str:
