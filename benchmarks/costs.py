@@ -103,8 +103,8 @@ def small(options: Options, seeds: int) -> str:
 def over_seeds(
     options: Options, run: Callable[[list[str], Path], float] = _processor
 ) -> dict[str, dict[str, str]]:
-    """The commands of the smoke study with one cell and more and more seeds, as an engine calls
-    them: seconds that a further seed takes."""
+    """The commands of the smoke study with one cell and more and more seeds, each started alone, as
+    DVC does: seconds that a further seed takes."""
     seeds = options.repeats or SEEDS
     cell, judge = str(ours.RUN.cell), ["--cell", JUDGE, "--seed", "1000"]
     with tempfile.TemporaryDirectory() as name:
@@ -121,7 +121,7 @@ def over_seeds(
             totals.append(spent)
     each = [b - a for a, b in itertools.pairwise(totals)]
     fit = line(list(map(float, range(seeds + 1))), totals)
-    note = f"smoke study, one cell, 4 jobs a seed; data and judge {fit.fixed:.1f} s; "
+    note = f"smoke study, one cell, 4 jobs a seed, none forked; data and judge {fit.fixed:.1f} s; "
     note += f"points within {fit.departure:.0%} of the line"
     row = {"ours": f"{fit.slope:.1f}", "ours_spread": spread(each), "unit": "s", "note": note}
     return {"one more seed": row}

@@ -13,7 +13,6 @@ from threetargets import study
 from threetargets.cli import server
 from threetargets.errors import UserError
 from threetargets.pipeline import jobs, paths
-from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
 from threetargets.study.values import GUIDES
 
@@ -138,8 +137,8 @@ def identity_of(stage):
     code by content."""
 
     def of(wildcards):
-        run = Run(wildcards.cell, int(wildcards.seed))
-        return identity(STUDY, stage, run, wildcards.get("guidance", ""))
+        job = job_of(stage, wildcards)
+        return identity(STUDY, stage, job.run, job.guidance)
 
     return of
 

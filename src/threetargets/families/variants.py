@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -47,6 +48,11 @@ def merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return whole
 
 
+@functools.cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
 def changed(
     block: Block, changes: Any, where: str, more_keys: tuple[str, ...] = (), schema: Any = None
 ) -> Block:
@@ -56,7 +62,7 @@ def changed(
         raise ValueError(f"{where}: expected a mapping of keys")
     schema = schema or type(block)
     try:
-        made: Block = TypeAdapter(schema).validate_python(merged(block.model_dump(), changes))
+        made: Block = _adapter(schema).validate_python(merged(block.model_dump(), changes))
     except ValidationError as error:
         raise ValueError(f"{where}.{complaint(error, schema, more_keys)}") from None
     return made

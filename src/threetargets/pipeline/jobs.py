@@ -117,11 +117,10 @@ def _likelihood(study: Study, run: Run) -> Job:
     return Job("likelihood", record, inputs, (record,), run)
 
 
-def _evaluate(study: Study, run: Run) -> Job:
+def _evaluate(study: Study, run: Run, sampled: list[Job]) -> Job:
     record, inputs = paths.run_dir(study, run) / "evaluate.json", [*paths.data(study)]
-    if run.cell != FLOOR:
-        for guidance in guidances(study, run):
-            inputs += _sample(study, run, guidance).outputs
+    for job in sampled:
+        inputs += job.outputs
     for judge in judge_runs(study):
         inputs += paths.trained(study, judge)[:2]
     return Job("evaluate", record, tuple(inputs), (record,), run)
@@ -161,7 +160,8 @@ def of_runs(study: Study) -> dict[Run, list[Job]]:
         by_run[run] += [_sample(study, run, g) for g in guidances(study, run)]
         by_run[run].append(_likelihood(study, run))
     for run in measured_runs(study):
-        by_run.setdefault(run, []).append(_evaluate(study, run))
+        of_run = by_run.setdefault(run, [])
+        of_run.append(_evaluate(study, run, [job for job in of_run if job.stage == "sample"]))
     by_run |= {run: [_experiment(study, run)] for run in experiment_runs(study)}
     return by_run
 

@@ -51,14 +51,16 @@ class Diffusion(Process):
 
     @model_validator(mode="after")
     def _whole_variants(self) -> Diffusion:
+        own = self.of("")
         for name in self.variants:
-            self.of(name)
+            self._changed(own, name)
         return self
 
     def of(self, variant: str) -> Process:
         """The process of a variant; of no variant for "". Raises KeyError, ValueError."""
         own = Process.model_validate(self.model_dump(exclude={"variants"}))
-        if not variant:
-            return own
+        return self._changed(own, variant) if variant else own
+
+    def _changed(self, own: Process, variant: str) -> Process:
         changes = variants.without(self.variants[variant], TRAINING, NETWORK)
         return variants.changed(own, changes, f"variants.{variant}", (TRAINING, NETWORK))
