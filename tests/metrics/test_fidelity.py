@@ -225,6 +225,20 @@ def test_precision_and_recall_by_brute_force(k):
     assert found["recall"].stderr == pytest.approx(math.sqrt(r * (1 - r) / 130))
 
 
+def test_neighbours_are_looked_for_on_the_device(monkeypatch):
+    """As distances are; what is a device here is one without data."""
+    devices = []
+
+    def look(generated, reference, **_):
+        devices.extend((generated.device.type, reference.device.type))
+        return {"precision": 1.0, "recall": 1.0}
+
+    monkeypatch.setattr(fidelity, "prc_features_to_metric", look)
+    there = fidelity.Reference(torch.zeros(8, 2).double(), "test", device="meta")
+    fidelity._precision_recall(torch.zeros(8, 2).double(), there, 3)
+    assert devices == ["meta", "meta"]
+
+
 @pytest.mark.parametrize("jitter", [0.0, 1e-4])
 def test_collapsed_generator_is_precise_and_recalls_nothing(jitter):
     rng = np.random.default_rng(4)

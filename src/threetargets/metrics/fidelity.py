@@ -260,8 +260,8 @@ def _precision_recall(generated: Tensor, reference: Reference, neighbours: int) 
         why = f"too few images: {neighbours} neighbours take {neighbours + 1}"
         return [Figure(metric, None, n=n, spread=why) for metric in ("precision", "recall")]
     values = prc_features_to_metric(
-        generated,
-        reference.features,
+        generated.to(reference.device),
+        reference.features.to(reference.device),
         prc_neighborhood=neighbours,
         prc_batch_size=PRC_BATCH,
         save_cpu_ram=True,
