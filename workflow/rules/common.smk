@@ -122,6 +122,16 @@ wildcard_constraints:
     gamma="[0-9.e+-]+?",
 
 
+def begin():
+    """Before the first job: the process from which jobs are forked. And no limit on how many jobs
+    start in a second, on this machine: for its sake Snakemake would look at all that is ready a
+    second after each look, in one more chain of looks for each job that has ended."""
+    if FORKED:
+        server.begin()
+    if not CLUSTER and hasattr(workflow, "scheduler"):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def job_of(stage, wildcards):
     guidance = wildcards.get("guidance", "")
     return OF_RUN[stage, wildcards.cell, int(wildcards.seed), guidance]
