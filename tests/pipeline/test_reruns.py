@@ -33,10 +33,19 @@ def small(tree: Path) -> None:
 def done_once(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Path:
     tree = copy_of_the_pipeline(tmp_path_factory.mktemp("done"))
     small(tree)
-    done = run_snakemake(tree, *ARGUMENTS, first=stub)
+    done = run_snakemake(tree, *ARGUMENTS, "--verbose", first=stub)
     assert done.returncode == 0, done.stdout
     assert "The report of smoke: reports/smoke/index.html" in done.stdout
+    (tree / "log.txt").write_text(done.stdout)
     return tree
+
+
+def test_what_is_ready_is_looked_at_once_for_each_job(done_once: Path) -> None:
+    """Not a second after each look, too."""
+    lines = (done_once / "log.txt").read_text().splitlines()
+    looks = sum(line.startswith("Ready jobs:") for line in lines)
+    jobs = sum(line.startswith("Finished jobid:") for line in lines)
+    assert 20 < looks <= jobs + 1
 
 
 @pytest.fixture

@@ -121,6 +121,13 @@ def test_a_missing_run_leaves_no_grid_and_no_verdict(results: Results) -> None:
     assert decomposition.output_space(some).verdict != "reproduced"
 
 
+def test_a_target_that_has_no_cell_with_a_skip_is_left_out() -> None:
+    file = STUDY.parent / "mnist14.yaml"
+    (grid,) = crossed.grids(synthetic.results(synthetic.study_of(file)))
+    assert grid.factors == ("output space", "weighting", "input skip")
+    assert grid.levels == (("x0", "eps", "v"), ("eps-equivalent", "elbo"), (False, True))
+
+
 def test_studies_without_a_crossed_grid_have_none() -> None:
     default = synthetic.results(synthetic.study_of(STUDY.parents[1] / "params.yaml"))
     assert decomposition.output_space(default).verdict == "no data"

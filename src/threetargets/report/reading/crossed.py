@@ -104,14 +104,16 @@ class Grid:
 
 
 def _grid(known: dict[Levels, Cell], sizes: Sequence[Size], skips: Sequence[bool]) -> Grid | None:
-    """Of all targets, and the weightings that have every one of them in all these networks, whose
-    sizes differ in one factor at the most."""
-    targets = [t for t in TARGETS if any(place.target == t for place in known)]
-    weightings = [
-        w
-        for w in ONE_LOSS
-        if all((t, w, s, n) in known for t, s, n in itertools.product(targets, skips, sizes))
-    ]
+    """Of the targets that have a weighting in all these networks, whose sizes differ in one factor
+    at the most; and of the weightings that have every one of these targets in them."""
+
+    def whole_in(target: str) -> set[str]:
+        networks = list(itertools.product(skips, sizes))
+        return {w for w in ONE_LOSS if all((target, w, *network) in known for network in networks)}
+
+    of_target = {t: whole_in(t) for t in TARGETS if any(place.target == t for place in known)}
+    targets = [target for target, some in of_target.items() if some]
+    weightings = [w for w in ONE_LOSS if all(w in of_target[target] for target in targets)]
     if not weightings or len(targets) < 2:
         return None
     of_sizes = (list(dict.fromkeys(some)) for some in zip(*sizes, strict=True))
