@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from threetargets.metrics.statistics import Interval, t_interval
-from threetargets.report.across.studies import Model, OneStudy, Values
+from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.units import BITS
 
 WEIGHTINGS = ("native", "eps-equivalent", "elbo")
@@ -118,34 +118,23 @@ def contrasts(studies: list[OneStudy]) -> list[Contrast]:
         for pair in PAIRS
         for contrast in _of_case(case, *pair)
     ]
-    trained = [_trained(contrast) for contrast in every]
+    of_each = [_trained(contrast) for contrast in every]
 
     def again(i: int) -> bool:
         """Whether another study has these seeds, and more, or has them first."""
         others = (
-            trained[j]
+            of_each[j]
             for j, other in enumerate(every)
             if other.case.study is not every[i].case.study
             and other.measure == every[i].measure
-            and (j < i or len(trained[j]) > len(trained[i]))
+            and (j < i or len(of_each[j]) > len(of_each[i]))
         )
-        return bool(trained[i]) and any(trained[i] <= other for other in others)
+        return bool(of_each[i]) and any(of_each[i] <= other for other in others)
 
     return [contrast for i, contrast in enumerate(every) if not again(i)]
 
 
-def _trained(contrast: Contrast) -> frozenset[tuple[str, str, int, str]]:
-    """What tells the trainings behind a contrast from others: the FIDs of both models by seed, to
-    nine digits, since another code may have added them up in another order. Empty without FIDs."""
-    weighting = contrast.weighting
-    known = {
-        target: contrast.case.values(FID, target, weighting)
-        for target in (contrast.first, contrast.second)
-    }
-    if not all(known.values()):
-        return frozenset()
-    return frozenset(
-        (target, weighting, seed, f"{value:.9g}")
-        for target, values in known.items()
-        for seed, value in values.items()
-    )
+def _trained(one: Contrast) -> frozenset[tuple[int, str]]:
+    """Of both models; empty where one has no FIDs."""
+    fids = [one.case.values(FID, target, one.weighting) for target in (one.first, one.second)]
+    return trained(fids) if all(fids) else frozenset()

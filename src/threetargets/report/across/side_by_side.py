@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
-from threetargets.report.across.studies import Model, OneStudy, Values
+from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,
     Text,
@@ -34,9 +34,6 @@ SETTINGS = "What tells the studies apart, from each report's setting.json; commi
 GUESSED = (
     " Marked with *: the report has none, and this is from its parameter file as it stands now."
 )
-
-
-Measured = frozenset[tuple[Model, int, str]]
 
 
 def _place(name: str, known: Sequence[str]) -> tuple[int, str]:
@@ -112,23 +109,15 @@ def _table(
     return Table(name, title, head, body, caption, COMMAND, numeric)
 
 
-def _measured(study: OneStudy, rows: list[Model]) -> Measured:
-    """What tells its trainings from others: FIDs to nine digits, as in contrasts.py."""
-    return frozenset(
-        (one, seed, f"{value:.9g}")
-        for one in rows
-        for seed, value in study.fids.get(one, {}).items()
-    )
-
-
 def _repeated(columns: list[OneStudy], shared: list[Model], rows: list[Model]) -> list[OneStudy]:
     """Those whose shared models another one of the rest has too, with these seeds; small ones
     first."""
+    whole = {s.name: trained(s.fids.get(one, {}) for one in rows) for s in columns}
     repeated = list[OneStudy]()
-    for study in sorted(columns, key=lambda study: len(_measured(study, rows))):
-        mine = _measured(study, shared)
+    for study in sorted(columns, key=lambda study: len(whole[study.name])):
+        mine = trained(study.fids.get(one, {}) for one in shared)
         others = (s for s in columns if s is not study and s not in repeated)
-        if mine and any(mine <= _measured(other, rows) for other in others):
+        if mine and any(mine <= whole[other.name] for other in others):
             repeated.append(study)
     return [study for study in columns if study in repeated]
 

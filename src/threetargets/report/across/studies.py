@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +74,12 @@ class OneStudy:
         """How many the figures have; of a study without bounds those of its setting."""
         most = max((len(values) for values in self.bounds.values()), default=0)
         return most or (len(self.setting.seeds) if self.setting else 0)
+
+
+def trained(some: Iterable[Values]) -> frozenset[tuple[int, str]]:
+    """What tells the trainings behind FIDs from others: the FIDs by seed, to nine digits, since
+    other code may have added them up in another order."""
+    return frozenset((seed, f"{fid:.9g}") for fids in some for seed, fid in fids.items())
 
 
 def _table(path: Path) -> list[dict[str, str]]:
