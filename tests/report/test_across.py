@@ -110,8 +110,8 @@ def test_one_seed_is_a_point_and_decides_nothing(tmp_path: Path) -> None:
     (contrast,) = some = contrasts.contrasts(read(tmp_path))
     assert (contrast.interval.mean, contrast.interval.low) == (1.0, None)
     assert contrast.verdict == ALONE
-    assert "over two seeds or more" in agreement.headline(some)
-    assert "one seed alone, so no verdict: one" in agreement.sure(some, read(tmp_path))
+    assert "over two seeds or more" in agreement.headline(some)[0]
+    assert "One seed alone, so no verdict: one" in agreement.sure(some, read(tmp_path))
 
 
 def test_a_study_whose_figures_are_all_in_another_column_has_none(tmp_path: Path) -> None:
@@ -224,6 +224,32 @@ def test_a_report_without_a_setting_has_its_parameter_files(tmp_path: Path) -> N
     assert index_page.across(some, []).settings.rows[0][0].text == "endpoints*"
 
 
+def test_a_report_without_a_setting_is_compared_by_a_fitted_variance(tmp_path: Path) -> None:
+    """Its parameter file may say another one than it was made with: here fixed-large."""
+    rows = pair("endpoints", [3.0, 3.1], [1.0, 1.1], "bound_bpd")
+    rows += pair("endpoints", [3.0, 3.1], [1.0, 1.1], "bound_fixed-large_bpd")
+    rows += pair("endpoints", [2.0, 2.1], [1.5, 1.6], "bound_learned-interpolation_bpd")
+    rows += [line("endpoints", ("vae", "", "", seed, "bound_bpd", 1.9)) for seed in (0, 1)]
+    put(tmp_path, "endpoints", rows)
+    file = [ROOT / "config/endpoints.yaml"]
+    one = studies.read_all(tmp_path, file)[0][0]
+    assert one.variance == "learned-interpolation"
+    row = index_page.across([one], []).settings.rows[0]
+    assert row[side_by_side.HEAD.index("variance of the bound")].text == "learned-interpolation"
+    held = {model.target: values for model, values in one.bounds.items()}
+    assert held == {"x0": {0: 2.0, 1: 2.1}, "eps": {0: 1.5, 1: 1.6}, "": {0: 1.9, 1: 1.9}}
+    known(tmp_path, "endpoints", bound_variance="fixed-large")
+    one = studies.read_all(tmp_path, file)[0][0]
+    assert one.variance == "fixed-large"
+    assert {0: 3.0, 1: 3.1} in one.bounds.values()
+    for row in rows:
+        row["metric"] = str(row["metric"]).replace("learned-interpolation", "of-old")
+    (tmp_path / "old").mkdir()
+    bare = put(tmp_path / "old", "endpoints", rows).parents[1]
+    one = studies.read_all(bare, file)[0][0]
+    assert (one.variance, len(one.bounds)) == ("", 3)
+
+
 def test_settings_hold_what_the_parameters_say_and_come_back_the_same() -> None:
     for file in [ROOT / "params.yaml", *sorted((ROOT / "config").glob("*.yaml"))]:
         study = parameters.load(file)
@@ -240,8 +266,7 @@ def test_settings_hold_what_the_parameters_say_and_come_back_the_same() -> None:
     assert ends.differs("end3") == "log-SNR max 3"
 
 
-def test_log_ratios_leave_out_what_has_no_logarithm() -> None:
-    assert contrasts.differences(FID, {0: 1.0, 1: 0.0, 2: math.e}, {0: 1.0, 1: 1.0, 2: 1.0}) == [
-        0.0,
-        1.0,
-    ]
+def test_what_has_no_excess_over_the_floor_is_not_compared() -> None:
+    first, second = {0: 1.5, 2: 0.5 + math.e}, {0: 1.5, 2: 1.5}
+    assert contrasts.differences(FID, first, second, 0.5) == [0.0, pytest.approx(1.0)]
+    assert contrasts.differences(FID, first, second, 1.5) == []

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report import synthetic
+from report.conftest import ROOT
 from report.test_across import BPD, EQUIVALENT, known, pair, put, read
 
+from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.across import agreement, contrasts
-from threetargets.report.across.contrasts import BOUND, TIE
+from threetargets.report.across.contrasts import BOUND, FIRST, OPEN, PAIRS, SECOND, TIE, WEIGHTINGS
+from threetargets.report.parts import comparing, measures
+from threetargets.report.reading import setting, tidy
 
 
 def test_the_headline_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> None:
@@ -22,11 +27,13 @@ def test_the_headline_counts_studies_and_noise_tells_them_apart(tmp_path: Path) 
         known(tmp_path, name, log_snr_max=end)
     some = contrasts.contrasts(read(tmp_path))
     assert {c.verdict for c in some if c.weighting == "native"} == {TIE}
-    sentence = agreement.headline(some)
+    (sentence,) = agreement.headline(some)
     assert "at native a tie (3 of 3 studies)" in sentence
-    assert "at elbo x₀ where the finest noise is at log-SNR 4, ε where it is at 9 to 11" in sentence
+    assert (
+        "at elbo x₀ where the finest noise is at log-SNR 4 (digits), ε where it is at" in sentence
+    )
     (apart,) = agreement.tell_apart(some)
-    assert "log-SNR 4 (1 case), ε where it is at 9 to 11 (2 cases)" in apart
+    assert "log-SNR 4 (digits) (1 case), ε where it is at 9 to 11 (digits) (2 cases)" in apart
 
 
 @pytest.mark.parametrize(
@@ -45,19 +52,21 @@ def test_the_headline_where_the_noise_is_not_known(
     for k, effect in enumerate(effects):
         wobble = np.array([-0.001, 0.0, 0.001]) if effect else np.array([-1.0, 0.0, 1.0])
         put(tmp_path, f"s{k}", pair(f"s{k}", list(2 + (effect or 0) + wobble), [2.0] * 3, BPD))
-    assert agreement.headline(contrasts.contrasts(read(tmp_path))).endswith(words)
+    assert agreement.headline(contrasts.contrasts(read(tmp_path)))[0].endswith(words)
 
 
 def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
     """One study gains .5 (x0) and .25 (eps), the other nothing that is sure with eps."""
     wobble = np.array([-0.001, 0.0, 0.001])
     for name, worse in (("a", wobble + 1.25), ("b", np.array([0.0, 1.0, 2.0]))):
-        rows = pair(name, [1.0] * 3, [1.0] * 3, BPD)
+        rows = pair(name, [1.0] * 3, [1.0, 1.0, 1.0001], BPD)
         put(tmp_path, name, rows + pair(name, list(1.5 + wobble), list(worse), BPD, EQUIVALENT))
     some = contrasts.contrasts(read(tmp_path))
-    assert "in 1 of the 2 that compare them, by 0.25 to 0.50 bits" in agreement.weighting_first(
-        some
+    words = agreement.weighting_first(some)
+    assert (
+        "are both better than at eps-equivalent, by 0.25 to 0.50 bits/dim (1 of 2 studies)" in words
     )
+    assert f"Likelihood: {words}Lower bound at" in agreement.headline(some)[0]
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 
@@ -71,3 +80,42 @@ def test_of_nested_studies_the_one_with_more_seeds_counts(tmp_path: Path) -> Non
     put(tmp_path, "d", pair("d", [1.0, 1.1], [2.0, 2.0], BPD))
     shown = contrasts.contrasts(read(tmp_path))
     assert [c.case.study.name for c in shown if c.measure == BOUND] == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "config/mnist14.yaml"])
+def test_verdicts_and_intervals_are_those_of_the_study_s_own_page(
+    tmp_path: Path, file: str
+) -> None:
+    study = synthetic.study_of(ROOT / file)
+    results = synthetic.results(study)
+    folder = tmp_path / study.study
+    folder.mkdir()
+    (folder / "metrics.csv").write_text(tidy.as_csv(tidy.rows(results)))
+    (folder / "setting.json").write_text(setting.setting(study).model_dump_json())
+    own = [c for c in contrasts.contrasts(read(tmp_path)) if c.case.own]
+    words = {comparing.EQUAL: TIE, comparing.WITHIN: TIE, comparing.INCONCLUSIVE: OPEN}
+    seen = set()
+    for measure, name in ((measures.BOUND, BOUND), (measures.FID, contrasts.FID)):
+        for c in comparing.targets(results, measure):
+            place = (diffusion.of(c.a).target, diffusion.of(c.b).target)
+            if place not in PAIRS or c.where not in WEIGHTINGS or not c.evidence:
+                continue
+            (one,) = (
+                o
+                for o in own
+                if (o.measure, o.weighting, o.first, o.second) == (name, c.where, *place)
+            )
+            low = c.difference.interval.low
+            assert one.interval.low == pytest.approx(low, rel=1e-9)
+            side = FIRST if c.better == c.a else SECOND
+            assert one.verdict == words.get(c.verdict, side)
+            seen.add(one.verdict)
+    assert len(seen) > 1 and len(own) > 5
+
+
+def test_score_is_set_against_eps_where_they_are_two_models(tmp_path: Path) -> None:
+    rows = pair("one", [2.0, 2.1, 2.2], [2.0, 2.3, 1.9], BPD, "native")
+    scores = [r | {"target": "score", "value": str(3.0 + k)} for k, r in enumerate(rows[:3])]
+    put(tmp_path, "one", [*rows, *scores])
+    words = agreement.scored(contrasts.contrasts(read(tmp_path)))
+    assert words == "Score against ε at native: by the bound undecided 1 of 1."

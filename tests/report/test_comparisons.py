@@ -19,6 +19,7 @@ from threetargets.report.parts import measures
 from threetargets.report.parts.comparing import Comparison
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.reading.collect import Results
+from threetargets.study.values import TARGETS, WEIGHTINGS
 
 Make = Callable[..., Results]
 
@@ -237,6 +238,14 @@ def test_intervals_are_simultaneous_and_none_excludes_0_beside_an_open_verdict()
             if low > 0 or high < 0:
                 assert c.verdict.startswith("different")
     assert np.mean(covered) > 0.95 - 3 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+def test_every_target_and_every_weighting_stands_in_a_pair() -> None:
+    """So that a new one is compared the moment that it exists."""
+    assert {x for pair in comparisons.TARGET_PAIRS for x in pair} == {*TARGETS}
+    assert {x for pair in comparisons.WEIGHTING_PAIRS for x in pair} == {*WEIGHTINGS}
+    for pairs in (comparisons.TARGET_PAIRS, comparisons.WEIGHTING_PAIRS):
+        assert len({frozenset(pair) for pair in pairs}) == len(pairs)
 
 
 def test_pairs_are_the_seeds_that_both_have(have: Make) -> None:

@@ -12,9 +12,12 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import t_interval
 from threetargets.pipeline.cells import Run
 from threetargets.report import at_a_glance
+from threetargets.report.parts import comparing
 from threetargets.report.parts.measures import BOUND, FID
+from threetargets.report.parts.wording import Table
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Results
+from threetargets.report.topics.of_targets import comparisons as comparison_topic
 from threetargets.report.topics.of_targets import decomposition, output_spaces
 
 STUDY = Path(__file__).parents[2] / "config" / "decomposition.yaml"
@@ -80,7 +83,9 @@ def test_what_was_put_in_explains_the_spread(results: Results) -> None:
 
 
 def test_the_headline_begins_with_what_explains_most(results: Results) -> None:
-    assert decomposition.headline(results).startswith("Of the spread of the bound between cells ")
+    assert decomposition.headline(results).startswith(
+        "Of the spread of the bound between 50 crossed cells "
+    )
     shares = {
         e.factors: e.share
         for e in decomposition.effects(results, crossed.grids(results)[0], BOUND).values()
@@ -88,8 +93,41 @@ def test_the_headline_begins_with_what_explains_most(results: Results) -> None:
     first = f"the output space explains {shares['output space',]:.0%}"
     second = f"the weighting explains {shares['weighting',]:.0%}"
     assert any(part in decomposition.headline(results) for part in (first, second))
+    ends = synthetic.results(synthetic.study_of(STUDY.parent / "endpoints.yaml"))
+    assert decomposition.headline(ends) == ""
+
+
+def test_a_target_of_one_weighting_hides_no_grid() -> None:
+    """The default study has raw score at one matched weighting alone."""
     default = synthetic.results(synthetic.study_of(STUDY.parents[1] / "params.yaml"))
-    assert decomposition.headline(default) == ""
+    (grid,) = crossed.grids(default)
+    assert grid.factors == ("output space", "weighting")
+    assert grid.levels == (("x0", "eps", "v"), ("eps-equivalent", "elbo"))
+
+
+def test_an_input_skip_is_compared_for_each_target_and_weighting(results: Results) -> None:
+    """x0 gains the .4 that was put in, the others nothing; narrow networks stand outside."""
+    some = comparing.input_skips(results, BOUND)
+    assert len(some) == 25
+    for one in some:
+        assert diffusion.of(one.a).target == diffusion.of(one.b).target
+        assert (diffusion.of(one.a).variant, diffusion.of(one.b).variant) == ("skip", "")
+        gain = -0.4 if diffusion.of(one.a).target == "x0" else 0.0
+        assert one.difference.interval.mean == pytest.approx(gain, abs=0.03)
+    table = next(t for t in _paired(results) if t.name == "paired-input-skips")
+    assert {row[2].text for row in table.rows} == {"with − without"}
+    assert table.rows[0][1].text == "x₀ · eps-equivalent"
+
+
+def test_weightings_are_named_by_their_own_names(results: Results) -> None:
+    """One of them has a target's name, edm."""
+    table = next(t for t in _paired(results) if t.name == "paired-weightings")
+    of_edm = [row[2].text for row in table.rows if row[1].text == "edm"]
+    assert "eps-equivalent − elbo" in of_edm and "edm − elbo" in of_edm
+
+
+def _paired(results: Results) -> tuple[Table, ...]:
+    return comparison_topic.sections(results, None)[0].tables  # type: ignore[arg-type]
 
 
 def test_the_spread_over_targets_goes_with_the_skip(results: Results) -> None:
@@ -122,10 +160,15 @@ def test_a_missing_run_leaves_no_grid_and_no_verdict(results: Results) -> None:
 
 
 def test_a_target_that_has_no_cell_with_a_skip_is_left_out() -> None:
-    file = STUDY.parent / "mnist14.yaml"
-    (grid,) = crossed.grids(synthetic.results(synthetic.study_of(file)))
+    file, lacking = STUDY.parent / "mnist14.yaml", "ddpm_flow_elbo_skip"
+    whole = synthetic.study_of(file)
+    (grid,) = crossed.grids(synthetic.results(whole))
     assert grid.factors == ("output space", "weighting", "input skip")
-    assert grid.levels == (("x0", "eps", "v"), ("eps-equivalent", "elbo"), (False, True))
+    levels = (("x0", "eps", "v", "flow", "edm"), ("eps-equivalent", "elbo"), (False, True))
+    assert grid.levels == levels
+    fewer = synthetic.study_of(file, cells=[str(c) for c in whole.cells if c != lacking])
+    (grid,) = crossed.grids(synthetic.results(fewer))
+    assert grid.levels == (("x0", "eps", "v", "edm"), *levels[1:])
 
 
 def test_studies_without_a_crossed_grid_have_none() -> None:

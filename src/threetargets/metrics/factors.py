@@ -1,5 +1,5 @@
 """How much of the spread between the cells of a crossed grid each factor explains: sums of squares,
-with intervals by resampling seeds."""
+with intervals by leaving out one seed after another."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from threetargets.metrics.statistics import t_interval
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Effect:
     """A main effect or an interaction: its factors; its share of the sum of squares between cells,
-    with the percentile interval over resampled seeds (None with one seed); and the share that it
-    would have on average if it were nothing but seeds differing from each other (None with one
-    seed)."""
+    with its interval over seeds (None with one seed); and the share that it would have on average
+    if it were nothing but seeds differing from each other (None with one seed)."""
 
     factors: tuple[str, ...]
     share: float
@@ -63,31 +64,27 @@ def _by_chance(values: Array) -> dict[tuple[int, ...], float]:
     return {s: f * variance / seeds / total if total > 0 else 0.0 for s, f in freedom.items()}
 
 
-def decompose(
-    values: Array,
-    names: Sequence[str],
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> list[Effect]:
+def decompose(values: Array, names: Sequence[str], confidence: float = 0.95) -> list[Effect]:
     """The effects of a balanced crossed grid, main effects first. values: an axis for each of
-    `names`, and seeds last; two levels or more of each. `seed` fixes the resamples. Raises
-    ValueError for a factor of one level or values that are not finite."""
+    `names`, and seeds last; two levels or more of each.
+
+    Interval: share +- t(n - 1) sqrt((n - 1)/n sum_s (share without seed s - their mean)^2), within
+    0 and 1. (The jackknife: Efron & Tibshirani 1993, section 11.2. The percentiles of a bootstrap
+    over three seeds hold the share in 35 to 75 of 100 studies instead of 95.) Raises ValueError
+    for a factor of one level or values that are not finite."""
     if values.ndim != len(names) + 1 or min(values.shape[:-1]) < 2:
         raise ValueError(f"expected two levels or more of {', '.join(names)}, then seeds")
     if not np.isfinite(values).all():
         raise ValueError("values must be finite: leave failed cells out and say so")
     seeds, shares = values.shape[-1], _shares(values)
-    drawn: dict[tuple[int, ...], list[float]] = {some: [] for some in shares}
-    if seeds > 1:
-        rng = np.random.default_rng(seed)
-        for _ in range(resamples):
-            for some, share in _shares(values[..., rng.integers(seeds, size=seeds)]).items():
-                drawn[some].append(share)
-    chance = _by_chance(values) if seeds > 1 else {}
-    tails = [50 * (1 - confidence), 50 * (1 + confidence)]
+    if seeds == 1:
+        return [Effect(tuple(names[a] for a in s), x, None, None, None) for s, x in shares.items()]
+    without = [_shares(np.delete(values, seed, -1)) for seed in range(seeds)]
+    chance = _by_chance(values)
     made = []
     for some, share in shares.items():
-        low, high = np.percentile(drawn[some], tails) if drawn[some] else (None, None)
-        made.append(Effect(tuple(names[a] for a in some), share, low, high, chance.get(some)))
+        pseudo = [(1 - seeds) * one[some] for one in without]  # pseudo-values, less a constant
+        half = t_interval(pseudo, confidence).half_width or 0.0
+        low, high = max(0.0, share - half), min(1.0, share + half)
+        made.append(Effect(tuple(names[a] for a in some), share, low, high, chance[some]))
     return made

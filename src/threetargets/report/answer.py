@@ -11,13 +11,13 @@ from threetargets.pipeline.cells import Run
 from threetargets.report import at_a_glance, topics
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import floor_in_words
-from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, TIED, WITHIN
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, WITHIN
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics.claims import tally
-from threetargets.report.topics.of_targets import decomposition, learning_rates
+from threetargets.report.topics.of_targets import comparisons, decomposition, learning_rates
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -66,6 +66,8 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
             if 1 < len(names) == sum(not c.identical and c.repeats is None for c in others):
                 rivals = f"all {len(names)} other models"
             parts.append(f"{words} {rivals}")
+    family = sum(c.evidence for c in others)
+    parts += [f"corrected for {family} comparisons"] if family > 1 else []
     return winner, "; ".join(parts)
 
 
@@ -83,46 +85,22 @@ def _tile(results: Results, measure: Measure) -> Tile:
     return Tile(label, interval(measures.summary(results, winner, measure)), cell(winner), note)
 
 
-FEW_CLAIMS = 4
-"""As many are named on the first screen of a study without cells; of more, how many hold."""
+FEW_CLAIMS = 2
+"""As many are told on the first screen of a study without cells; of more, how many hold."""
 
 
 def _headline(results: Results) -> str:
-    """Does the target matter? Read at matched and at native weighting; without cells, what the
-    experiments are on."""
+    """Which target beats which, at each weighting; without cells, what became of the claims."""
     if not results.study.cells:
         alone = topics.topics(topics.reading(results))
-        decided = [(c.id, c.decide(results).verdict) for topic in alone for c in topic.claims]
+        decided = [(c, c.decide(results).verdict) for topic in alone for c in topic.claims]
         if len(decided) > FEW_CLAIMS:
             return tally([verdict for _, verdict in decided])
-        return f"{', '.join(f'Claim {name}: {verdict}' for name, verdict in decided)}."
+        return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
     pairs = comparing.targets(results, BOUND)
-    trio = {"x0", "eps", "score"}
-    where: dict[str, list[str]] = {"tie at": [], "differ at": [], "are undecided at": []}
-    for weighting in WEIGHTINGS:
-        here = [
-            c
-            for c in pairs
-            if c.where == weighting and {diffusion.of(c.a).target, diffusion.of(c.b).target} <= trio
-        ]
-        verdicts = {c.verdict for c in here if not c.identical}
-        if verdicts:
-            words = (
-                "tie at"
-                if verdicts <= {*TIED}
-                else "differ at"
-                if DIFFERENT in verdicts
-                else "are undecided at"
-            )
-            where[words].append(weighting)
-    statements = [
-        f"{words} {listing(weightings)} weighting"
-        for words, weightings in where.items()
-        if weightings
-    ]
-    parts = learning_rates.sentences(results) or [decomposition.headline(results)]
-    if statements:
-        parts.append(f"By the bound, the targets x₀, ε and score {listing(statements)}.")
+    statements = [*filter(None, (comparisons.brief(pairs, w) for w in WEIGHTINGS))]
+    parts = [f"By the bound {'; '.join(statements)}."] if statements else []
+    parts += learning_rates.sentences(results) or [decomposition.headline(results)]
     return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
 

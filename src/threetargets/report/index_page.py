@@ -26,10 +26,10 @@ DRAWN = (
 
 @dataclass(frozen=True)
 class Across:
-    """What the page says: a sentence, how sure it is, a picture, tables, every study, and what was
+    """What the page says: what to use, how sure it is, a picture, tables, every study, and what was
     left out."""
 
-    headline: str
+    headline: tuple[str, ...]
     sentences: tuple[str, ...]
     plot: Plot | None
     table: Table | None
@@ -42,11 +42,9 @@ class Across:
 def across(studies: list[OneStudy], left_out: list[UserError]) -> Across:
     """The page before it is HTML or Markdown."""
     some = contrasts(studies)
-    sentences = [agreement.weighting_first(some), *agreement.tell_apart(some)]
-    sentences.append(agreement.skipped(some))
-    sentences.append(agreement.sure(some, studies))
+    sentences = [agreement.TERMS, *agreement.tell_apart(some), agreement.skipped(some)]
     return Across(
-        agreement.headline(some),
+        (*agreement.headline(some), *filter(None, [agreement.sure(some, studies)])),
         tuple(filter(None, sentences)),
         forest.picture(some),
         *side_by_side.tables(studies),

@@ -24,6 +24,7 @@ from threetargets.report.parts.wording import listing, of, target
 MIXED = "mixed"
 EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
+SCORE = "score"
 WORDS = {
     FIRST: X0,
     SECOND: EPS,
@@ -79,13 +80,36 @@ def _clause(some: list[Contrast], measure: str, weighting: str) -> str:
     return f"at {weighting} {word} ({', '.join([f'{counts[kinds[0]]} of {n}', *rest])})"
 
 
-def headline(some: list[Contrast]) -> str:
-    """Which target is lower by bound and by FID at each weighting; the numbers count studies."""
+TERMS = (
+    f"Native: each target's own squared error. Eps-equivalent: one loss for all, that of {EPS}. "
+    f"Elbo: the bound itself. At the last two score is the same model as {EPS}."
+)
+
+
+def headline(some: list[Contrast]) -> list[str]:
+    """What to use: by bound and by FID at each weighting, the numbers counting studies; what the
+    weighting is worth before that, and score after it."""
     parts = []
-    for measure, name in ((BOUND, "the bound"), (FID, FID)):
+    for measure, name in ((BOUND, "Likelihood"), (FID, FID)):
         clauses = list(filter(None, (_clause(some, measure, w) for w in WEIGHTINGS)))
-        parts += [f"Lower by {name}: {'; '.join(clauses)}."] if clauses else []
-    return " ".join(parts) or f"No study here compares {X0} with {EPS} over two seeds or more."
+        first = weighting_first(some) if measure == BOUND else ""
+        parts += [f"{name}: {first}Lower {measure} {'; '.join(clauses)}."] if clauses else []
+    if not parts:
+        return [f"No study here compares {X0} with {EPS} over two seeds or more."]
+    return [*parts, *filter(None, [scored(some)])]
+
+
+def scored(some: list[Contrast]) -> str:
+    """How score stands to eps at native weighting, where they are two models."""
+    clauses = []
+    for measure, name in ((BOUND, "the bound"), (FID, FID)):
+        here = [c for c in some if (c.measure, c.first) == (measure, SCORE) and c.case.own]
+        counts = Counter(c.verdict for c in here if c.verdict != ALONE)
+        if n := sum(counts.values()):
+            words = {FIRST: "score", SECOND: EPS, TIE: "tied", OPEN: "undecided"}
+            said = ", ".join(f"{words[v]} {k}" for v, k in counts.most_common())
+            clauses.append(f"by {name} {said} of {n}")
+    return f"Score against {EPS} at native: {'; '.join(clauses)}." if clauses else ""
 
 
 def weighting_first(some: list[Contrast]) -> str:
@@ -97,7 +121,7 @@ def weighting_first(some: list[Contrast]) -> str:
     studies = [name for name in cases if name in both]
     for name in studies:
         values = [
-            differences(BOUND, *(cases[name].values(BOUND, one, w) for w in (ELBO, EQUIVALENT)))
+            differences(BOUND, *[cases[name].values(BOUND, one, w) for w in (ELBO, EQUIVALENT)])
             for one in PAIRS[0]
         ]
         highs = [t_interval(some).high for some in values]
@@ -108,9 +132,8 @@ def weighting_first(some: list[Contrast]) -> str:
         return ""
     least, most = (f"{gain:.2f}" for gain in (min(gains), max(gains)))
     return (
-        f"Weighting before target: trained on the bound, both {X0} and {EPS} have a lower bound "
-        f"than at {EQUIVALENT} weighting in {lower} of the {len(studies)} that compare them, by "
-        f"{least} to {most} bits/dim."
+        f"the weighting first: trained on the bound ({ELBO}), {X0} and {EPS} are both better than "
+        f"at {EQUIVALENT}, by {least} to {most} bits/dim ({lower} of {of(len(studies), 'study')}). "
     )
 
 
@@ -120,20 +143,24 @@ def _ends(some: list[Contrast]) -> tuple[float, float] | None:
     return (min(known), max(known)) if known and len(known) == len(ends) else None
 
 
-def _range(ends: tuple[float, float]) -> str:
+def _range(ends: tuple[float, float], cases: list[Contrast]) -> str:
+    """With the data sets in brackets."""
     low, high = (f"{end:g}".replace("-", "−") for end in ends)
-    return low if low == high else f"{low} to {high}"
+    data = sorted({s.data for c in cases if (s := c.case.study.setting) and s.data})
+    where = f" ({listing(data)})" if data else ""
+    return f"{low}{where}" if low == high else f"{low} to {high}{where}"
 
 
 def apart(some: list[Contrast], measure: str, weighting: str) -> tuple[str, str] | None:
     """The log-SNRs of the finest noise where the first is lower and where the second is; None
     where they overlap, or not all are known."""
     here = main(some, measure, weighting)
-    ends = [_ends([c for c in here if c.verdict == v]) for v in (FIRST, SECOND)]
-    if ends[0] is None or ends[1] is None:
+    sides = [[c for c in here if c.verdict == v] for v in (FIRST, SECOND)]
+    first, second = map(_ends, sides)
+    if first is None or second is None:
         return None
-    separate = ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]
-    return (_range(ends[0]), _range(ends[1])) if separate else None
+    separate = first[1] < second[0] or second[1] < first[0]
+    return (_range(first, sides[0]), _range(second, sides[1])) if separate else None
 
 
 def tell_apart(some: list[Contrast]) -> list[str]:
@@ -183,24 +210,21 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
     if not chosen:
         return ""
-    several = "of studies with the same trainings the one with the most seeds counts"
+    several = "Of studies with the same trainings the one with the most seeds counts"
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
-    parts = [f"{many} the two"]
+    parts = [f"How sure: {many} the two"]
     parts[0] += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
-    parts += [several] if len(chosen) > 1 else []
-    margins = sorted({s.setting.margin for s in chosen if s.setting})
     if seeds:
         most = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+        parts[0] += f", paired over {most} seeds"
         parts.append(
-            f"intervals are 95% t intervals of the difference over {most} seeds, paired, each on "
-            "its own: not corrected for how many there are"
+            "Verdicts and intervals hold for all pairs of a study together, as on its page"
         )
+    margins = sorted({s.setting.margin for s in chosen if s.setting})
     if margins:
-        parts.append(
-            f"tied, where the whole interval is within {listing([f'{m:g}' for m in margins])} "
-            "bits/dim, each study's margin; a FID is never called tied; a study's own page "
-            "corrects for many pairs, and calls some ties different but within the margin"
-        )
+        within = listing([f"{m:g}" for m in margins])
+        parts.append(f"Tied: an equivalence test within the study's margin, {within} bits/dim")
+    parts += [several] if len(chosen) > 1 else []
     if single:
-        parts.append(f"one seed alone, so no verdict: {listing(single)}")
-    return f"How sure: {'; '.join(parts)}."
+        parts.append(f"One seed alone, so no verdict: {listing(single)}")
+    return f"{'. '.join(parts)}."

@@ -1,5 +1,5 @@
-"""What one target's figure is against another's, study by study: paired by seed, with a 95% t
-interval."""
+"""What one target's figure is against another's, study by study: paired by seed, judged as the
+study's own page judges it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from threetargets.metrics.statistics import Interval, t_interval
+from threetargets.metrics.statistics import Interval, holm, paired_t, t_interval, tost
 from threetargets.report.across.studies import Model, OneStudy, Values, trained
+from threetargets.report.parts.comparing import (
+    DIFFERENT,
+    INCONCLUSIVE,
+    TARGET_PAIRS,
+    alike,
+    decided,
+)
+from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
 from threetargets.units import BITS
 
 WEIGHTINGS = ("native", "eps-equivalent", "elbo")
+ALPHA = 0.05
+"""Of a study whose setting is not known."""
 BOUND, FID = "bound", "FID"
 MEASURES = (BOUND, FID)
-PAIRS = (("x0", "eps"), ("v", "eps"))
+PAIRS = (("x0", "eps"), ("score", "eps"), ("v", "eps"))
 FIRST, SECOND, TIE, OPEN, ALONE = "first lower", "second lower", "tie", "open", "one seed"
 
 
@@ -50,8 +60,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Contrast:
-    """`first` less `second`, of the bound in its unit, of FID by its logarithm; over the seeds
-    that have both."""
+    """`first` less `second`, of the bound in its unit, of FID by the logarithm of its excess over
+    the floor; over the seeds that have both. The interval and the verdict are simultaneous over
+    all pairs of targets of the case (Bonferroni, Holm)."""
 
     case: Case
     measure: str
@@ -59,27 +70,18 @@ class Contrast:
     first: str
     second: str
     interval: Interval
-
-    @property
-    def verdict(self) -> str:
-        """Of the interval: a tie of bounds lies within the study's margin."""
-        low, high = self.interval.low, self.interval.high
-        if low is None or high is None:
-            return ALONE
-        known = self.case.study.setting
-        margin = known.margin if known and self.measure == BOUND else 0.0
-        if -margin < low and high < margin:
-            return TIE
-        return FIRST if high < 0 else SECOND if low > 0 else OPEN
+    verdict: str
 
 
-def differences(measure: str, first: Values, second: Values) -> list[float]:
-    """first - second, seed by seed: bounds as they are; log(first / second) of FIDs, where both are
-    above 0."""
+def differences(measure: str, first: Values, second: Values, floor: float = 0.0) -> list[float]:
+    """first - second, seed by seed: bounds as they are; of FIDs the logarithms of their excess over
+    the floor, and none where one has no excess."""
     both = [(first[s], second[s]) for s in sorted(first) if s in second]
     if measure == BOUND:
         return [a - b for a, b in both]
-    return [math.log(a / b) for a, b in both if a > 0 and b > 0]
+    if any(min(pair) <= floor for pair in both):
+        return []
+    return [math.log((a - floor) / (b - floor)) for a, b in both]
 
 
 def cases(study: OneStudy) -> list[Case]:
@@ -89,22 +91,57 @@ def cases(study: OneStudy) -> list[Case]:
         (one.skip, one.more, one.kind) for one in study.bounds if one.target in PAIRS[0]
     )
     some = [Case(study, *model) for model in models]
-    some = [case for case in some if any(_of_case(case, *PAIRS[0]))]
+    some = [case for case in some if any((c.first, c.second) == PAIRS[0] for c in _of_case(case))]
     plain = [case for case in some if not case.more]
     return sorted(plain, key=lambda case: not case.own) or sorted(
         some, key=lambda case: (case.ends is None, case.ends or 0.0)
     )
 
 
-def _of_case(case: Case, first: str, second: str) -> Iterator[Contrast]:
+def _of_case(case: Case) -> Iterator[Contrast]:
+    """Of every pair of targets at every weighting, each measure a family of its own."""
     for measure in MEASURES:
-        for weighting in WEIGHTINGS:
-            if measure == BOUND and case.study.unit != BITS:
-                continue  # nats of a whole image stand on another axis
-            values = (case.values(measure, target, weighting) for target in (first, second))
-            some = differences(measure, *values)
-            if some:
-                yield Contrast(case, measure, weighting, first, second, t_interval(some))
+        if measure == BOUND and case.study.unit != BITS:
+            continue  # nats of a whole image stand on another axis
+        known: dict[tuple[str, str, str], list[float]] = {}
+        seen: list[tuple[Values, Values]] = []
+        for weighting in ALL_WEIGHTINGS:
+            for pair in TARGET_PAIRS:
+                a, b = (case.values(measure, target, weighting) for target in pair)
+                some = differences(measure, a, b, case.study.floor)
+                both = ((a, b), (b, a))
+                again = any(_as(x, p) and _as(y, q) for x, y in seen for p, q in both)
+                if some and not again and not _as(a, b):
+                    known[weighting, *pair] = some
+                    seen.append((a, b))
+        yield from _judged(case, measure, known)
+
+
+def _as(a: Values, b: Values) -> bool:
+    """The same values, seed by seed: one model by construction."""
+    return a.keys() == b.keys() and all(alike(a[seed], b[seed]) for seed in a)
+
+
+def _judged(
+    case: Case, measure: str, known: dict[tuple[str, str, str], list[float]]
+) -> Iterator[Contrast]:
+    setting, several = case.study.setting, sum(len(some) > 1 for some in known.values())
+    alpha = setting.alpha if setting else ALPHA
+    margin = (setting.margin if measure == BOUND else setting.log_fid_margin) if setting else None
+    differ = [paired_t(some, [0.0] * len(some)).p for some in known.values()]
+    within = [tost(some, 0.0, margin).p if margin else None for some in known.values()]
+    for place, p, q in zip(known, holm(differ), holm(within), strict=True):
+        interval = t_interval(known[place], 1 - alpha / max(1, several))
+        yield Contrast(case, measure, *place, interval, _verdict(interval, decided(p, q, alpha)))
+
+
+def _verdict(interval: Interval, word: str) -> str:
+    """Of two seeds or more, what `decided` says and which side it is."""
+    if interval.n < 2 or interval.mean is None:
+        return ALONE
+    if word == INCONCLUSIVE:
+        return OPEN
+    return TIE if word != DIFFERENT else FIRST if interval.mean < 0 else SECOND
 
 
 def contrasts(studies: list[OneStudy]) -> list[Contrast]:
@@ -115,8 +152,8 @@ def contrasts(studies: list[OneStudy]) -> list[Contrast]:
         contrast
         for study in studies
         for case in cases(study)
-        for pair in PAIRS
-        for contrast in _of_case(case, *pair)
+        for contrast in _of_case(case)
+        if (contrast.first, contrast.second) in PAIRS and contrast.weighting in WEIGHTINGS
     ]
     of_each = [_trained(contrast) for contrast in every]
 

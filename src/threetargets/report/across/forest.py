@@ -21,11 +21,11 @@ NAME = "differences"
 TITLE = "Differences of targets, study by study"
 LINEAR = 0.05
 """Bounds are drawn linearly up to this, in bits/dim, and logarithmically beyond."""
-MARKS = {"x0": "o", "v": "s"}
+MARKS = {"x0": "o", "score": "^", "v": "s"}
 CAPTION = (
-    "Less than 0: the target named first has the lower bound, or FID. Mean and 95% t interval "
-    "over seeds, paired; open, without an interval: one seed; bounds are on a scale that is linear "
-    f"to {LINEAR:g} bits/dim."
+    "Less than 0: the target named first has the lower bound, or FID (the logarithm of its excess "
+    "over the floor). Mean over seeds and interval that holds for all pairs of a study together; "
+    f"open: one seed, no interval; bounds are on a scale that is linear to {LINEAR:g} bits/dim."
 )
 
 
@@ -65,7 +65,7 @@ def picture(some: list[Contrast]) -> Plot | None:
 
 
 def _axis(measure: str) -> str:
-    name = "bound, bits/dim" if measure == BOUND else "log ratio of FIDs"
+    name = "bound, bits/dim" if measure == BOUND else "log FID excess"
     return f"{name} (left: {' or '.join(target(first) for first, _ in PAIRS)} better)"
 
 
@@ -87,7 +87,7 @@ def _scale(panel: Any, here: list[Contrast]) -> None:
 def _mark(panel: Any, contrast: Contrast, names: list[str]) -> None:
     """One difference: filled with an interval, open without."""
     place = [first for first, _ in PAIRS].index(contrast.first)
-    y = names.index(contrast.case.name) + (-0.15, 0.15)[place]
+    y = names.index(contrast.case.name) + (-0.22, 0.0, 0.22)[place]
     values, colour = contrast.interval, light(contrast.first)
     alone = values.low is None or values.high is None
     if not alone:
@@ -108,7 +108,7 @@ def _numbers(contrast: Contrast) -> dict[str, Any]:
         "study": case.study.name,
         "input_skip": case.skip,
         "differs": case.more,
-        "measure": "bound, bits/dim" if contrast.measure == BOUND else "log FID ratio",
+        "measure": "bound, bits/dim" if contrast.measure == BOUND else "log FID excess",
         "weighting": contrast.weighting,
         "difference": f"{contrast.first} - {contrast.second}",
         "mean": contrast.interval.mean,

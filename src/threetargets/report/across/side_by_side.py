@@ -32,7 +32,8 @@ CAPTION = (
 REST = "Models of one study alone, and studies without diffusion models; the same figures."
 SETTINGS = "What tells the studies apart, from each report's setting.json; commits are shortened."
 GUESSED = (
-    " Marked with *: the report has none, and this is from its parameter file as it stands now."
+    " Marked with *: the report has none, and this is from its parameter file as it stands now, "
+    "but for the variance of the bound: the fitted one that its figures have."
 )
 
 
@@ -164,7 +165,7 @@ def _facts(study: OneStudy) -> tuple[Text, ...]:
         of_process = [
             str(process.steps),
             f"{high} to {low}",
-            process.bound_variance,
+            study.variance or "–",
             process.network.words + (", input skip" if process.network.input_skip else ""),
             count(process.images_seen),
         ]

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from threetargets import study as parameters
 from threetargets.errors import DataError, MissingInput, UserError
+from threetargets.families.diffusion.spec import FITTED
 from threetargets.files import read_json
 from threetargets.pipeline.cells import FLOOR
 from threetargets.report.reading.setting import Setting, setting
@@ -30,7 +31,8 @@ ASIDE = (*OWN_FOLDERS, "smoke", "learning-rates")
 what chooses parameters on seeds that are not reported."""
 NEEDED = ("study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric", "value")
 NEEDED_TOO = ("extractor", "status")
-BOUNDS = {f"bound_{unit.suffix}": unit for unit in (BITS, NATS)}
+UNITS = (BITS, NATS)
+BOUNDS = {f"bound_{unit.suffix}": unit for unit in UNITS}
 LARGEST = 1e12
 """No figure is as large as this."""
 
@@ -51,17 +53,20 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class OneStudy:
-    """What a report says: figures by model and seed, what it was, and how that is known. `ends` is
-    the log-SNR at t = 0 of models whose own it is."""
+    """What a report says: figures by model and seed, what it was, and how that is known. `variance`
+    is that of the bounds of diffusion models, empty where it is not known; `ends` is the log-SNR
+    at t = 0 of models whose own it is; `floor` is the FID of real images, 0 where there is none."""
 
     name: str
     setting: Setting | None
     guessed: str
     commit: str
     unit: Unit
+    variance: str
     bounds: dict[Model, Values]
     fids: dict[Model, Values]
     ends: dict[str, float]
+    floor: float = 0.0
 
     @property
     def skips(self) -> bool:
@@ -135,6 +140,26 @@ def _model(line: dict[str, str], known: Setting | None) -> tuple[Model, str]:
     return one, variant
 
 
+def _variance(rows: list[dict[str, str]], known: Setting | None, guessed: str) -> str:
+    """The reverse variance of a study's bounds: what its setting says; of a report without one the
+    last fitted one that its figures have, since its parameter file may have changed."""
+    if known and known.process and not guessed:
+        return known.process.bound_variance
+    metrics = {line["metric"] for line in rows}
+    fitted = [v for v in FITTED if any(f"bound_{v}_{unit.suffix}" in metrics for unit in UNITS)]
+    return fitted[-1] if fitted else ""
+
+
+def _as_bound(rows: list[dict[str, str]], variance: str) -> list[dict[str, str]]:
+    """With the bounds of diffusion models under this reverse variance in the place of theirs."""
+    of = {f"bound_{variance}_{unit.suffix}": f"bound_{unit.suffix}" for unit in UNITS}
+    kept = []
+    for line in rows:
+        own = bool(line["target"]) and line["metric"] in BOUNDS
+        kept.append(line | {"metric": "" if own else of.get(line["metric"], line["metric"])})
+    return kept
+
+
 def _shown(rows: list[dict[str, str]]) -> Iterator[tuple[int, dict[str, str]]]:
     """With their numbers, the rows of bound and FID without guidance; of a model that is another
     one of another target by construction only the other."""
@@ -145,6 +170,17 @@ def _shown(rows: list[dict[str, str]]) -> Iterator[tuple[int, dict[str, str]]]:
         asked = line["metric"] in BOUNDS or line["metric"] == "fid"
         if plain and asked and not twin and line["status"] == "ok" and line["model"] != FLOOR:
             yield number, line
+
+
+def _floor(path: Path, rows: list[dict[str, str]], extractor: str) -> float:
+    """The mean FID of real images over their draws, by this extractor."""
+    of = [
+        _number(path, number, line)[1]
+        for number, line in enumerate(rows, 2)
+        if (line["model"], line["metric"], line["extractor"]) == (FLOOR, "fid", extractor)
+        and line["status"] == "ok"
+    ]
+    return sum(of) / len(of) if of else 0.0
 
 
 def _setting(folder: Path, config: list[Path]) -> tuple[Setting | None, str]:
@@ -193,6 +229,8 @@ def read(folder: Path, config: list[Path]) -> OneStudy:
         holds = f"the study {min(others)[:40]!r}" if others else "no figures"
         raise DataError(f"{path}: holds {holds}; expected {folder.name!r}, as its folder is called")
     known, guessed = _setting(folder, config)
+    variance = _variance(rows, known, guessed)
+    rows = _as_bound(rows, variance) if guessed and variance else rows
     bounds: dict[Model, Values] = {}
     fids: dict[Model, Values] = {}
     ends: dict[str, float] = {}
@@ -220,7 +258,8 @@ def read(folder: Path, config: list[Path]) -> OneStudy:
     if len(units) > 1:
         raise DataError(f"{path}: bounds in {BITS.name} and in {NATS.name}; make its report again")
     unit = next(iter(units), BITS)
-    return OneStudy(folder.name, known, guessed, _commit(folder), unit, bounds, fids, ends)
+    of_study = (folder.name, known, guessed, _commit(folder), unit, variance)
+    return OneStudy(*of_study, bounds, fids, ends, _floor(path, rows, extractor))
 
 
 def read_all(reports: Path, config: list[Path]) -> tuple[list[OneStudy], list[UserError]]:

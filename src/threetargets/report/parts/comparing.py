@@ -2,16 +2,19 @@
 a family.
 
 A family is all comparisons of one measure that answer one question: targets at each weighting,
-weightings for each target, or the best cell against every other. The verdict (`decided`) is taken
-at the corrected p values and the margins of `comparison`, and the interval beside it is
-simultaneous over the family, so that none excludes 0 beside an open verdict. FID is compared as the
-logarithm of its excess over the floor, whose differences are ratios. Two cells that are one model
-by construction are no evidence: a pair with the same values in every seed is identical and stands
-outside the family, and a pair that repeats another one's values counts once.
+weightings for each target, the network with an input skip and without, or the best cell against
+every other. The verdict (`decided`) is taken at the corrected p values and the margins of
+`comparison`, and the interval beside it is simultaneous over the family, so that none excludes 0
+beside an open verdict. (The other way round one may just hold 0 beside "different": Holm's
+correction is the sharper of the two.) FID is compared as the logarithm of its excess over the
+floor, whose differences are ratios. Two cells that are one model by construction are no evidence:
+a pair with the same values in every seed is identical and stands outside the family, and a pair
+that repeats another one's values counts once.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,24 +37,26 @@ from threetargets.report.parts.measures import (
     margin,
     over_images,
 )
-from threetargets.report.reading import own_rates
+from threetargets.report.reading import crossed, own_rates
 from threetargets.report.reading.collect import Results
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
-# The pairs of targets that the study asks about; score and raw score differ by the scaling of the
-# output.
+_ASKED = ("x0", "eps", "score", "raw-score")
 TARGET_PAIRS = (
     ("x0", "eps"),
     ("score", "eps"),
     ("x0", "score"),
-    ("v", "eps"),
-    ("flow", "eps"),
-    ("edm", "eps"),
+    *((target, "eps") for target in TARGETS if target not in _ASKED),
     ("raw-score", "score"),
 )
-
-
-WEIGHTING_PAIRS = (("eps-equivalent", "elbo"), ("native", "eps-equivalent"), ("native", "elbo"))
+"""The three of the notes among each other; every other target with eps, but raw score, which
+differs from score by the scaling of its output."""
+WEIGHTING_PAIRS = (
+    ("eps-equivalent", "elbo"),
+    ("native", "eps-equivalent"),
+    *((w, "elbo") for w in WEIGHTINGS if w not in ("eps-equivalent", "elbo")),
+)
+"""Every weighting with that of the bound, and the native one with the simple loss."""
 
 
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_DATA = "equal", "different", "inconclusive", "no data"
@@ -228,6 +233,21 @@ def weightings(results: Results, measure: Measure) -> list[Comparison]:
             names = [diffusion.cell_of(target, w) for w in (a, b)]
             if results.shown.issuperset(names):
                 pairs.append(pair(results, measure, names[0], names[1], target))
+    return family(results, pairs)
+
+
+def input_skips(results: Results, measure: Measure) -> list[Comparison]:
+    """The family of the network's own factor: with an input skip less without, for each target and
+    weighting that has both at the study's own size."""
+    known, pairs = crossed.cells(results), []
+    if not known:
+        return []
+    size = crossed.own_size(results.study)
+    for target, weighting in itertools.product(TARGETS, WEIGHTINGS):
+        places = (crossed.Levels(target, weighting, skip, size) for skip in (True, False))
+        a, b = (known.get(place) for place in places)
+        if a and b:
+            pairs.append(pair(results, measure, a, b, weighting))
     return family(results, pairs)
 
 

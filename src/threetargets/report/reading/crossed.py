@@ -103,17 +103,31 @@ class Grid:
         return values.reshape(*self.cells.shape, -1)
 
 
+def _largest(of_target: dict[str, set[str]]) -> tuple[list[str], list[str]]:
+    """The targets and weightings that are crossed without a gap in the most cells, and several of
+    both where that can be: one weighting is no factor."""
+    best: tuple[list[str], list[str]] = [], []
+    for size in range(1, len(ONE_LOSS) + 1):
+        for some in itertools.combinations(ONE_LOSS, size):
+            targets = [t for t, has in of_target.items() if has.issuperset(some)]
+            ranks = [
+                (min(len(w), 2) * min(len(t), 2), len(w) * len(t))
+                for t, w in (best, (targets, some))
+            ]
+            if ranks[1] > ranks[0]:
+                best = targets, list(some)
+    return best
+
+
 def _grid(known: dict[Levels, Cell], sizes: Sequence[Size], skips: Sequence[bool]) -> Grid | None:
-    """Of the targets that have a weighting in all these networks, whose sizes differ in one factor
-    at the most; and of the weightings that have every one of these targets in them."""
+    """Of the targets and weightings that have a cell in each of these networks, whose sizes differ
+    in one factor at the most."""
 
     def whole_in(target: str) -> set[str]:
         networks = list(itertools.product(skips, sizes))
         return {w for w in ONE_LOSS if all((target, w, *network) in known for network in networks)}
 
-    of_target = {t: whole_in(t) for t in TARGETS if any(place.target == t for place in known)}
-    targets = [target for target, some in of_target.items() if some]
-    weightings = [w for w in ONE_LOSS if all(w in of_target[target] for target in targets)]
+    targets, weightings = _largest({t: whole_in(t) for t in TARGETS})
     if not weightings or len(targets) < 2:
         return None
     of_sizes = (list(dict.fromkeys(some)) for some in zip(*sizes, strict=True))

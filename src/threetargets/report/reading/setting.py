@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -79,7 +80,8 @@ class Process(BaseModel):
 
 class Setting(BaseModel):
     """A study, by what tells it from others. `images` is (C, H, W); None of a study without cells,
-    as `process` is of one without diffusion models. `margin` is that of equal bounds."""
+    as `process` is of one without diffusion models. `margin` is that of equal bounds,
+    `log_fid_margin` that of the logarithm of FID's excess; `alpha` the error of a family."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,6 +90,8 @@ class Setting(BaseModel):
     asks: str
     seeds: tuple[int, ...]
     margin: float
+    log_fid_margin: float | None = None
+    alpha: float = 0.05
     data: str = ""
     images: tuple[int, int, int] | None = None
     levels: int | None = None
@@ -173,6 +177,8 @@ def setting(study: Study) -> Setting:
         asks=_asks(study, process),
         seeds=tuple(study.seeds),
         margin=study.comparison.bound_margin,
+        log_fid_margin=math.log1p(study.comparison.fid_margin),
+        alpha=study.comparison.alpha,
         process=process,
         **own,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, context
 from threetargets.report.parts.comparing import DIFFERENT, EQUAL, NO_DATA, TIED, WITHIN, Comparison
-from threetargets.report.parts.measures import BOUND, FID
+from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.verdicts import INCONCLUSIVE
 from threetargets.report.parts.wording import (
@@ -31,16 +32,49 @@ from threetargets.report.topics.of_targets.comparison_claims import CLAIMS
 from threetargets.study.values import WEIGHTINGS
 
 
-def _compared(c: Comparison) -> tuple[Text, ...]:
-    where = c.where if c.where in WEIGHTINGS else target(c.where)
-    if c.where in WEIGHTINGS:
-        names = [_named(c, x) for x in (c.a, c.b)]
-    else:
-        names = [diffusion.of(x).weighting for x in (c.a, c.b)]
+def _of_targets(c: Comparison) -> tuple[str, str, str]:
+    return c.where, _named(c, c.a), _named(c, c.b)
+
+
+def _of_weightings(c: Comparison) -> tuple[str, str, str]:
+    return target(c.where), diffusion.of(c.a).weighting, diffusion.of(c.b).weighting
+
+
+def _of_skips(c: Comparison) -> tuple[str, str, str]:
+    return f"{target(diffusion.of(c.a).target)} · {c.where}", "with", "without"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A table of comparisons: its title, what stands the same on both sides, the comparisons of a
+    measure, and the words of one: where, a and b."""
+
+    title: str
+    where: str
+    decide: Callable[[Results, Measure], list[Comparison]]
+    words: Callable[[Comparison], tuple[str, str, str]]
+
+
+FAMILIES = {
+    "targets": Family("Targets, at each weighting", "weighting", comparing.targets, _of_targets),
+    "tuned": Family(
+        "Targets, each at a learning rate of its own", "weighting", comparing.tuned, _of_targets
+    ),
+    "weightings": Family(
+        "Weightings, for each target", "target", comparing.weightings, _of_weightings
+    ),
+    "input-skips": Family(
+        "With an input skip and without", "target · weighting", comparing.input_skips, _of_skips
+    ),
+}
+
+
+def _compared(kind: Family, c: Comparison) -> tuple[Text, ...]:
+    where, first, second = kind.words(c)
     same = ""
     if c.repeats is not None:
-        first, second, _ = c.repeats
-        same = f"the same as {cell(first)} − {cell(second)}, counted once"
+        a, b, _ = c.repeats
+        same = f"the same as {cell(a)} − {cell(b)}, counted once"
     elif c.identical:
         same = "identical"
     p, q = (
@@ -49,7 +83,7 @@ def _compared(c: Comparison) -> tuple[Text, ...]:
     return (
         Text(c.measure.label),
         Text(where),
-        Text(f"{names[0]} − {names[1]}"),
+        Text(f"{first} − {second}"),
         Text(c.verdict, c.verdict.replace(" ", "-"), same),
         Text(signed(c.difference.interval)),
         Text(between(c.difference.interval)),
@@ -78,11 +112,6 @@ def _by_seed(c: Comparison) -> str:
     return " ".join([*texts[:2], "…", *texts[2:]] if len(differences) > SHOWN else texts)
 
 
-TITLES = {
-    "targets": "Targets, at each weighting",
-    "tuned": "Targets, each at a learning rate of its own",
-    "weightings": "Weightings, for each target",
-}
 SHOWN = 5
 """As many seeds are shown one by one, of more the two at each end."""
 PAIRED_CAPTION = (
@@ -93,19 +122,33 @@ PAIRED_CAPTION = (
     "test images, each one's difference averaged over seeds. Identical, the same as another: no "
     "evidence, not counted."
 )
+SHARPER = (
+    " Where an interval holds 0 beside “different”, Holm has decided, which is sharper than "
+    "intervals that hold together (Bonferroni)."
+)
+
+
+def _just_holds_0(c: Comparison) -> bool:
+    low, high = c.difference.interval.low, c.difference.interval.high
+    return (
+        c.verdict in (DIFFERENT, WITHIN)
+        and low is not None
+        and high is not None
+        and low <= 0 <= high
+    )
 
 
 def paired(
     results: Results, name: str, bound: Sequence[Comparison], fid: Sequence[Comparison]
 ) -> Table:
     """The comparisons of one family, bound first."""
-    rows = [_compared(c) for c in (*bound, *fid)]
-    by_target = name != "weightings"
+    kind = FAMILIES[name]
+    rows = [_compared(kind, c) for c in (*bound, *fid)]
     comparison = results.study.comparison
     of_fid = f", {comparing.counted(fid)} for FID" if fid else ""
     head = (
         "measure",
-        "weighting" if by_target else "target",
+        kind.where,
         "a − b",
         "verdict",
         "difference",
@@ -124,37 +167,64 @@ def paired(
         counted=comparing.counted(bound),
         of_fid=of_fid,
     )
+    caption += SHARPER if any(_just_holds_0(c) for c in (*bound, *fid)) else ""
     caption += f" FID: {context(results, 'fid')}." if fid else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     numeric = frozenset(range(4, 11))
-    return Table(f"paired-{name}", TITLES[name], head, tuple(rows), caption, made, numeric)
+    return Table(f"paired-{name}", kind.title, head, tuple(rows), caption, made, numeric)
 
 
-def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
-    """One sentence on the pairs among x0, eps and score at one weighting; one finding is told
-    once."""
-    trio = ("x0", "eps", "score")
+TRIO = ("x0", "eps", "score")
+
+
+def _of_trio(
+    pairs: Sequence[Comparison], weighting: str
+) -> tuple[list[Comparison], Callable[[str], str]]:
+    """The pairs among x0, eps and score at one weighting, one finding once; and what a target is
+    called, with the one that it is there by construction."""
     every = [
         c
         for c in pairs
-        if c.where == weighting
-        and {diffusion.of(c.a).target, diffusion.of(c.b).target} <= set(trio)
+        if c.where == weighting and {diffusion.of(x).target for x in (c.a, c.b)} <= {*TRIO}
     ]
-    here = [c for c in every if not c.identical and c.repeats is None]
-    if not here:
-        return ""
     same = {diffusion.of(c.b).target: diffusion.of(c.a).target for c in every if c.identical}
 
     def named(name: str) -> str:
         return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
 
+    return [c for c in every if not c.identical and c.repeats is None], named
+
+
+def brief(pairs: Sequence[Comparison], weighting: str) -> str:
+    """The same in few words and without figures: which beats which, ties or is undecided."""
+    here, named = _of_trio(pairs, weighting)
+    beaten: dict[str, list[str]] = {}
+    others = []
+    for c in here:
+        a, b = (named(diffusion.of(x).target) for x in (c.a, c.b))
+        if c.verdict == DIFFERENT:
+            first, second = (a, b) if c.better == c.a else (b, a)
+            beaten.setdefault(first, []).append(second)
+        elif c.verdict != NO_DATA:
+            words = "tie" if c.verdict in TIED else "are undecided"
+            others.append(f"{a} and {b} {words}")
+    some = [f"{first} beats {listing(rest)}" for first, rest in beaten.items()]
+    return f"at {weighting} {', '.join([*some, *others])}" if some or others else ""
+
+
+def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
+    """One sentence on the pairs among x0, eps and score at one weighting; one finding is told
+    once."""
+    here, named = _of_trio(pairs, weighting)
+    if not here:
+        return ""
     unit = f" {here[0].measure.unit}" if here[0].measure.unit else ""
     name = f"{here[0].measure.label[0].upper()}{here[0].measure.label[1:]}"
     if all(c.verdict in TIED for c in here):
         widest = max(here, key=lambda c: abs(c.difference.interval.mean or 0.0)).difference.interval
         names = [
             named(t)
-            for t in trio
+            for t in TRIO
             if any(t in (diffusion.of(c.a).target, diffusion.of(c.b).target) for c in here)
         ]
         return (
@@ -190,18 +260,13 @@ def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
     return f"{name} at {weighting} weighting: {'; '.join(groups)}."
 
 
-DECIDED = {
-    "targets": comparing.targets,
-    "tuned": comparing.tuned,
-    "weightings": comparing.weightings,
-}
-
-
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     seen = bool(results.study.evaluation.extractors)
     tables = [
-        paired(results, name, decide(results, BOUND), decide(results, FID) if seen else [])
-        for name, decide in DECIDED.items()
+        paired(
+            results, name, kind.decide(results, BOUND), kind.decide(results, FID) if seen else []
+        )
+        for name, kind in FAMILIES.items()
     ]
     rows = tuple(table for table in tables if table.rows)
     return [Section("comparisons", "Paired comparisons", lead(results), rows)]

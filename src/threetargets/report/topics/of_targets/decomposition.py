@@ -65,9 +65,9 @@ def _share(effect: Effect | None) -> tuple[Text, Text]:
 
 
 CAPTION = (
-    "Share of the sum of squares between the means of {cells} cells, {levels}; 95% percentile "
-    "interval over resampled seeds ({seeds}), and the share that differences between seeds alone "
-    "would have. FID: logarithm of its excess over the floor. {context}"
+    "Share of the sum of squares between the means of {cells} cells, {levels}; 95% jackknife "
+    "interval over {seeds}, and the share that differences between seeds alone would have. "
+    "FID: logarithm of its excess over the floor. {context}"
 )
 
 
@@ -218,7 +218,9 @@ def headline(results: Results) -> str:
         f"the {first[0]} explains {first[1]}",
         *(f"the {name} {share}" for name, share in rest),
     ]
-    return f"Of the spread of the bound between cells {listing(parts)}."
+    return (
+        f"Of the spread of the bound between {some[0].cells.size} crossed cells {listing(parts)}."
+    )
 
 
 def sentences(results: Results) -> list[str]:
