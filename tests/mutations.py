@@ -18,6 +18,8 @@ from pathlib import Path
 
 import mutated_experiments
 import mutated_families
+import mutated_networks
+import mutated_verdicts
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/threetargets"
@@ -26,13 +28,17 @@ SUITES = {
     "likelihood": ["tests/likelihood", "tests/diffusion", "tests/families"],
     "networks": ["tests/networks"],
     "study": ["tests/study/test_counts.py"],
-    "metrics": ["tests/metrics/test_factors.py"],
+    "metrics": ["tests/metrics/test_factors.py", "tests/metrics/test_statistics.py"],
     "doctor": ["tests/doctor/test_rates.py", "tests/doctor/test_card.py"],
     "experiments": ["tests/experiments", "-m", "not study"],
     "report": [
         "tests/report/test_across.py",
         "tests/report/test_notes_rules.py",
         "tests/report/test_label_claims.py",
+        "tests/report/test_endpoints.py",
+        "tests/report/test_over_training.py",
+        "tests/report/test_own_rates.py",
+        "tests/report/test_learning_rates.py",
     ],
     "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
 }
@@ -84,6 +90,8 @@ MUTATIONS = [
         "(*signal_noise(table.log_snr[i]))",
     ),
     ("diffusion/weighting.py", "0.5 * torch.expm1(", "torch.expm1("),
+    ("diffusion/weighting.py", "return torch.exp(-table", "return torch.exp(-0.5 * table"),
+    ("diffusion/weighting.py", "return 1.0 + torch.exp(-table", "return 1.0 + torch.exp(table"),
     (
         "diffusion/weighting.py",
         "table.log_snr[i - 1] - table.log_snr[i])",
@@ -227,6 +235,8 @@ MUTATIONS = [
     ),
     *mutated_families.MUTATIONS,
     *mutated_experiments.MUTATIONS,
+    *mutated_networks.MUTATIONS,
+    *mutated_verdicts.MUTATIONS,
 ]
 
 

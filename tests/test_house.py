@@ -11,6 +11,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from mutations import MUTATIONS, SUITES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "threetargets"
@@ -103,3 +104,14 @@ def test_values_are_named_after_what_they_are(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         names = [getattr(node, key, None) for key in ("id", "arg", "attr", "name")]
         assert not {"found", "said", "told"} & {n for n in names if isinstance(n, str)}, path.name
+
+
+@pytest.mark.parametrize("file", dict.fromkeys(file for file, _, _ in MUTATIONS))
+def test_a_mutation_changes_one_place_into_what_can_be_read(file: str) -> None:
+    """The suite that has to fail is there, too."""
+    text = (SOURCE / file).read_text()
+    for old, new in ((old, new) for one, old, new in MUTATIONS if one == file):
+        assert text.count(old) == 1, old
+        ast.parse(text.replace(old, new))
+    paths = [part for part in SUITES[file.split("/")[0]] if part.startswith("tests/")]
+    assert paths and all((ROOT / part).exists() for part in paths)

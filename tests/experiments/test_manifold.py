@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from torch.utils.flop_counter import FlopCounterMode
 
 from threetargets import experiments
 from threetargets.diffusion.kernel import signal_noise
@@ -106,6 +107,15 @@ def test_the_skip_is_a_path_past_the_hidden_layers() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 4])
+def test_a_narrow_network_has_its_hidden_layers(depth: int) -> None:
+    net = Narrow(6, 3, depth)
+    linear = [m for m in net.body if isinstance(m, torch.nn.Linear)]
+    assert [m.out_features for m in linear] == [3] * depth + [6]
+    assert linear[0].in_features == 6 + net.features.width
+    assert sum(isinstance(m, torch.nn.ReLU) for m in net.body) == depth
+
+
+@pytest.mark.parametrize("depth", [1, 4])
 def test_a_signal_keeps_its_size_through_the_hidden_layers(depth: int) -> None:
     torch.manual_seed(0)
     net = Narrow(64, 256, depth)
@@ -134,6 +144,50 @@ def test_the_exact_denoiser_has_no_excess_and_a_wrong_one_what_it_adds(tiny: Man
 
     curve = measure.excess(tiny, wrong, place, 0)
     assert curve["value"] == pytest.approx([0.25] * tiny.excess.levels)
+
+
+def test_the_error_of_the_excess_is_its_spread_over_seeds(tiny: Manifold) -> None:
+    place = measure.space(tiny, 4)
+    best = exact(place.ring, place.basis)
+
+    def wrong(x: torch.Tensor, log_snr: torch.Tensor) -> Prediction:
+        told = best(x, log_snr)
+        return Prediction(told.x0, told.eps + 0.5 * x)
+
+    curves = [measure.excess(tiny, wrong, place, seed) for seed in range(400)]
+    values, errors = (np.array([c[key] for c in curves]) for key in ("value", "stderr"))
+    np.testing.assert_allclose(errors.mean(0), values.std(0), rtol=0.12)
+
+
+def test_the_error_of_a_mean_over_noise_levels_is_that_of_drawn_levels(tiny: Manifold) -> None:
+    one = tiny.model_copy(update={"dimensions": [4], "targets": ["eps"], "controls": []})
+    made, name = measure.measure(one, 0, lambda line: None), "eps_v-equivalent_D4_w8"
+    figure = next(f for f in made.figures if f.metric == f"eps_excess/{name}")
+    curve = made.curves["eps_excess"][name]
+    rng = np.random.default_rng(0)
+    means = rng.normal(curve["value"], curve["stderr"], (100_000, tiny.excess.levels)).mean(1)
+    assert figure.value is not None and figure.stderr is not None
+    assert figure.value == pytest.approx(means.mean(), rel=0.01)
+    assert figure.stderr == pytest.approx(means.std(), rel=0.02)
+
+
+@pytest.mark.parametrize(("steps", "samples"), [(8, 1), (1, 400)])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_operations_are_those_that_torch_counts(
+    tiny: Manifold, depth: int, steps: int, samples: int
+) -> None:
+    """Of a training and of samples, but for the features of the noise level, for the gradient of
+    the data, which nobody asks for, and for the sampler's last step, which calls once."""
+    more = {"training": {"steps": steps}, "sampling": {"steps": 20, "samples": samples}}
+    parts = {k: getattr(tiny, k).model_copy(update=v) for k, v in more.items()}
+    own = {"dimensions": [256], "targets": ["x0"], "controls": [], "width": 512, "depth": depth}
+    block = tiny.model_copy(update=parts | own)
+    (case,), place = spec.cases(block), measure.space(block, 256)
+    with FlopCounterMode(display=False) as counted:
+        net = measure.trained(block, case, place, 0)
+        with torch.no_grad():
+            measure.samples(block, measure._predictor(net, case), 256, 0)
+    assert spec.operations(block) == pytest.approx(counted.get_total_flops(), rel=0.2)
 
 
 def test_one_seed_is_a_function_of_its_seed(tiny: Manifold) -> None:

@@ -131,6 +131,12 @@ def test_drawn_ties_are_normal_and_agree_with_the_scores() -> None:
     assert from_normal(normal(20_000, 1) * 3 + 5) < 0.02
 
 
+def test_three_points_are_as_far_from_normal_as_their_quantiles() -> None:
+    """At -1, 0 and 1 after scaling, against the middles of three equal shares of N(0, 1)."""
+    z = torch.tensor([[7.0], [1.0], [4.0]])
+    assert from_normal(z) == pytest.approx(2 * (1 - norm.ppf(5 / 6)) / 3)
+
+
 def test_what_does_not_vary_has_no_distance_from_normal() -> None:
     z = normal(50, 2)
     z[:, 0] = 1.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 
 from threetargets.diffusion.kernel import signal_noise
 from threetargets.diffusion.sampler import SAMPLERS, sample
@@ -27,6 +28,14 @@ def test_a_coordinate_has_variance_one_in_every_direction(modes: int, spread: fl
     torch.testing.assert_close(covariance, torch.eye(2, dtype=torch.float64), atol=1e-12, rtol=0)
     z = Ring(modes, spread).draw(40_000, generator(0, "test")).double()
     torch.testing.assert_close(z.T @ z / len(z), covariance, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("modes", [3, 4, 8])
+def test_a_turn_by_one_mode_takes_every_centre_to_the_next(modes: int) -> None:
+    centres, angle = Ring(modes, 0.3).centres, 2 * math.pi / modes
+    turn = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+    turned = centres @ torch.tensor(turn, dtype=torch.float64)
+    torch.testing.assert_close(turned, centres.roll(-1, 0), atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("dimension", [2, 16, 512])
@@ -73,6 +82,13 @@ def test_distance_from_a_plane_is_that_of_what_was_added_across_it() -> None:
     assert off_plane(z @ basis.T, basis)[0] < 1e-12
 
 
+def test_the_error_of_the_distance_is_its_spread_over_many_samples() -> None:
+    basis = embedding(5, 0)
+    several = torch.randn(2000, 400, 5, dtype=torch.float64, generator=generator(0, "test"))
+    distances, errors = zip(*(off_plane(x, basis) for x in several), strict=True)
+    assert np.mean(errors) == pytest.approx(np.std(distances), rel=0.06)
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.3, 1.2])
 def test_quantiles_are_those_of_many_draws(angle: float) -> None:
     u = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
@@ -80,6 +96,27 @@ def test_quantiles_are_those_of_many_draws(angle: float) -> None:
     drawn = RING.draw(400_000, generator(0, "test")).double() @ u
     below = (drawn[:, None] <= quantiles(RING, u, levels)).double().mean(0)
     torch.testing.assert_close(below, levels, atol=3e-3, rtol=0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 1.2])
+def test_quantiles_are_roots_of_the_distribution_function(angle: float) -> None:
+    """Of the eight normal laws along the line, by scipy."""
+    u = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+    places, levels = (RING.centres @ u).numpy(), [0.001, 0.02, 0.3, 0.55, 0.9]
+
+    def apart(x: float, level: float) -> float:
+        return float(stats.norm.cdf(x, places, RING.spread).mean()) - level
+
+    roots = [optimize.brentq(apart, -4, 4, args=(level,), xtol=1e-13) for level in levels]
+    got = quantiles(RING, u, torch.tensor(levels, dtype=torch.float64))
+    np.testing.assert_allclose(got, roots, atol=2e-6)
+
+
+def test_a_sample_turned_by_half_is_as_far_as_it_was() -> None:
+    """The law is its own mirror image, whatever few samples are held against it."""
+    z = RING.draw(5, generator(2, "test"))
+    there, back = (sliced_wasserstein(side * z, RING, 8) for side in (1, -1))
+    assert there == pytest.approx(back, rel=1e-6)
 
 
 def test_the_distance_within_the_plane_is_scipys_to_a_large_sample() -> None:

@@ -1,5 +1,6 @@
 """Intervals and tests against tables, closed forms, scipy's own tests and simulated coverage."""
 
+import itertools
 import math
 from typing import Any
 
@@ -97,6 +98,7 @@ def test_differences_that_do_not_vary_give_no_nan() -> None:
     shifted = measure.paired_t([2.0, 3.0], [1.0, 2.0])
     assert (shifted.t, shifted.p, shifted.p_less, shifted.p_greater) == (math.inf, 0.0, 1.0, 0.0)
     assert not measure.tost_paired([2.0, 3.0], [1.0, 2.0], 0.5).equivalent
+    assert not measure.tost_paired([1.0, 2.0], [2.0, 3.0], 0.5).equivalent
     assert measure.tost_paired([2.0, 3.0], [1.0, 2.0], 1.5).equivalent
 
 
@@ -139,6 +141,20 @@ def test_holm_matches_a_worked_example_and_skips_what_has_no_data() -> None:
     assert measure.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert measure.holm([None, 0.5, 0.6, None]) == [None, 1.0, 1.0, None]
     assert measure.holm([]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_is_bonferroni_on_every_family_that_has_the_comparison(seed: int) -> None:
+    """By closed testing (Marcus et al. 1976): the largest p value of Bonferroni's test over all
+    subsets that a comparison is in; those without data are in none."""
+    p = np.random.default_rng(seed).uniform(0, 0.3, 5).tolist()
+    several = [some for n in range(1, 6) for some in itertools.combinations(range(5), n)]
+    wanted = [
+        max(min(1.0, len(some) * min(p[j] for j in some)) for some in several if i in some)
+        for i in range(5)
+    ]
+    assert measure.holm(p) == pytest.approx(wanted)
+    assert measure.holm([None, *p, None])[1:-1] == pytest.approx(wanted)
 
 
 def test_holm_holds_the_family_wise_rate_and_beats_bonferroni() -> None:

@@ -182,6 +182,21 @@ def test_a_transformer_puts_every_patch_back_where_it_was():
     assert torch.equal(net(x, torch.zeros(2), torch.zeros(2, dtype=torch.int64)), x)
 
 
+@torch.no_grad()
+def test_a_transformer_adds_to_every_patch_its_own_position():
+    """Without blocks, and with a last layer that copies, an empty image becomes the positions, row
+    by row of patches."""
+    net = vit.Denoiser((3, 4, 6), CLASSES, patch=2, width=12, depth=0, heads=1).eval()
+    net.norm = nn.Identity()
+    net.last.weight.copy_(torch.eye(12))
+    nn.init.zeros_(net.first.bias)
+    out = net(torch.zeros(1, 3, 4, 6), torch.zeros(1), torch.zeros(1, dtype=torch.int64))
+    for patch in range(6):
+        row, column = 2 * (patch // 3), 2 * (patch % 3)
+        own = net.position[0, patch].view(3, 2, 2)
+        assert torch.equal(out[0, :, row : row + 2, column : column + 2], own)
+
+
 def test_what_does_not_fit_is_refused_by_its_key():
     block = Vit(name="vit", patch=3, width=12, depth=1, heads=2)
     with pytest.raises(ConfigError, match=r"network\.patch: 3 does not divide the sides 8 and 8"):

@@ -16,7 +16,7 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.of_targets import comparisons
 
-ROOT = Path(__file__).parents[2]
+PAIRS = Path(__file__).parents[2] / "config" / "pairs.yaml"
 
 
 def put_in(run: Run) -> float:
@@ -30,7 +30,7 @@ def put_in(run: Run) -> float:
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> Results:
     monkeypatch.setattr(effects, "_effect", put_in)
-    return synthetic.results(synthetic.study_of(ROOT / "config" / "pairs.yaml"))
+    return synthetic.results(synthetic.study_of(PAIRS))
 
 
 def test_the_chosen_cell_has_the_rate_that_is_not_the_common_one(results: Results) -> None:
@@ -43,6 +43,25 @@ def test_the_chosen_cell_has_the_rate_that_is_not_the_common_one(results: Result
         assert diffusion.of(cell).target == target and diffusion.of(cell).weighting == weighting
         assert diffusion.training(results.study, cell).learning_rate in some
         assert (cell == some.get(shared)) == (len(some) == 1)
+
+
+def test_a_target_that_is_anothers_model_has_its_own_rate() -> None:
+    """score is eps at elbo weighting: at eps's own rate, too, it is the cell of eps."""
+    cells = [*map(str, synthetic.study_of(PAIRS).cells), "ddpm_eps_elbo_lr-2e-3"]
+    some = own_rates.chosen(synthetic.results(synthetic.study_of(PAIRS, cells=cells)))
+    assert some["eps", "elbo"] == some["score", "elbo"] == "ddpm_eps_elbo_lr-2e-3"
+
+
+@pytest.mark.parametrize("change", ["training", "network"])
+def test_what_differs_in_more_than_its_rate_has_no_rate_of_its_own(change: str) -> None:
+    more = {"training": {"steps": 100}, "network": {"width": 8}}[change]
+    rate = {"training": {"learning_rate": 0.004}}
+    rate[change] = rate.get(change, {}) | more
+    study = synthetic.study_of(PAIRS)
+    cells = [*map(str, study.cells), "ddpm_eps_elbo_more"]
+    named = study.diffusion.model_dump(exclude_unset=True)["variants"] | {"more": rate}
+    made = synthetic.results(synthetic.study_of(PAIRS, cells=cells, diffusion={"variants": named}))
+    assert [*own_rates.by_rate(made)["eps", "elbo"]] == [1e-3]
 
 
 def test_a_lead_that_a_rate_of_its_own_takes_away_is_told_in_the_common_family_alone(
@@ -62,5 +81,5 @@ def test_a_lead_that_a_rate_of_its_own_takes_away_is_told_in_the_common_family_a
 
 
 def test_a_study_that_chooses_rates_compares_none_of_them() -> None:
-    chosen = synthetic.results(synthetic.study_of(ROOT / "config" / "learning-rates.yaml"))
+    chosen = synthetic.results(synthetic.study_of(PAIRS.with_name("learning-rates.yaml")))
     assert own_rates.chosen(chosen) == {} and comparing.tuned(chosen, BOUND) == []
