@@ -33,6 +33,7 @@ SUITES = {
     "experiments": ["tests/experiments", "-m", "not study"],
     "report": [
         "tests/report/test_across.py",
+        "tests/report/test_agreement.py",
         "tests/report/test_notes_rules.py",
         "tests/report/test_label_claims.py",
         "tests/report/test_endpoints.py",
@@ -48,7 +49,11 @@ MUTATIONS = [
         "return [a - b for a, b in both]",
         "return [b - a for a, b in both]",
     ),
-    ("report/across/contrasts.py", "math.log(a / b)", "math.log(b / a)"),
+    ("report/across/contrasts.py", "(a - floor) / (b - floor)", "(b - floor) / (a - floor)"),
+    ("report/across/contrasts.py", "1 - alpha / max(1, several)", "1 - alpha"),
+    ("report/across/contrasts.py", "FIRST if interval.mean < 0", "FIRST if interval.mean > 0"),
+    ("metrics/factors.py", "(1 - seeds) * one[some]", "one[some]"),
+    ("metrics/factors.py", "np.delete(values, seed, -1)", "values[..., : seed + 1]"),
     (
         "report/across/contrasts.py",
         "first[s], second[s]) for s in",

@@ -92,8 +92,8 @@ def headline(some: list[Contrast]) -> list[str]:
     parts = []
     for measure, name in ((BOUND, "Likelihood"), (FID, FID)):
         clauses = list(filter(None, (_clause(some, measure, w) for w in WEIGHTINGS)))
-        first = weighting_first(some) if measure == BOUND else ""
-        parts += [f"{name}: {first}Lower {measure} {'; '.join(clauses)}."] if clauses else []
+        first = f"{weighting_first(some)}Lower bound" if measure == BOUND else "lower"
+        parts += [f"{name}: {first} {'; '.join(clauses)}."] if clauses else []
     if not parts:
         return [f"No study here compares {X0} with {EPS} over two seeds or more."]
     return [*parts, *filter(None, [scored(some)])]
@@ -120,10 +120,10 @@ def weighting_first(some: list[Contrast]) -> str:
     lower, gains = 0, list[float]()
     studies = [name for name in cases if name in both]
     for name in studies:
-        values = [
-            differences(BOUND, *[cases[name].values(BOUND, one, w) for w in (ELBO, EQUIVALENT)])
-            for one in PAIRS[0]
-        ]
+        values = []
+        for one in PAIRS[0]:
+            first, second = (cases[name].values(BOUND, one, w) for w in (ELBO, EQUIVALENT))
+            values.append(differences(BOUND, first, second))
         highs = [t_interval(some).high for some in values]
         if all(high is not None and high < 0 for high in highs):
             lower += 1
@@ -132,8 +132,8 @@ def weighting_first(some: list[Contrast]) -> str:
         return ""
     least, most = (f"{gain:.2f}" for gain in (min(gains), max(gains)))
     return (
-        f"the weighting first: trained on the bound ({ELBO}), {X0} and {EPS} are both better than "
-        f"at {EQUIVALENT}, by {least} to {most} bits/dim ({lower} of {of(len(studies), 'study')}). "
+        f"the weighting first: in {lower} of {len(studies)} studies {X0} and {EPS} are both better "
+        f"trained on the bound ({ELBO}) than at {EQUIVALENT}, by {least} to {most} bits/dim. "
     )
 
 
