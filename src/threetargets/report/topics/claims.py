@@ -108,7 +108,8 @@ def _changed(claim: Claim) -> str:
 CLAIMS_TABLE_CAPTION = (
     "Rules were written before the first run that measured what they decide; one that was "
     "changed since is marked post hoc, with what changed (alpha = {alpha:g}{margins}). Behind each "
-    "statement are its source, its test and its rule, behind each figure the others and their runs."
+    "statement are its source, its test and its rule, behind each figure the others and their "
+    "runs; the interval of one part of a claim is its own, at 95%, the verdict is on all parts."
 )
 CLAIMS_MARGINS = ", margins {number} {unit} and {fid_margin:.0%} of FID's excess over its floor"
 

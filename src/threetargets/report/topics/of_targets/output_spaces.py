@@ -66,9 +66,11 @@ def _measured(results: Results, cell: str) -> list[list[float]]:
 
 
 ERRORS_CAPTION = (
-    "Left and middle: what an error of 1 in the network's output F is in x₀ and in ε, by the pair "
-    "(c_skip, c_out). Right: the error that the trained networks make in F, at {weighting} "
-    "weighting: solid without, dotted with an input skip; {spread}."
+    "What an error of 1 in the network's output F is in x₀ and in ε, by the pair (c_skip, c_out)."
+)
+TRAINED_CAPTION = (
+    " Right: the error that the trained networks make in F, at {weighting} weighting{lines}; "
+    "{spread}."
 )
 
 
@@ -78,21 +80,23 @@ def errors(results: Results) -> Plot:
     weighting = next((w for w in MATCHED if any(p.weighting == w for p in known)), "")
     own = own_size(results.study)
     rows: list[dict[str, Any]] = []
-    with canvas("output-spaces", 1, 3, 9.4, 3.0) as (figure, axes):
+    panels = 3 if weighting else 2
+    with canvas("output-spaces", 1, panels, 3.1 * panels + 0.1, 3.0) as (figure, axes):
         titles = ("error of x₀ for an error of 1 in F", "error of ε for an error of 1 in F")
         for panel, key, title in zip(axes[0], ("x0", "eps"), titles, strict=False):
             panel.set_title(title)
             for name, one in theory.items():
                 panel.plot(one["log_snr"], one[key], color=light(name), label=target(name))
-        axes[0, 2].set_title(f"error in F as trained, {weighting}")
         for (name, one), skip in ((item, skip) for item in theory.items() for skip in (0, 1)):
             cell = known.get(Levels(name, weighting, bool(skip), own))
             curves = _measured(results, results.also.get(cell, cell)) if cell else []
             blank = np.full(len(one["log_snr"]), np.nan)
             mean, low, high = over_seeds(curves) if curves else (blank, blank, blank)
             line: Any = (0, (1, 1.6)) if skip else "-"
-            panel, values = axes[0, 2], np.sqrt(mean) / one["eps"]
-            panel.plot(one["log_snr"], values, color=light(name), linestyle=line)
+            if weighting:
+                panel, values = axes[0, 2], np.sqrt(mean) / one["eps"]
+                panel.set_title(f"error in F as trained, {weighting}")
+                panel.plot(one["log_snr"], values, color=light(name), linestyle=line)
             columns = (one["log_snr"], one["x0"], one["eps"], mean, low, high)
             heads = ("log_snr", "x0_per_F", "eps_per_F", "eps_mse", "low", "high")
             about = {"target": name, "cell": cell or "", "seeds": len(curves)}
@@ -107,7 +111,10 @@ def errors(results: Results) -> Plot:
             panel.set_yscale("log")
         legend(figure, axes)
         drawn = svg(figure)
-    caption = ERRORS_CAPTION.format(weighting=weighting, spread=spread(results))
+    skips = any(place.input_skip for place in known)
+    lines = ": solid without, dotted with an input skip" if skips else ""
+    trained = TRAINED_CAPTION.format(weighting=weighting, lines=lines, spread=spread(results))
+    caption = ERRORS_CAPTION + (trained if weighting else "")
     title = "What an output space does to the network's error"
     made = commands(results, "likelihood")
     return Plot("output-spaces", title, drawn, rows, caption, made)

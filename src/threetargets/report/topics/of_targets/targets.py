@@ -79,7 +79,7 @@ LEAD = (
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     """Diffusion models, target by weighting, by the measures that the study has."""
-    if not diffusion.cells(results.study):
+    if not any(not c.variant for c in diffusion.cells(results.study)):
         return []
     measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
     grids = tuple(target_grid(results, measure) for measure in measures)

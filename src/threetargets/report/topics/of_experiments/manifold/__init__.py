@@ -108,6 +108,9 @@ def decide(results: Results) -> Finding:
     parts = [f"{what}: {written(d.interval)}" for what, d in some.items()]
     own = t_interval(list(by_target[WINNER].values()))
     parts.append(f"rise of {target(WINNER)}: {written(own)}")
+    below = max(d for d in chosen.dimensions if d <= chosen.width)
+    if below > low:
+        parts.append(f"at D = {below}, below the width, already {_far(results, chosen, below)}")
     seeds = ", ".join(map(str, results.study.seeds))
     return Finding(
         incomplete(_verdict(list(some.values())), whole),
@@ -130,11 +133,11 @@ CLAIM = Claim(
 )
 
 
-def _far(results: Results, chosen: Manifold, skip: bool) -> str:
-    """ε 710 ± 20, v ...: distances at the largest dimension, with or without the skip."""
-    high, parts = max(chosen.dimensions), []
+def _far(results: Results, chosen: Manifold, dimension: int, skip: bool = False) -> str:
+    """ε 710 ± 20, v ...: distances at a dimension, with or without the skip."""
+    parts = []
     for name in (WINNER, *OTHERS):
-        case = _case(chosen, name, high)
+        case = _case(chosen, name, dimension)
         if case is None:
             continue
         seen = Read(results, NAME).figure(f"off_plane/{beside(case, input_skip=skip).name}")
@@ -147,14 +150,15 @@ def sentences(results: Results) -> list[str]:
     chosen = block(results)
     if chosen is None:
         return []
-    high, plain = max(chosen.dimensions), _far(results, chosen, False)
+    high = max(chosen.dimensions)
+    plain = _far(results, chosen, high)
     spoken = []
     if plain:
         spoken.append(
             f"Two dimensions in {high}, width {chosen.width}: samples lie off the plane by {plain} "
             "standard deviations of the data."
         )
-    skipped = _far(results, chosen, True)
+    skipped = _far(results, chosen, high, True)
     if skipped:
         spoken.append(
             f"With a gated skip of the input to the output: {skipped} (what readers of the "
