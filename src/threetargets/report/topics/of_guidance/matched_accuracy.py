@@ -79,17 +79,19 @@ def matched(results: Results, cell: Cell, guidance: str, gamma: float) -> Matche
 
 def points(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]]:
     """The gamma nearest to AT with every kind at its accuracy; and, where some kind never reaches
-    that, the nearest at which all do, if there is one. Not gamma = 1, where most kinds are the
-    model itself; of two as near the larger one."""
+    that, the one at which most do, of several the nearest. Not gamma = 0 or 1, where most kinds are
+    the model itself; of two as near the larger one."""
     guidance = results.study.guidance
     nearest = sorted(guidance.gammas, key=lambda g: (abs(g - AT), -g))
-    for k, gamma in enumerate(g for g in nearest if g != 1):
-        kinds = [matched(results, cell, kind, gamma) for kind in guidance.kinds]
-        whole = all(one.whole for one in kinds)
-        if k == 0 or whole:
-            yield gamma, kinds
-        if whole:
-            return
+    some = [
+        (gamma, [matched(results, cell, kind, gamma) for kind in guidance.kinds])
+        for gamma in nearest
+        if gamma not in (0, 1)
+    ]
+    counts = [sum(one.whole for one in kinds) for _, kinds in some]
+    yield from some[:1]
+    if some and max(counts) > counts[0]:
+        yield some[counts.index(max(counts))]
 
 
 def _row(one: Matched, reference: Matched, wanted: float) -> tuple[Text, Text, Text]:
