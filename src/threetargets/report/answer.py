@@ -15,6 +15,7 @@ from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, 
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
+from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics.claims import tally
 from threetargets.report.topics.of_targets import comparisons, decomposition, learning_rates
@@ -121,7 +122,7 @@ def _sure(results: Results) -> str:
         f"tie is an equivalence test within {number(comparison.bound_margin, 2)} "
         f"{results.unit.name}{fid}; family-wise error {comparison.alpha:g} (Holm). One data "
         f"set, {results.manifest.get('name', results.study.data.name)}"
-        f"{', one network size' if diffusion.cells(results.study) else ''}."
+        f"{', one network size' if len({p.size for p in crossed.cells(results)}) == 1 else ''}."
     )
 
 

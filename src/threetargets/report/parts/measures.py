@@ -62,9 +62,10 @@ def lead(results: Results) -> str:
     best = min(means, key=lambda c: means[c])
     within = results.study.comparison.bound_margin
     near = sum(mean <= means[best] + within for mean in means.values()) - 1
+    others = f"the mean of {of(near, 'other model')} of {len(means) - 1} is" if near else "none is"
     return (
-        f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}; the mean "
-        f"of {of(near, 'other model')} of {len(means) - 1} is within {number(within, 2)} of it."
+        f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}; {others} "
+        f"within {number(within, 2)} of it."
     )
 
 

@@ -116,7 +116,7 @@ SHOWN = 5
 """As many seeds are shown one by one, of more the two at each end."""
 PAIRED_CAPTION = (
     "a − b, paired by seed; negative favours a. FID: logarithm of its excess over the floor, so "
-    "that −0.1 is 10% less. Intervals: {alpha:.0%} over all comparisons of a measure together "
+    "that −0.1 is 10% less. Intervals: {confidence:.0%} for all comparisons of a measure at once "
     "({counted} for the bound{of_fid}); p, p equal (two one-sided tests against the margin, "
     "{number} {unit} or {fid_margin:.0%} of the excess): Holm. Over images: 95% interval over the "
     "test images, each one's difference averaged over seeds. Identical, the same as another: no "
@@ -163,7 +163,7 @@ def paired(
         number=number(comparison.bound_margin, 2),
         unit=results.unit.name,
         fid_margin=comparison.fid_margin,
-        alpha=comparison.alpha,
+        confidence=1 - comparison.alpha,
         counted=comparing.counted(bound),
         of_fid=of_fid,
     )
@@ -178,14 +178,14 @@ TRIO = ("x0", "eps", "score")
 
 
 def _of_trio(
-    pairs: Sequence[Comparison], weighting: str
+    pairs: Sequence[Comparison], weighting: str, names: Sequence[str] = TRIO
 ) -> tuple[list[Comparison], Callable[[str], str]]:
     """The pairs among x0, eps and score at one weighting, one finding once; and what a target is
     called, with the one that it is there by construction."""
     every = [
         c
         for c in pairs
-        if c.where == weighting and {diffusion.of(x).target for x in (c.a, c.b)} <= {*TRIO}
+        if c.where == weighting and {diffusion.of(x).target for x in (c.a, c.b)} <= {*names}
     ]
     same = {diffusion.of(c.b).target: diffusion.of(c.a).target for c in every if c.identical}
 
@@ -196,8 +196,9 @@ def _of_trio(
 
 
 def brief(pairs: Sequence[Comparison], weighting: str) -> str:
-    """The same in few words and without figures: which beats which, ties or is undecided."""
-    here, named = _of_trio(pairs, weighting)
+    """The same in few words and without figures, of v too: which beats which, ties or is
+    undecided."""
+    here, named = _of_trio(pairs, weighting, (*TRIO, "v"))
     beaten: dict[str, list[str]] = {}
     others = []
     for c in here:

@@ -69,16 +69,16 @@ ERRORS_CAPTION = (
     "What an error of 1 in the network's output F is in x₀ and in ε, by the pair (c_skip, c_out)."
 )
 TRAINED_CAPTION = (
-    " Right: the error that the trained networks make in F, at {weighting} weighting{lines}; "
+    " Right: the error that the trained networks make in F, at {weighting} weighting{lines}. "
     "{spread}."
 )
 
 
 def errors(results: Results) -> Plot:
     """The amplification of the network's error over log-SNR, and the measured error."""
-    theory, known = amplification(results), cells(results)
-    weighting = next((w for w in MATCHED if any(p.weighting == w for p in known)), "")
-    own = own_size(results.study)
+    theory, known, own = amplification(results), cells(results), own_size(results.study)
+    here = {place.weighting for place in known if place.size == own}
+    weighting = next((w for w in MATCHED if w in here), "")
     rows: list[dict[str, Any]] = []
     panels = 3 if weighting else 2
     with canvas("output-spaces", 1, panels, 3.1 * panels + 0.1, 3.0) as (figure, axes):
