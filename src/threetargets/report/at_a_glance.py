@@ -7,17 +7,17 @@ from typing import Any
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing, measures
-from threetargets.report.parts.captions import commands, context, spread
+from threetargets.report.parts.captions import commands, context, floor, spread
 from threetargets.report.parts.comparing import NO_DATA
-from threetargets.report.parts.drawing import INK, Plot, canvas, plain_log, svg
+from threetargets.report.parts.drawing import INK, Plot, canvas, legend, plain_log, svg
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import Table, Text, interval, target
+from threetargets.report.parts.wording import cell as named
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
 from threetargets.report.reading.crossed import Levels, own_size
 from threetargets.report.reading.crossed import cells as placed
-from threetargets.report.topics.of_targets.output_spaces import compared
 from threetargets.report.topics.of_targets.over_training import in_words
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -98,50 +98,94 @@ def _needed(results: Results, cells: list[Cell]) -> dict[Cell, str]:
     return {c: in_words(results, c, levels) for c in cells}
 
 
-BY_TARGET_CAPTION = (
-    "A column for each target; filled without, open with an input skip. {spread}.{context}"
-)
+BY_TARGET_CAPTION = "A column for each target{aside}. {spread}.{context}"
+
+
+def _own(results: Results) -> dict[Levels, Cell]:
+    """At the study's size, each model once at a weighting: score is eps at matched ones."""
+    size = own_size(results.study)
+    known = {place: cell for place, cell in placed(results).items() if place.size == size}
+    twin = {c: diffusion.of(own).weighting for c, own in results.also.items()}
+    return {place: c for place, c in known.items() if twin.get(c) != place.weighting}
 
 
 def by_target(results: Results) -> Plot:
-    """Bound, and FID where it is measured, by target, a panel for each weighting."""
-    known, names = placed(results), compared(results)
-    own = own_size(results.study)
+    """Bound, and FID where it is measured, by target, a panel for each weighting, as wide as it has
+    targets."""
+    known = _own(results)
     panels = [w for w in WEIGHTINGS if any(p.weighting == w for p in known)]
+    columns = {
+        w: [t for t in TARGETS if any((p.target, p.weighting) == (t, w) for p in known)]
+        for w in panels
+    }
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     rows: list[dict[str, Any]] = []
     size = (max(1, len(seen)), max(1, len(panels)))
-    with canvas("by-target", *size, 9.4, 2.3 * size[0] + 0.3, sharey="row") as (figure, axes):
+    wide = {"width_ratios": [len(names) + 0.6 for names in columns.values()] or [1]}
+    skips = len({place.input_skip for place in known}) > 1
+    shape = (*size, 9.4, 2.3 * size[0] + 0.3)
+    with canvas("by-target", *shape, sharey="row", gridspec_kw=wide) as (figure, axes):
         for row, measure in zip(axes, seen, strict=True):
-            for panel, weighting in zip(row, panels, strict=False):
+            for panel, (weighting, names) in zip(row, columns.items(), strict=False):
                 for place, cell in known.items():
-                    here = (place.weighting, place.size) == (weighting, own)
-                    if here and place.target in names:
-                        rows += _mark(results, panel, place, cell, measure, names)
+                    if place.weighting == weighting:
+                        aside = (0.16 if place.input_skip else -0.16) if skips else 0.0
+                        x = names.index(place.target) + aside
+                        rows += _mark(results, panel, place, cell, measure, x)
                 panel.set_xticks(range(len(names)), [target(t) for t in names])
                 panel.set_xlim(-0.6, len(names) - 0.4)
                 panel.grid(axis="x", visible=False)
+                _lines(results, panel, measure)
             plain_log(row[0])
         for panel, weighting in zip(axes[0], panels, strict=False):
             panel.set_title(weighting)
         for row, measure in zip(axes, seen, strict=True):
             unit = measures.in_unit(results, measure).unit
             row[0].set_ylabel(f"{measure.label}, {unit}" if unit else measure.label)
+        legend(figure, axes)
         drawn = svg(figure)
     of_fid = f" FID: {context(results, 'fid')}." if len(seen) > 1 else ""
-    caption = BY_TARGET_CAPTION.format(spread=spread(results), context=of_fid)
+    caption = BY_TARGET_CAPTION.format(
+        aside=_aside(results, skips, len(seen) > 1),
+        spread=spread(results),
+        context=of_fid,
+    )
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Plot("by-target", "By target, at each weighting", drawn, rows, caption, made)
 
 
+def _aside(results: Results, skips: bool, fid: bool) -> str:
+    parts = ["filled without, open with an input skip"] if skips else []
+    parts += ["dotted: autoencoders"] if _autoencoders(results) else []
+    parts += ["dashed: real images (floor)"] if fid else []
+    return "".join(f"; {part}" for part in parts)
+
+
+def _autoencoders(results: Results) -> list[Cell]:
+    return [c for c in results.study.cells if c.kind != diffusion.KIND and not c.variant]
+
+
+def _lines(results: Results, panel: Any, measure: Measure) -> None:
+    """What the models stand beside: the bounds of autoencoders, the FID of real images."""
+    if measure.metric == FID.metric:
+        real = floor(results, FID.metric).mean
+        if real is not None and real > 0:
+            panel.axhline(real, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
+        return
+    for cell in _autoencoders(results):
+        mean = measures.summary(results, cell, measure).mean
+        if mean is not None:
+            style = {"color": light(cell.kind), "linewidth": 1.1, "linestyle": (0, (1, 1.4))}
+            panel.axhline(mean, label=named(cell), **style)
+
+
 def _mark(
-    results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, names: list[str]
+    results: Results, panel: Any, place: Levels, cell: Any, measure: Measure, x: float
 ) -> list[dict[str, Any]]:
     """A cell's mean and interval."""
     interval = measures.summary(results, cell, measure)
     if interval.mean is None:
         return []
-    x = names.index(place.target) + (0.16 if place.input_skip else -0.16)
     colour = light(place.target)
     if interval.low is not None and interval.high is not None:
         panel.plot([x, x], [interval.low, interval.high], color=colour, linewidth=1.2)

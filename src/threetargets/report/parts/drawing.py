@@ -234,14 +234,23 @@ EDGE = "an interval that reaches 0 runs to the edge"
 """Said below figures with a logarithmic axis."""
 
 
-def plain_log(axes: Axes) -> None:
-    """A logarithmic axis with 1, 2, 5 in plain numbers."""
+def plain_log(panel: Axes, along: str = "y") -> None:
+    """A logarithmic axis, of what is drawn already, with 1, 2, 5 in plain numbers; with more of
+    them where these would be fewer than three."""
     from matplotlib import ticker
 
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
-    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axis = panel.xaxis if along == "x" else panel.yaxis
+    (panel.set_xscale if along == "x" else panel.set_yscale)("log")
+    low, high = sorted(axis.get_view_interval())
+    few = low > 0 and high / low < 8
+    subs = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0) if few else (1.0, 2.0, 5.0)
+    axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=7))
+    axis.set_major_formatter(ticker.FuncFormatter(_plain))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _plain(value: float, _: int | None) -> str:
+    return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
 
 
 def legend(figure: Figure, axes: np.ndarray, columns: int = 5) -> None:

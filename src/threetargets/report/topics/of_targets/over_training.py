@@ -66,7 +66,6 @@ def curves(results: Results) -> Plot:
         for panel, (weighting, cells) in zip(axes[0], known.items(), strict=True):
             panel.set_title(weighting)
             panel.set_xlabel("training images")
-            panel.set_xscale("log")
             for cell in cells:
                 x = _points(results, cells)
                 seen = [course.bound for course in courses(results, cell).values()]
@@ -88,6 +87,7 @@ def curves(results: Results) -> Plot:
                     for n, m, lo, hi in zip(x, mean, low, high, strict=True)
                 ]
             plain_log(panel)
+            plain_log(panel, "x")
         axes[0, 0].set_ylabel(f"bound, {results.unit.name}")
         legend(figure, axes)
         drawn = svg(figure)
@@ -110,9 +110,10 @@ def in_words(results: Results, cell: Cell, levels: dict[int, float]) -> str:
 
 
 TABLE_CAPTION = (
-    "Bound of the curve's images, {unit}. Last column: images to the bound that the worst model of "
-    "the weighting has in the end, geometric mean over seeds with its 95% t interval; "
-    "“at most” where the first point is below it."
+    "Bound of the curve's {images} test images at {steps} noise levels, {unit}, which is not that "
+    "of the other tables. Last column: images to the bound that the worst model of the weighting "
+    "has in the end, geometric mean over seeds with its 95% t interval; “at most” where the first "
+    "point is below it."
 )
 
 
@@ -135,7 +136,10 @@ def table(results: Results) -> Table:
         rows.append((Text(diffusion.of(cell).weighting), Text(label(cell)), *dots, why))
     seen = _points(results, next(iter(known.values())))
     head = ("weighting", "model", *(f"after {count(seen[k])}" for k in at), "images needed")
-    caption = TABLE_CAPTION.format(unit=results.unit.name)
+    chosen = results.study.likelihood.curve
+    assert chosen is not None
+    sizes = {"images": chosen.images, "steps": chosen.steps}
+    caption = TABLE_CAPTION.format(unit=results.unit.name, **sizes)
     made = commands(results, "train", "likelihood")
     title = "What a bound costs"
     return Table(
