@@ -111,7 +111,9 @@ def test_one_seed_is_a_point_and_decides_nothing(tmp_path: Path) -> None:
     assert (contrast.interval.mean, contrast.interval.low) == (1.0, None)
     assert contrast.verdict == ALONE
     assert "over two seeds or more" in agreement.headline(some)[0]
-    assert "One seed alone, so no verdict: one" in agreement.sure(some, read(tmp_path))
+    (rule,) = agreement.rules(some, read(tmp_path))
+    assert rule.endswith("One seed alone, so no verdict: one.")
+    assert agreement.sure(some, read(tmp_path)) == "How sure: 1 study compares the two."
 
 
 def test_a_study_whose_figures_are_all_in_another_column_has_none(tmp_path: Path) -> None:
@@ -210,6 +212,16 @@ def test_a_damaged_table_is_one_line_and_the_others_are_shown(
     assert 'href="good/index.html"' in text and 'href="bad/index.html"' not in text
     assert text.count("Left out.") == 1 and "no metrics.csv, so it is no report" in text
     assert CliRunner().invoke(app, [*call, "--keep-failed"]).exit_code == 0
+
+
+def test_the_study_that_chooses_parameters_is_named_and_not_compared(tmp_path: Path) -> None:
+    for name in ("one", studies.CHOOSING):
+        put(tmp_path, name, pair(name, [1.0, 2.0], [1.0, 2.1], BPD))
+        (tmp_path / name / "index.html").write_text("")
+    written, _ = stage.run(tmp_path)
+    text = written.read_text()
+    assert text.count('href="learning-rates/index.html"') == 1 and "1 study<" in text
+    assert "learning-rates/report.md" in (tmp_path / "report.md").read_text()
 
 
 def test_without_the_folder_it_says_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from threetargets.errors import UserError
 from threetargets.files import write_text
 from threetargets.report.across import agreement, forest, side_by_side
 from threetargets.report.across.contrasts import contrasts
-from threetargets.report.across.studies import OneStudy
+from threetargets.report.across.studies import CHOOSING, OneStudy
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.wording import Table
@@ -37,12 +37,14 @@ class Across:
     settings: Table
     studies: tuple[OneStudy, ...]
     holes: tuple[str, ...]
+    choosing: str = ""
 
 
-def across(studies: list[OneStudy], left_out: list[UserError]) -> Across:
-    """The page before it is HTML or Markdown."""
+def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = False) -> Across:
+    """The page before it is HTML or Markdown; with `choosing` it names the study that chooses
+    parameters for others."""
     some = contrasts(studies)
-    sentences = [agreement.TERMS, *agreement.tell_apart(some), agreement.skipped(some)]
+    sentences = [agreement.TERMS, agreement.skipped(some), *agreement.rules(some, studies)]
     return Across(
         (*agreement.headline(some), *filter(None, [agreement.sure(some, studies)])),
         tuple(filter(None, sentences)),
@@ -51,6 +53,7 @@ def across(studies: list[OneStudy], left_out: list[UserError]) -> Across:
         side_by_side.settings(studies),
         tuple(studies),
         tuple(one_line(error) for error in left_out),
+        CHOOSING if choosing else "",
     )
 
 

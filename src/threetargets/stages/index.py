@@ -22,4 +22,5 @@ def run(reports: Path) -> tuple[Path, list[UserError]]:
     """
     config = [Path("params.yaml"), *sorted(CONFIG.glob("*.yaml"))]
     known, left_out = studies.read_all(reports, config)
-    return index_page.write(reports, index_page.across(known, left_out)), left_out
+    choosing = (reports / studies.CHOOSING / "index.html").is_file()
+    return index_page.write(reports, index_page.across(known, left_out, choosing)), left_out

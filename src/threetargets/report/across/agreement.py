@@ -106,9 +106,9 @@ def scored(some: list[Contrast]) -> str:
         here = [c for c in some if (c.measure, c.first) == (measure, SCORE) and c.case.own]
         counts = Counter(c.verdict for c in here if c.verdict != ALONE)
         if n := sum(counts.values()):
-            words = {FIRST: "score", SECOND: EPS, TIE: "tied", OPEN: "undecided"}
-            said = ", ".join(f"{words[v]} {k}" for v, k in counts.most_common())
-            clauses.append(f"by {name} {said} of {n}")
+            words = {FIRST: "score lower", SECOND: f"{EPS} lower", TIE: "tied", OPEN: "undecided"}
+            parts = ", ".join(f"{words[v]} in {k}" for v, k in counts.most_common())
+            clauses.append(f"by {name} {parts} of {of(n, 'study').replace('studys', 'studies')}")
     return f"Score against {EPS} at native: {'; '.join(clauses)}." if clauses else ""
 
 
@@ -163,20 +163,6 @@ def apart(some: list[Contrast], measure: str, weighting: str) -> tuple[str, str]
     return (_range(first, sides[0]), _range(second, sides[1])) if separate else None
 
 
-def tell_apart(some: list[Contrast]) -> list[str]:
-    """Where the finest noise separates the cases in which one is lower from those of the other."""
-    sentences = []
-    for weighting in WEIGHTINGS:
-        counts = Counter(c.verdict for c in main(some, BOUND, weighting))
-        if ends := apart(some, BOUND, weighting):
-            sentences.append(
-                f"By the bound at {weighting} weighting, {X0} is lower where the finest noise is "
-                f"at log-SNR {ends[0]} ({of(counts[FIRST], 'case')}), {EPS} where it is at "
-                f"{ends[1]} ({of(counts[SECOND], 'case')}); these cases differ in more than that."
-            )
-    return sentences
-
-
 def skipped(some: list[Contrast]) -> str:
     """What an input skip does to the verdicts by the bound; empty where no study has both."""
     first = [c for c in some if (c.measure, c.first) == (BOUND, PAIRS[0][0]) and not c.case.more]
@@ -201,30 +187,43 @@ def _key(c: Contrast) -> tuple[str, str]:
 
 
 def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
-    """How sure the headline is."""
-    first = [c for c in some if (c.first, c.second) == PAIRS[0]]
-    names = list(dict.fromkeys(c.case.study.name for c in first))
-    chosen = [s for s in studies if s.name in names]
-    data = sorted({s.setting.data for s in chosen if s.setting and s.setting.data})
-    seeds = sorted({c.interval.n for c in first if c.verdict != ALONE})
-    single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
+    """How sure the headline is; empty without studies that compare the two."""
+    first, chosen = _compared(some, studies)
     if not chosen:
         return ""
-    several = "Of studies with the same trainings the one with the most seeds counts"
+    data = sorted({s.setting.data for s in chosen if s.setting and s.setting.data})
+    seeds = sorted({c.interval.n for c in first if c.verdict != ALONE})
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
-    parts = [f"How sure: {many} the two"]
-    parts[0] += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
+    text = f"How sure: {many} the two"
+    text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
     if seeds:
         most = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-        parts[0] += f", paired over {most} seeds"
-        parts.append(
-            "Verdicts and intervals hold for all pairs of a study together, as on its page"
-        )
+        text += f", paired over {most} seeds; verdicts and intervals hold for all pairs of a study"
+        text += " together, as on its page"
+    return (
+        f"{text}. They differ in more than their noise (below)." if len(chosen) > 1 else f"{text}."
+    )
+
+
+def rules(some: list[Contrast], studies: list[OneStudy]) -> list[str]:
+    """What the verdicts mean, and which studies have none."""
+    first, chosen = _compared(some, studies)
+    single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
     margins = sorted({s.setting.margin for s in chosen if s.setting})
-    if margins:
-        within = listing([f"{m:g}" for m in margins])
-        parts.append(f"Tied: an equivalence test within the study's margin, {within} bits/dim")
-    parts += [several] if len(chosen) > 1 else []
-    if single:
-        parts.append(f"One seed alone, so no verdict: {listing(single)}")
-    return f"{'. '.join(parts)}."
+    within = listing([f"{m:g}" for m in margins])
+    tied = f"Tied: an equivalence test within the study's margin, {within} bits/dim."
+    several = " Of studies with the same trainings the one with the most seeds counts."
+    alone = f" One seed alone, so no verdict: {listing(single)}."
+    text = "".join(
+        part for part, due in ((tied, margins), (several, len(chosen) > 1), (alone, single)) if due
+    )
+    return [text.strip()] if text else []
+
+
+def _compared(
+    some: list[Contrast], studies: list[OneStudy]
+) -> tuple[list[Contrast], list[OneStudy]]:
+    """What is said of the first pair, and the studies that say it."""
+    first = [c for c in some if (c.first, c.second) == PAIRS[0]]
+    names = {c.case.study.name for c in first}
+    return first, [s for s in studies if s.name in names]

@@ -65,8 +65,7 @@ def picture(some: list[Contrast]) -> Plot | None:
 
 
 def _axis(measure: str) -> str:
-    name = "bound, bits/dim" if measure == BOUND else "log FID excess"
-    return f"{name} (left: {' or '.join(target(first) for first, _ in PAIRS)} better)"
+    return "bound, bits/dim" if measure == BOUND else "log FID excess"
 
 
 def _scale(panel: Any, here: list[Contrast]) -> None:

@@ -26,9 +26,11 @@ from threetargets.report.reading.setting import Setting, setting
 from threetargets.study.schema import OWN_FOLDERS
 from threetargets.units import BITS, NATS, Unit
 
-ASIDE = (*OWN_FOLDERS, "smoke", "learning-rates")
-"""Folders under reports/ whose studies are not compared: the page's own, what git ignores, and
-what chooses parameters on seeds that are not reported."""
+CHOOSING = "learning-rates"
+"""The study that chooses parameters on seeds that are not reported: not compared, but named."""
+ASIDE = (*OWN_FOLDERS, "smoke", CHOOSING)
+"""Folders under reports/ whose studies are not compared: also the page's own, and what git
+ignores."""
 NEEDED = ("study", "model", "target", "weighting", "seed", "guidance", "gamma", "metric", "value")
 NEEDED_TOO = ("extractor", "status")
 UNITS = (BITS, NATS)
