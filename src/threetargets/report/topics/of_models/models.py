@@ -41,9 +41,11 @@ MODELS_ODE = (
     "(details under the table of reverse variances); {images} images, standard error over "
     "them in metrics.csv."
 )
-MODELS_IWAE_ON = ", on the first {images} test images"
-MODELS_WITHOUT_IWAE = " A diffusion model has none."
-MODELS_IWAE = " IWAE k: the importance-weighted bound with k samples, {unit}{on}."
+IWAE_ON = ", on the first {images} test images"
+IWAE_CAPTION = (
+    "IWAE k: the importance-weighted bound with k samples, {unit}{on}; a diffusion model has none. "
+    "{spread}."
+)
 
 
 def also_known_as(results: Results, name: Cell) -> str:
@@ -52,20 +54,19 @@ def also_known_as(results: Results, name: Cell) -> str:
     return f"is also {listing(others)}" if others else ""
 
 
+def _ranked(results: Results) -> list[Cell]:
+    return sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
+
+
 def models(results: Results) -> Table:
     """Every cell by its bound, best first."""
-    ranked = sorted(results.study.cells, key=lambda c: _mean(results.observe(c, BOUND.metric)))
-    known = autoencoder.cells(results.study)
-    ks = sorted(results.study.likelihood.iwae) if known else []
+    ranked = _ranked(results)
     seen_by = bool(results.study.evaluation.extractors)
     flows = [c for c in ranked if c in diffusion.cells(results.study)]
+    holes = not all(results.observe(c, BOUND.metric).complete for c in ranked)
     rows = []
     for name in ranked:
         seen = results.observe(name, BOUND.metric)
-        iwae = [
-            measured(results, name, one_of("iwae_{}", k)) if name in known else Text("", "weak")
-            for k in ks
-        ]
         ode = (
             [measured(results, name, "ode_decoder") if name in flows else Text("", "weak")]
             if flows
@@ -77,14 +78,13 @@ def models(results: Results) -> Table:
                 Text(cell(name), kind, also_known_as(results, name)),
                 measured(results, name, BOUND.metric),
                 *ode,
-                Text(str(len(seen.values))),
+                *([Text(str(len(seen.values)))] if holes else []),
                 *(
                     [measured(results, name, FID.metric, FID.guidance, FID.gamma)]
                     if seen_by
                     else []
                 ),
                 parameters(results, name),
-                *iwae,
             )
         )
     flow = ("ODE",) if flows else ()
@@ -94,10 +94,9 @@ def models(results: Results) -> Table:
         "model",
         f"bound, {unit}",
         *flow,
-        "seeds",
+        *(("seeds",) if holes else ()),
         *fid,
         "parameters",
-        *(label("iwae_{}", k) for k in ks),
     )
     caption = MODELS_CAPTION.format(
         spread=spread(results),
@@ -111,11 +110,6 @@ def models(results: Results) -> Table:
         caption += asked_for_a_class(results)
     if flows:
         caption += MODELS_ODE.format(unit=unit, images=results.study.likelihood.ode.images)
-    if ks:
-        some = results.study.likelihood.iwae_images
-        on = MODELS_IWAE_ON.format(images=some) if some else ""
-        caption += MODELS_IWAE.format(unit=unit, on=on)
-        caption += MODELS_WITHOUT_IWAE if flows else ""
     made = commands(results, "train", "likelihood", "sample", "evaluate")
     return Table(
         "models",
@@ -125,6 +119,33 @@ def models(results: Results) -> Table:
         caption,
         made,
         frozenset(range(1, len(head))),
+    )
+
+
+def importance_weighted(results: Results) -> Table | None:
+    """Autoencoders by the bound with more and more samples; None without any."""
+    known = autoencoder.cells(results.study)
+    rows = []
+    ks = sorted(results.study.likelihood.iwae)
+    for name in (c for c in _ranked(results) if c in known):
+        figures = (measured(results, name, one_of("iwae_{}", k)) for k in ks)
+        rows.append((Text(cell(name)), measured(results, name, BOUND.metric), *figures))
+    if not rows or not ks:
+        return None
+    some, unit = results.study.likelihood.iwae_images, results.unit.name
+    on = IWAE_ON.format(images=some) if some else ""
+    caption = IWAE_CAPTION.format(unit=unit, on=on, spread=spread(results))
+    head = ("model", "bound", *(label("iwae_{}", k) for k in ks))
+    numeric = frozenset(range(1, len(head)))
+    made = commands(results, "likelihood")
+    return Table(
+        "importance-weighted",
+        "Importance-weighted bounds",
+        head,
+        tuple(rows),
+        caption,
+        made,
+        numeric,
     )
 
 
@@ -256,7 +277,9 @@ def bounds(results: Results) -> Plot:
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
-    tables, plots, folded = (models(results),), (bounds(results),), (parts(results),)
+    weighted = importance_weighted(results)
+    tables = (models(results), *([weighted] if weighted else []))
+    plots, folded = (bounds(results),), (parts(results),)
     return [Section("models", "Models", lead(results), tables, plots, folded)]
 
 
