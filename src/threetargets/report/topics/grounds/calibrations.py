@@ -175,7 +175,5 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     links = ((PAGE, "Every row, expected and measured"),)
     return [
         Section("calibration", "Calibration", LEAD, (overview(whole),), links=links),
-        Section(
-            "errata", "Errata of the lecture notes", ERRATA, folded=(errata(whole), slips(whole))
-        ),
+        Section("errata", "Errata of the lecture notes", ERRATA, (errata(whole), slips(whole))),
     ]
