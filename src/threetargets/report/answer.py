@@ -100,9 +100,9 @@ def _headline(results: Results) -> str:
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
     pairs = comparing.targets(results, BOUND)
     statements = [*filter(None, (comparisons.brief(pairs, w) for w in WEIGHTINGS))]
-    told = f"By the bound {'; '.join(statements)}." if statements else ""
+    order = f"By the bound {'; '.join(statements)}." if statements else ""
     rates = learning_rates.sentences(results)
-    parts = [*rates, told] if rates else [told, decomposition.headline(results)]
+    parts = [*rates, order] if rates else [order, decomposition.headline(results)]
     return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
 
