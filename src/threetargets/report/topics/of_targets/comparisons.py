@@ -200,17 +200,19 @@ def brief(pairs: Sequence[Comparison], weighting: str) -> str:
     undecided."""
     here, named = _of_trio(pairs, weighting, (*TRIO, "v"))
     beaten: dict[str, list[str]] = {}
-    others = []
+    ties, undecided = list[str](), list[str]()
     for c in here:
         a, b = (named(diffusion.of(x).target) for x in (c.a, c.b))
         if c.verdict == DIFFERENT:
             first, second = (a, b) if c.better == c.a else (b, a)
             beaten.setdefault(first, []).append(second)
-        elif c.verdict != NO_DATA:
-            words = "tie" if c.verdict in TIED else "are undecided"
-            others.append(f"{a} and {b} {words}")
+        elif c.verdict in TIED:
+            ties.append(f"{a} ties with {b}")
+        elif c.verdict == INCONCLUSIVE:
+            undecided.append(f"{a} against {b}")
     some = [f"{first} beats {listing(rest)}" for first, rest in beaten.items()]
-    return f"at {weighting} {', '.join([*some, *others])}" if some or others else ""
+    some += [*ties, *([f"{listing(undecided)} undecided"] if undecided else [])]
+    return f"at {weighting} {', '.join(some)}" if some else ""
 
 
 def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
