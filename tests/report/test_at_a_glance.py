@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from report import effects
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
 from threetargets.report import at_a_glance
 from threetargets.report.answer import answer
+from threetargets.report.parts import comparing
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.reading.collect import Results
+from threetargets.report.topics.of_targets import comparisons
 
 Make = Callable[..., Results]
 
@@ -48,3 +53,25 @@ def test_the_first_screen_has_picture_and_table_once(have: Make) -> None:
 def test_one_target_needs_neither(have: Make) -> None:
     first = answer(have(cells=["vae", "ddpm_x0_elbo"], guidance={"cells": []}))
     assert first.plots == () and first.tables == ()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (comparing.DIFFERENT, "x₀ beats ε (= score)"),
+        (comparing.WITHIN, "x₀ ties with ε (= score)"),
+        (comparing.EQUAL, "x₀ ties with ε (= score)"),
+        (comparing.INCONCLUSIVE, "x₀ against ε (= score) undecided"),
+        (comparing.NO_DATA, ""),
+    ],
+)
+def test_the_headline_says_which_target_beats_which(have: Make, verdict: str, words: str) -> None:
+    """By the verdicts of the table alone; score, which is eps there, is told once."""
+    pairs = [
+        replace(c, verdict=verdict)
+        for c in comparing.targets(have(), BOUND)
+        if {diffusion.of(c.a).target, diffusion.of(c.b).target} <= {"x0", "eps", "score"}
+    ]
+    lower = next(c for c in pairs if (str(c.a), str(c.b)) == ("ddpm_x0_elbo", "ddpm_eps_elbo"))
+    assert lower.better == lower.a
+    assert comparisons.brief(pairs, "elbo") == (f"at elbo {words}" if words else "")
