@@ -167,7 +167,8 @@ def test_the_same_bytes_twice_and_no_tags_out_of_a_file(tmp_path: Path) -> None:
     put(tmp_path, "one", rows)
     known(tmp_path, "one")
     path = tmp_path / "one" / "setting.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"title": evil, "asks": evil}))
+    words = {"title": evil, "asks": evil, "headline": f"{evil} beats x0."}
+    path.write_text(json.dumps(json.loads(path.read_text()) | words))
     (tmp_path / "one" / "figures").mkdir()
     provenance = tmp_path / "one" / "figures" / "table-provenance.csv"
     provenance.write_text(f"what,value\ncommit,{'ab' * 20}{evil}\n")
@@ -180,6 +181,7 @@ def test_the_same_bytes_twice_and_no_tags_out_of_a_file(tmp_path: Path) -> None:
     for name in ("index.html", "report.md"):
         assert b"<script" not in made[0][name]
     assert b"&lt;script&gt;" in made[0]["index.html"]
+    assert b"beats x0." in made[0]["index.html"] and b"beats x0." in made[0]["report.md"]
     assert b"ababababab" in made[0]["index.html"] and b"ab" * 20 not in made[0]["index.html"]
     assert set(made[0]) >= {"differences.svg", "differences.csv", "table-settings.csv"}
 

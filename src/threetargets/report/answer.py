@@ -90,7 +90,7 @@ FEW_CLAIMS = 2
 """As many are told on the first screen of a study without cells; of more, how many hold."""
 
 
-def _headline(results: Results) -> str:
+def headline(results: Results) -> str:
     """Which target beats which, at each weighting; without cells, what became of the claims."""
     if not results.study.cells:
         alone = topics.topics(topics.reading(results))
@@ -186,7 +186,7 @@ def answer(results: Results) -> Answer:
         )
     picture, table = at_a_glance.picture(results), at_a_glance.table(results)
     return Answer(
-        _headline(results),
+        headline(results),
         tuple(tiles),
         tuple(topics.sentences(results)),
         tuple(sure),

@@ -81,7 +81,8 @@ class Process(BaseModel):
 class Setting(BaseModel):
     """A study, by what tells it from others. `images` is (C, H, W); None of a study without cells,
     as `process` is of one without diffusion models. `margin` is that of equal bounds,
-    `log_fid_margin` that of the logarithm of FID's excess; `alpha` the error of a family."""
+    `log_fid_margin` that of the logarithm of FID's excess; `alpha` the error of a family;
+    `headline` what its report says first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,6 +93,7 @@ class Setting(BaseModel):
     margin: float
     log_fid_margin: float | None = None
     alpha: float = 0.05
+    headline: str = ""
     data: str = ""
     images: tuple[int, int, int] | None = None
     levels: int | None = None
