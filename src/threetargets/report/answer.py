@@ -86,6 +86,8 @@ def _tile(results: Results, measure: Measure) -> Tile:
     return Tile(label, interval(measures.summary(results, winner, measure)), cell(winner), note)
 
 
+MANY = 3
+"""Of more weightings than so many only those are told at which a target beats another."""
 FEW_CLAIMS = 2
 """As many are told on the first screen of a study without cells; of more, how many hold."""
 
@@ -100,6 +102,9 @@ def headline(results: Results) -> str:
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
     pairs = comparing.targets(results, BOUND)
     statements = [*filter(None, (comparisons.brief(pairs, w) for w in WEIGHTINGS))]
+    if len(statements) > MANY:
+        beats = [s for s in statements if " beats " in s]
+        statements = [*beats, f"at {'the others' if beats else 'all'} none beats another"]
     order = f"By the bound {'; '.join(statements)}." if statements else ""
     rates = learning_rates.sentences(results)
     parts = [*rates, order] if rates else [order, decomposition.headline(results)]
