@@ -18,13 +18,16 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
 from threetargets.report.reading.crossed import Levels, own_size
 from threetargets.report.reading.crossed import cells as placed
+from threetargets.report.topics.of_targets import endpoints
 from threetargets.report.topics.of_targets.over_training import in_words
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
 
 def picture(results: Results) -> Plot | None:
-    """Bound and FID by target, a panel for each weighting; None without two targets to tell apart
-    in one process."""
+    """Bound and FID by target, a panel for each weighting; of a study of the schedule's end the
+    bound over it. None without two targets to tell apart in one process."""
+    if endpoints.ends(results):
+        return endpoints.curves(results)
     if len({place.target for place in placed(results)}) < 2:
         return None
     return by_target(results)

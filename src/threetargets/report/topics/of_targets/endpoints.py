@@ -79,7 +79,8 @@ CAPTION = (
 
 
 def curves(results: Results) -> Plot:
-    """The bound over log_snr_max, a panel for each weighting, a line for each target."""
+    """The bound over log_snr_max, a panel for each weighting, a line for each target: the first
+    picture of a study that has such."""
     known = ends(results)
     panels = [w for w in WEIGHTINGS if any(key[1] == w for key in known)]
     rows: list[dict[str, Any]] = []
@@ -156,8 +157,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     if not ends(results):
         return []
     lead = "How fine the finest noise is decides which target has the lower bound."
-    tables, plots = (table(results),), (curves(results),)
-    return [Section("endpoints", "The end of the schedule", lead, tables, plots)]
+    return [Section("endpoints", "The end of the schedule", lead, (table(results),))]
 
 
 def sentences(results: Results) -> list[str]:
