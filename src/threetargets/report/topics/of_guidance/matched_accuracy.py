@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import t_interval
@@ -15,6 +15,8 @@ from threetargets.report.reading.collect import Results
 
 REFERENCE, AT = "classifier-free", 1.5
 """The kind that others are matched to, and the gamma at which it is."""
+LEVELS = (0.9, 0.95)
+"""Accuracies at which all kinds are compared besides: near 1 most never are."""
 
 
 def reached(
@@ -59,15 +61,24 @@ def _along(results: Results, cell: Cell, metric: str, guidance: str) -> dict[int
 def matched(results: Results, cell: Cell, guidance: str, gamma: float) -> Matched:
     """A kind of guidance at the accuracies that classifier-free guidance has at `gamma`. That kind
     itself is at this gamma, whether or not a smaller one is as accurate."""
+    place = sorted(results.study.guidance.gammas).index(gamma)
+    known = _along(results, cell, "accuracy", REFERENCE)
+    wanted = {seed: values[place] for seed, values in known.items()}
+    one = reaching(results, cell, guidance, wanted)
+    if guidance != REFERENCE:
+        return one
+    fids = _along(results, cell, "fid", guidance)
+    itself = {seed: (gamma, fids[seed][place]) for seed in wanted if seed in fids}
+    return replace(one, at=itself, without=())
+
+
+def reaching(results: Results, cell: Cell, guidance: str, wanted: dict[int, float]) -> Matched:
+    """A kind of guidance where it has, seed by seed, these accuracies."""
     gammas = sorted(results.study.guidance.gammas)
-    place = gammas.index(gamma)
-    wanted = _along(results, cell, "accuracy", REFERENCE)
     accuracy, fid = (_along(results, cell, metric, guidance) for metric in ("accuracy", "fid"))
     at, without = dict[int, tuple[float, float]](), list[int]()
     for seed in (s for s in wanted if s in accuracy and s in fid):
-        one: tuple[float, float] | None = (gamma, fid[seed][place])
-        if guidance != REFERENCE:
-            one = reached(gammas, accuracy[seed], fid[seed], wanted[seed][place])
+        one = reached(gammas, accuracy[seed], fid[seed], wanted[seed])
         if one is None:
             without.append(seed)
         else:
@@ -94,6 +105,17 @@ def points(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]
         yield some[counts.index(max(counts))]
 
 
+def levels(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]]:
+    """The accuracies of LEVELS that classifier-free guidance reaches in every seed and another kind
+    too, with every kind there."""
+    for level in LEVELS:
+        wanted = dict.fromkeys(results.study.seeds, level)
+        kinds = [reaching(results, cell, k, wanted) for k in results.study.guidance.kinds]
+        whole = [one.guidance for one in kinds if one.whole]
+        if REFERENCE in whole and len(whole) > 1:
+            yield level, kinds
+
+
 def _row(one: Matched, reference: Matched, wanted: float) -> tuple[Text, Text, Text]:
     """gamma, FID and the difference; or why there is none."""
     low, high = one.accuracies
@@ -115,10 +137,10 @@ def _row(one: Matched, reference: Matched, wanted: float) -> tuple[Text, Text, T
 
 
 CAPTION = (
-    "Each kind at the smallest γ at which it is as accurate as classifier-free guidance at the γ "
-    "of the second column, seed by seed; the last column is paired by seed, with its 95% t "
-    "interval. Accuracy and FID are straight lines between the γ of the study, which overstates "
-    "FID between two of them where its curve is convex. {spread}. {context}."
+    "Each kind at the smallest γ at which it has the accuracy of the second column, or that of "
+    "classifier-free guidance at the γ there, seed by seed; the last column is paired by seed, "
+    "with its 95% t interval. Accuracy and FID are straight lines between the γ of the study, "
+    "which overstates FID between two of them where its curve is convex. {spread}. {context}."
 )
 
 
@@ -141,6 +163,17 @@ def table(results: Results) -> Table | None:
             rows += [
                 (Text(names[cell]), Text(where), Text(one.guidance), *_row(one, reference, wanted))
                 for one in first
+            ]
+        for level, kinds in levels(results, cell):
+            (reference,) = [one for one in kinds if one.guidance == REFERENCE]
+            rows += [
+                (
+                    Text(names[cell]),
+                    Text(f"{level:g}"),
+                    Text(k.guidance),
+                    *_row(k, reference, level),
+                )
+                for k in sorted(kinds, key=lambda one: one.guidance != REFERENCE)
             ]
     if not rows:
         return None
