@@ -115,5 +115,5 @@ def test_score_is_set_against_eps_where_they_are_two_models(tmp_path: Path) -> N
     rows = pair("one", [2.0, 2.1, 2.2], [2.0, 2.3, 1.9], BPD, "native")
     scores = [r | {"target": "score", "value": str(3.0 + k)} for k, r in enumerate(rows[:3])]
     put(tmp_path, "one", [*rows, *scores])
-    words = agreement.scored(contrasts.contrasts(read(tmp_path)))
+    words = agreement.score_beside_eps(contrasts.contrasts(read(tmp_path)))
     assert words == "Score against ε at native: by the bound undecided in 1 of 1 study."

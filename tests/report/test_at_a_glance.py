@@ -74,4 +74,4 @@ def test_the_headline_says_which_target_beats_which(have: Make, verdict: str, wo
     ]
     lower = next(c for c in pairs if (str(c.a), str(c.b)) == ("ddpm_x0_elbo", "ddpm_eps_elbo"))
     assert lower.better == lower.a
-    assert comparisons.brief(pairs, "elbo") == (f"at elbo {words}" if words else "")
+    assert comparisons.standing(pairs, "elbo") == (f"at elbo {words}" if words else "")

@@ -92,7 +92,7 @@ FEW_CLAIMS = 2
 """As many are told on the first screen of a study without cells; of more, how many hold."""
 
 
-def headline(results: Results) -> str:
+def _headline(results: Results) -> str:
     """Which target beats which, at each weighting; without cells, what became of the claims."""
     if not results.study.cells:
         alone = topics.topics(topics.reading(results))
@@ -101,7 +101,7 @@ def headline(results: Results) -> str:
             return tally([verdict for _, verdict in decided])
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
     pairs = comparing.targets(results, BOUND)
-    statements = [*filter(None, (comparisons.brief(pairs, w) for w in WEIGHTINGS))]
+    statements = [*filter(None, (comparisons.standing(pairs, w) for w in WEIGHTINGS))]
     if len(statements) > MANY:
         beats = [s for s in statements if " beats " in s]
         statements = [*beats, f"at {'the others' if beats else 'all'} none beats another"]
@@ -191,7 +191,7 @@ def answer(results: Results) -> Answer:
         )
     picture, table = at_a_glance.picture(results), at_a_glance.table(results)
     return Answer(
-        headline(results),
+        _headline(results),
         tuple(tiles),
         tuple(topics.sentences(results)),
         tuple(sure),

@@ -18,6 +18,7 @@ from threetargets.report.parts.wording import of
 from threetargets.report.reading import calibrated, tidy
 from threetargets.report.reading.collect import Results, calibration_dir
 from threetargets.report.reading.headlines import headlines
+from threetargets.report.reading.setting import setting
 from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.grounds.calibrations import PAGE
 from threetargets.study.schema import Study
@@ -108,6 +109,8 @@ def write(results: Results, mirror: Mirror) -> Path:
     html, markdown = _html(results, first, body), _markdown(results, first, body)
     write_text(folder / "metrics.csv", tidy.as_csv(tidy.rows(results)))
     write_json(folder / "metrics.json", headlines(results))
+    known = setting(results.study).model_dump(mode="json") | {"headline": first.headline}
+    write_json(folder / "setting.json", known)
     drawn: dict[str, str] = {}
     for plot in (*first.plots, *(p for section in body for p in section.plots)):
         drawn[f"{plot.name}.svg"] = plot.svg

@@ -6,11 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from threetargets.families.drawn import pictures
-from threetargets.files import write_json
-from threetargets.pipeline import paths
 from threetargets.pipeline.identity import work_dir
-from threetargets.report import answer, page
-from threetargets.report.reading import collect, setting, tracked
+from threetargets.report import page
+from threetargets.report.reading import collect, tracked
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.schema import Study
 from threetargets.tracking import figure_key, store
@@ -48,9 +46,6 @@ def run(study: Study) -> Path:
     """
     results = replace(collect.load(study), pictures=pictures(study))
     written = page.write(results, _mirror(results))
-    known = setting.setting(study).model_dump(mode="json")
-    known["headline"] = answer.headline(results)
-    write_json(paths.reports(study) / "setting.json", known)
     _release(results)
     return written
 

@@ -65,7 +65,7 @@ def _clause(some: list[Contrast], measure: str, weighting: str) -> str:
     most say, or the noise that tells them apart."""
     decided = verdicts(some, measure, weighting)
     counts = Counter(decided.values())
-    n = "1 study" if len(decided) == 1 else f"{len(decided)} studies"
+    n = of(len(decided), "study")
     kinds = sorted((v for v in WORDS if counts[v] and v != OPEN), key=lambda v: -counts[v])
     if not kinds:
         return f"at {weighting} undecided ({n})" if decided else ""
@@ -96,10 +96,10 @@ def headline(some: list[Contrast]) -> list[str]:
         parts += [f"{name}: {first} {'; '.join(clauses)}."] if clauses else []
     if not parts:
         return [f"No study here compares {X0} with {EPS} over two seeds or more."]
-    return [*parts, *filter(None, [scored(some)])]
+    return [*parts, *filter(None, [score_beside_eps(some)])]
 
 
-def scored(some: list[Contrast]) -> str:
+def score_beside_eps(some: list[Contrast]) -> str:
     """How score stands to eps at native weighting, where they are two models."""
     clauses = []
     for measure, name in ((BOUND, "the bound"), (FID, FID)):
@@ -108,7 +108,7 @@ def scored(some: list[Contrast]) -> str:
         if n := sum(counts.values()):
             words = {FIRST: "score lower", SECOND: f"{EPS} lower", TIE: "tied", OPEN: "undecided"}
             parts = ", ".join(f"{words[v]} in {k}" for v, k in counts.most_common())
-            clauses.append(f"by {name} {parts} of {of(n, 'study').replace('studys', 'studies')}")
+            clauses.append(f"by {name} {parts} of {of(n, 'study')}")
     return f"Score against {EPS} at native: {'; '.join(clauses)}." if clauses else ""
 
 

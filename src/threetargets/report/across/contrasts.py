@@ -3,6 +3,7 @@ study's own page judges it."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from threetargets.report.parts.comparing import (
     DIFFERENT,
     INCONCLUSIVE,
     TARGET_PAIRS,
-    alike,
+    Rows,
     decided,
+    identical,
+    repeats,
 )
 from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
 from threetargets.units import BITS
@@ -91,35 +94,40 @@ def cases(study: OneStudy) -> list[Case]:
         (one.skip, one.more, one.kind) for one in study.bounds if one.target in PAIRS[0]
     )
     some = [Case(study, *model) for model in models]
-    some = [case for case in some if any((c.first, c.second) == PAIRS[0] for c in _of_case(case))]
+    some = [case for case in some if _compares(case)]
     plain = [case for case in some if not case.more]
     return sorted(plain, key=lambda case: not case.own) or sorted(
         some, key=lambda case: (case.ends is None, case.ends or 0.0)
     )
 
 
+def _compares(case: Case) -> bool:
+    """Whether it has the first pair at some weighting."""
+    sides = (
+        [case.values(measure, target, weighting) for target in PAIRS[0]]
+        for measure, weighting in itertools.product(_measures(case), WEIGHTINGS)
+    )
+    return any(a.keys() & b.keys() for a, b in sides)
+
+
+def _measures(case: Case) -> tuple[str, ...]:
+    """Not bounds in nats: those of a whole image stand on another axis."""
+    return MEASURES if case.study.unit == BITS else (FID,)
+
+
 def _of_case(case: Case) -> Iterator[Contrast]:
     """Of every pair of targets at every weighting, each measure a family of its own."""
-    for measure in MEASURES:
-        if measure == BOUND and case.study.unit != BITS:
-            continue  # nats of a whole image stand on another axis
+    for measure in _measures(case):
         known: dict[tuple[str, str, str], list[float]] = {}
-        seen: list[tuple[Values, Values]] = []
-        for weighting in ALL_WEIGHTINGS:
-            for pair in TARGET_PAIRS:
-                a, b = (case.values(measure, target, weighting) for target in pair)
-                some = differences(measure, a, b, case.study.floor)
-                both = ((a, b), (b, a))
-                again = any(_as(x, p) and _as(y, q) for x, y in seen for p, q in both)
-                if some and not again and not _as(a, b):
-                    known[weighting, *pair] = some
-                    seen.append((a, b))
+        seen: list[Rows] = []
+        for weighting, pair in itertools.product(ALL_WEIGHTINGS, TARGET_PAIRS):
+            a, b = (case.values(measure, target, weighting) for target in pair)
+            rows = tuple((s, a[s], b[s]) for s in sorted(a) if s in b)
+            some = differences(measure, a, b, case.study.floor)
+            if some and not identical(rows) and not any(repeats(rows, r) for r in seen):
+                known[weighting, *pair] = some
+                seen.append(rows)
         yield from _judged(case, measure, known)
-
-
-def _as(a: Values, b: Values) -> bool:
-    """The same values, seed by seed: one model by construction."""
-    return a.keys() == b.keys() and all(alike(a[seed], b[seed]) for seed in a)
 
 
 def _judged(

@@ -65,6 +65,10 @@ TIED = (EQUAL, WITHIN)
 """The verdicts that a difference of the margin is rejected with."""
 
 
+Rows = tuple[tuple[int, float, float], ...]
+"""(seed, a, b)."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """a against b: the difference is a - b, so a negative one favours a."""
@@ -80,7 +84,7 @@ class Comparison:
     p_holm: float | None = None
     p_equal_holm: float | None = None
     verdict: str = NO_DATA
-    values: tuple[tuple[int, float, float], ...] = ()  # (seed, a, b), as measured
+    values: Rows = ()  # as measured
     differences: tuple[float, ...] = ()  # a - b of each seed, as compared
     over_images: Interval | None = None  # of the bound: over test images, not over seeds
     repeats: tuple[Cell, Cell, str] | None = None  # (a, b, where) of the comparison that it repeats
@@ -88,7 +92,7 @@ class Comparison:
     @property
     def identical(self) -> bool:
         """a and b have the same value in every seed, to 1e-6 of its size."""
-        return bool(self.values) and all(alike(a, b) for _, a, b in self.values)
+        return identical(self.values)
 
     @property
     def evidence(self) -> bool:
@@ -108,11 +112,16 @@ def alike(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
 
 
-def _repeats(c: Comparison, earlier: Comparison) -> bool:
-    """c has the values of `earlier`, seed by seed, on the same sides or on opposite ones."""
-    if [s for s, _, _ in c.values] != [s for s, _, _ in earlier.values]:
+def identical(rows: Rows) -> bool:
+    """Both sides have the same value in every seed: one model by construction."""
+    return bool(rows) and all(alike(a, b) for _, a, b in rows)
+
+
+def repeats(rows: Rows, earlier: Rows) -> bool:
+    """The values of `earlier`, seed by seed, on the same sides or on opposite ones."""
+    if [s for s, _, _ in rows] != [s for s, _, _ in earlier]:
         return False
-    both = [(a, b, x, y) for (_, a, b), (_, x, y) in zip(c.values, earlier.values, strict=True)]
+    both = [(a, b, x, y) for (_, a, b), (_, x, y) in zip(rows, earlier, strict=True)]
     straight = all(alike(a, x) and alike(b, y) for a, b, x, y in both)
     return straight or all(alike(a, y) and alike(b, x) for a, b, x, y in both)
 
@@ -147,7 +156,11 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
     alpha = results.study.comparison.alpha
     first: list[int] = []  # for each comparison the place of the one whose p values it has
     for i, c in enumerate(comparisons):
-        same = (j for j in first if c.pairs and not c.identical and _repeats(c, comparisons[j]))
+        same = (
+            j
+            for j in first
+            if c.pairs and not c.identical and repeats(c.values, comparisons[j].values)
+        )
         first.append(next(same, i))
     counts = [
         i == j and not c.identical for i, (j, c) in enumerate(zip(first, comparisons, strict=True))
@@ -158,24 +171,14 @@ def family(results: Results, comparisons: Sequence[Comparison]) -> list[Comparis
     judged = []
     for i, (j, c) in enumerate(zip(first, comparisons, strict=True)):
         p, q = differ[j], equal[j]
-        if c.pairs == 0:
-            verdict = NO_DATA
-        elif c.identical:
+        verdict = NO_DATA if c.pairs == 0 else decided(p, q, alpha)
+        if c.identical:
             verdict = EQUAL if c.pairs > 1 else INCONCLUSIVE
-        else:
-            verdict = decided(p, q, alpha)
         one = comparisons[j]
-        repeats = (one.a, one.b, one.where) if i != j else None
+        other = (one.a, one.b, one.where) if i != j else None
         wider = replace(c.difference, interval=t_interval(c.differences, confidence))
         judged.append(
-            replace(
-                c,
-                difference=wider,
-                p_holm=p,
-                p_equal_holm=q,
-                verdict=verdict,
-                repeats=repeats,
-            )
+            replace(c, difference=wider, p_holm=p, p_equal_holm=q, verdict=verdict, repeats=other)
         )
     return judged
 

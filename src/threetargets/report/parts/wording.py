@@ -132,7 +132,14 @@ def between(values: Interval) -> str:
 
 
 def of(many: int, thing: str) -> str:
-    return f"{many} {thing}" if many == 1 else f"{many} {thing}s"
+    """1 seed, 2 seeds; 2 studies, 2 patches."""
+    return f"{many} {thing}" if many == 1 else f"{many} {_plural(thing)}"
+
+
+def _plural(thing: str) -> str:
+    if thing.endswith("y") and thing[-2:-1] not in "aeiou":
+        return f"{thing[:-1]}ies"
+    return f"{thing}es" if thing.endswith(("ch", "sh", "s", "x")) else f"{thing}s"
 
 
 def listing(names: list[str]) -> str:

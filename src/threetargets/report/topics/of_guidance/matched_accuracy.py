@@ -88,32 +88,25 @@ def reaching(results: Results, cell: Cell, guidance: str, wanted: dict[int, floa
     return Matched(guidance, at, tuple(without), missing, (min(means), max(means)))
 
 
-def points(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]]:
-    """The gamma nearest to AT with every kind at its accuracy; and, where some kind never reaches
-    that, the one at which most do, of several the nearest. Not gamma = 0 or 1, where most kinds are
-    the model itself; of two as near the larger one."""
+def meetings(results: Results, cell: Cell) -> Iterator[tuple[str, float, list[Matched]]]:
+    """Where kinds are compared, in words, the accuracy there, and every kind at it: that of
+    classifier-free guidance at the gamma nearest to AT, and those of LEVELS that it reaches in
+    every seed and another kind too. Not gamma = 0 or 1, where most kinds are the model itself; of
+    two as near the larger one."""
     guidance = results.study.guidance
     nearest = sorted(guidance.gammas, key=lambda g: (abs(g - AT), -g))
-    some = [
-        (gamma, [matched(results, cell, kind, gamma) for kind in guidance.kinds])
-        for gamma in nearest
-        if gamma not in (0, 1)
-    ]
-    counts = [sum(one.whole for one in kinds) for _, kinds in some]
-    yield from some[:1]
-    if some and max(counts) > counts[0]:
-        yield some[counts.index(max(counts))]
-
-
-def levels(results: Results, cell: Cell) -> Iterator[tuple[float, list[Matched]]]:
-    """The accuracies of LEVELS that classifier-free guidance reaches in every seed and another kind
-    too, with every kind there."""
+    for gamma in [g for g in nearest if g not in (0, 1)][:1]:
+        seen = results.observe(cell, "accuracy", REFERENCE, gamma_label(gamma)).values
+        if seen:
+            wanted = sum(seen.values()) / len(seen)
+            kinds = [matched(results, cell, kind, gamma) for kind in guidance.kinds]
+            yield f"{number(wanted)}, at γ = {gamma_label(gamma)}", wanted, kinds
     for level in LEVELS:
-        wanted = dict.fromkeys(results.study.seeds, level)
-        kinds = [reaching(results, cell, k, wanted) for k in results.study.guidance.kinds]
+        each = dict.fromkeys(results.study.seeds, level)
+        kinds = [reaching(results, cell, kind, each) for kind in guidance.kinds]
         whole = [one.guidance for one in kinds if one.whole]
         if REFERENCE in whole and len(whole) > 1:
-            yield level, kinds
+            yield f"{level:g}", level, kinds
 
 
 def _row(one: Matched, reference: Matched, wanted: float) -> tuple[Text, Text, Text]:
@@ -152,28 +145,11 @@ def table(results: Results) -> Table | None:
         return None
     names = labels(guidance.cells)
     for cell in guidance.cells:
-        for gamma, kinds in points(results, cell):
-            seen = results.observe(cell, "accuracy", REFERENCE, gamma_label(gamma)).values
-            if not seen:
-                continue
-            wanted = sum(seen.values()) / len(seen)
+        for where, wanted, kinds in meetings(results, cell):
             (reference,) = [one for one in kinds if one.guidance == REFERENCE]
-            where = f"{number(wanted)}, at γ = {gamma_label(gamma)}"
-            first = sorted(kinds, key=lambda one: one.guidance != REFERENCE)
             rows += [
                 (Text(names[cell]), Text(where), Text(one.guidance), *_row(one, reference, wanted))
-                for one in first
-            ]
-        for level, kinds in levels(results, cell):
-            (reference,) = [one for one in kinds if one.guidance == REFERENCE]
-            rows += [
-                (
-                    Text(names[cell]),
-                    Text(f"{level:g}"),
-                    Text(k.guidance),
-                    *_row(k, reference, level),
-                )
-                for k in sorted(kinds, key=lambda one: one.guidance != REFERENCE)
+                for one in sorted(kinds, key=lambda one: one.guidance != REFERENCE)
             ]
     if not rows:
         return None

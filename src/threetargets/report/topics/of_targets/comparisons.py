@@ -195,7 +195,7 @@ def _of_trio(
     return [c for c in every if not c.identical and c.repeats is None], named
 
 
-def brief(pairs: Sequence[Comparison], weighting: str) -> str:
+def standing(pairs: Sequence[Comparison], weighting: str) -> str:
     """The same in few words and without figures, of v too: which beats which, ties or is
     undecided."""
     here, named = _of_trio(pairs, weighting, (*TRIO, "v"))

@@ -32,7 +32,6 @@ from threetargets.report.topics.of_targets import output_spaces
 
 OVER = {"width": "the width of the network", "patch": "the side of the patches"}
 """What a grid is over, where networks of several sizes are in it."""
-PLURAL = {"patch": "sides of patches", "input skip": "(with and without an input skip)"}
 
 
 def response(results: Results, grid: Grid, measure: Measure) -> Array | None:
@@ -84,8 +83,7 @@ def table(results: Results, grid: Grid, name: str, title: str) -> Table:
     head = ["factor"]
     for measure in measures:
         head += [f"{measure.label}, share", f"{measure.label}, by chance"]
-    names = [PLURAL.get(name, f"{name}s") for name in grid.factors]
-    counts = [f"{len(some)} {name}" for some, name in zip(grid.levels, names, strict=True)]
+    counts = [of(len(some), name) for some, name in zip(grid.levels, grid.factors, strict=True)]
     caption = CAPTION.format(
         cells=grid.cells.size,
         levels=" × ".join(counts),
