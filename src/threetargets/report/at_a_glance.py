@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing, measures
@@ -165,7 +166,7 @@ def _aside(results: Results, skips: bool, fid: bool) -> str:
 
 
 def _autoencoders(results: Results) -> list[Cell]:
-    return [c for c in results.study.cells if c.kind != diffusion.KIND and not c.variant]
+    return [c for c in autoencoder.cells(results.study) if not c.variant]
 
 
 def _lines(results: Results, panel: Any, measure: Measure) -> None:
