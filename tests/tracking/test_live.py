@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tracking.conftest import Query
@@ -163,3 +165,35 @@ def test_a_short_training_never_asks_for_mlflow(
     assert time.monotonic() - begun < 2
     assert opened == []
     assert not live._thread.is_alive()
+
+
+def test_a_mirror_that_was_left_behind_sends_no_further_batch(
+    query: Query, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sync has taken over by then; two that send the same points are in each other's way."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    study = small_study(live_after=0.0)
+    write_study(study)
+    path = paths.run_dir(study, VAE) / "train.jsonl"
+    path.unlink()
+    batches, locked, log_batch = [0], threading.Event(), SqlAlchemyStore.log_batch
+
+    def slow(self: Any, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        if metrics:
+            batches[0] += 1
+            locked.wait(30)
+        log_batch(self, run_id, metrics, params, tags)
+
+    monkeypatch.setattr(SqlAlchemyStore, "log_batch", slow)
+    with Journal(path) as journal:
+        for step in range(1, 121):  # three batches
+            journal.log(step, step, {"loss": 1 / step})
+        live = Live(study, VAE, identity(study, "train", VAE), path)
+        assert until(lambda: batches == [1])
+        live.close(timeout=0.1)
+        locked.set()
+        live._thread.join(20)
+    assert (batches, query(LOSSES)) == ([1], [(50,)])
+    train = sync(study)["runs"]["vae/seed0"]["train"]
+    assert query(f"{LOSSES} and run_uuid = '{train}'") == [(121,)]

@@ -67,22 +67,38 @@ def test_an_outage_is_filled_in_afterwards(query: Query) -> None:
     assert sync(small_study())["state"] == "complete"
 
 
+LOCKED = sqlite3.OperationalError("(raised as a result of a flush)\ndatabase is locked")
+TWICE = "({}) the key of this point is there already"
+
+
 @pytest.mark.parametrize("refusals, state", [(1, "complete"), (store.BUSY_TRIES, "incomplete")])
-def test_a_store_that_is_busy_for_a_moment_is_asked_again(
-    query: Query, monkeypatch: pytest.MonkeyPatch, refusals: int, state: str
+@pytest.mark.parametrize(
+    "code, refusal",
+    [
+        ("TEMPORARILY_UNAVAILABLE", LOCKED),
+        ("BAD_REQUEST", TWICE.format("sqlite3.IntegrityError")),
+        ("BAD_REQUEST", TWICE.format("psycopg2.errors.UniqueViolation")),
+    ],
+)
+def test_a_store_in_which_another_writes_is_asked_again(
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+    refusals: int,
+    state: str,
+    code: str,
+    refusal: Any,
 ) -> None:
-    """As MLflow wraps what SQLite says to the second of two writers."""
+    """As MLflow wraps what the database says to the second of two writers."""
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+    from mlflow.protos import databricks_pb2
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    busy = sqlite3.OperationalError("(raised as a result of a flush)\ndatabase is locked")
     asked, create_run = [0], SqlAlchemyStore.create_run
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         asked[0] += 1
         if asked[0] <= refusals:
-            raise MlflowException(busy, TEMPORARILY_UNAVAILABLE)
+            raise MlflowException(refusal, getattr(databricks_pb2, code))
         return create_run(*args, **kwargs)
 
     monkeypatch.setattr(SqlAlchemyStore, "create_run", refuse)
@@ -90,9 +106,26 @@ def test_a_store_that_is_busy_for_a_moment_is_asked_again(
     write_study(small_study())
     answer = sync(small_study())
     assert answer["state"] == state
-    assert answer["reason"] == (
-        "" if state == "complete" else "MlflowException: database is locked"
-    )
+    last = str(refusal).splitlines()[-1]
+    assert answer["reason"] == ("" if state == "complete" else f"MlflowException: {last}")
+
+
+def test_a_store_that_refuses_for_another_reason_is_asked_once(
+    query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    asked = [0]
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        asked[0] += 1
+        raise MlflowException("no such run")
+
+    monkeypatch.setattr(SqlAlchemyStore, "create_run", refuse)
+    write_study(small_study())
+    assert sync(small_study())["reason"] == "MlflowException: no such run"
+    assert asked == [1]
 
 
 def test_a_file_that_is_no_database_is_named_and_kept(project: Path) -> None:

@@ -33,7 +33,7 @@ class Live:
 
     def __init__(self, study: Study, run: cells.Run, identity: str, journal: Path) -> None:
         self._study, self._run, self._identity, self._journal = study, run, identity, journal
-        self._over = threading.Event()
+        self._over, self._left = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._body, name="mlflow-live", daemon=True)
         self._thread.start()
 
@@ -58,6 +58,8 @@ class Live:
                     held, run_id = runs.held(opened), opened.info.run_id
                 if len(entries) > sent:
                     for first in range(sent, len(entries), 50):
+                        if self._left.is_set():
+                            return
                         points = journal_metrics(entries[first : first + 50])
                         news = [point for point in points if (point.key, point.step) not in held]
                         runs.store.client.log_batch(run_id, metrics=news)
@@ -87,9 +89,11 @@ class Live:
         )
 
     def close(self, timeout: float = 10.0) -> None:
-        """Send what is left, for no longer than `timeout` seconds."""
+        """Send what is left, for no longer than `timeout` seconds; a batch that is under way then
+        is the last one."""
         self._over.set()
         self._thread.join(timeout)
+        self._left.set()
 
     def __enter__(self) -> Live:
         return self

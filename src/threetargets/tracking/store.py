@@ -31,6 +31,8 @@ SQLITE = "sqlite:///"
 ANSWER_SECONDS = 5.0  # for a port to open
 LOCK_SECONDS = 60.0
 BUSY, BUSY_TRIES, BUSY_SECONDS = "TEMPORARILY_UNAVAILABLE", 5, 2.0
+SENT_BY_ANOTHER = ("IntegrityError", "UniqueViolation")
+"""Of one point twice, as the drivers of SQLite and MySQL call it, and that of PostgreSQL."""
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -202,15 +204,22 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
     raise answer  # type: ignore[misc]
 
 
+def met_another_writer(error: BaseException) -> bool:
+    """Whether MLflow was refused because somebody else writes the same store, or has just written
+    the same point: a live mirror that its training left behind may meet a sync."""
+    return getattr(error, "error_code", None) == BUSY or any(
+        name in str(error) for name in SENT_BY_ANOTHER
+    )
+
+
 def while_busy(work: Callable[[], T]) -> T:
-    """The result of `work`, which is called again, after a pause, where MLflow raises that the
-    store is busy: two writers of one SQLite file can meet, and SQLite then refuses one of them at
-    once. Raises what the last call raises."""
+    """The result of `work`, which is called again, after a pause, where it met another writer: of
+    two in one SQLite file one is refused at once. Raises what the last call raises."""
     for _ in range(BUSY_TRIES - 1):
         try:
             return work()
         except Exception as error:
-            if getattr(error, "error_code", None) != BUSY:
+            if not met_another_writer(error):
                 raise
         time.sleep(BUSY_SECONDS)
     return work()
