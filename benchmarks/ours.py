@@ -64,10 +64,11 @@ def training(options: Options, network: dict[str, Any]) -> Row:
     return Row(lambda: step(next(steps)), options.batch, operations)
 
 
-def drawn(model: Ddpm, network: dict[str, Any], device: torch.device) -> Draw:
+def drawn(model: Ddpm, network: dict[str, Any], device: torch.device, precision: str) -> Draw:
     """Ten DDIM steps with classifier-free guidance, both halves in one batch."""
     study = chosen(network)
-    study = study.model_copy(update={"sampling": study.sampling.model_copy(update={"steps": 10})})
+    steps = study.sampling.model_copy(update={"steps": 10})
+    study = study.model_copy(update={"sampling": steps, "precision": precision})
     return drawing(study, MNIST, RUN, model, None, "classifier-free", device)
 
 
@@ -77,7 +78,7 @@ def sampling(options: Options, network: dict[str, Any]) -> Row:
     model.to(device).eval()
     if options.gpu:
         quick(model, model.net, True)
-    draw = drawn(model, network, device)
+    draw = drawn(model, network, device, "bf16" if options.gpu else "fp32")
     return Row(lambda: draw(2.0, range(options.sampled)), options.sampled, operations)
 
 

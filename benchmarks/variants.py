@@ -4,10 +4,8 @@ they can be run, each beside the eager one. On a GPU alone: on a CPU there is on
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from benchmarks import ours
 from benchmarks.rows import Make, Options, Row, chosen, data, forward_operations, network_of
@@ -54,11 +52,6 @@ def training(
     return Row(lambda: step(next(steps)), options.batch, operations)
 
 
-def _in_bfloat16(network: Callable[..., Tensor], device: str, *inputs: Tensor) -> Tensor:
-    with torch.autocast(device, torch.bfloat16):
-        return network(*inputs)
-
-
 def sampling(options: Options, *, ready: bool, compiled: bool = False, half: bool = False) -> Row:
     """Ten guided steps in float32, or with the network in bfloat16 (half)."""
     network, device = network_of(options), torch.device(options.device)
@@ -67,10 +60,7 @@ def sampling(options: Options, *, ready: bool, compiled: bool = False, half: boo
     model.to(device).eval()
     if ready:
         quick(model, model.net, compiled)
-    if half:
-        inner = model.net.forward
-        model.net.forward = functools.partial(_in_bfloat16, inner, options.device)  # type: ignore[method-assign]
-    draw = ours.drawn(model, network, device)
+    draw = ours.drawn(model, network, device, "bf16" if half else "fp32")
     return Row(lambda: draw(2.0, range(options.sampled)), options.sampled, operations)
 
 
