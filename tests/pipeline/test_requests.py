@@ -15,6 +15,10 @@ from pipeline.conftest import ROOT, run_snakemake
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
+from threetargets import study
+from threetargets.data import sources
+from threetargets.doctor import card
+
 HEAD = "| The site wants | In `set-resources`, "
 
 
@@ -81,7 +85,7 @@ esac
 @pytest.mark.parametrize(
     ("device", "limits", "expected"),
     [
-        ("cuda", ["gpu=8", "gpu_mb=25000"], {2}),  # 10000 MB of the card each
+        ("cuda", ["gpu=8", "gpu_mb={}"], {2}),  # two and a half times what one asks for
         ("cuda", [], {1}),  # the default profile
         ("cpu", ["gpu=1", "gpu_mb=1"], {3, 4, 5, 6}),  # of no card: as many as there are cores
     ],
@@ -95,6 +99,8 @@ def test_jobs_share_a_card_by_its_memory(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/threetargets").write_text(FAKE)
     (tmp_path / "bin/threetargets").chmod(0o755)
+    each = card.needed(study.load(tree / "config/card.yaml"), sources.find("digits")) / 1e6
+    limits = [limit.format(round(2.5 * each)) for limit in limits]
     asked = ["--resources", *limits] if limits else []
     arguments = ["--cores", "24" if device == "cuda" else "6", "--until", "train", *asked]
     arguments += ["--configfile", "config/card.yaml", "--scheduler", "greedy"]

@@ -1,7 +1,9 @@
 # The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every
 # job reads this again.
+import functools
 import gc
 import json
+import math
 import os
 import shlex
 from pathlib import Path
@@ -63,10 +65,21 @@ MEMORY = 16000 if GPU else 2500
 # Whether jobs are forked from one process that has torch imported: docs/engines.md, Starts.
 FORKED = THREADS == 1 and not CLUSTER
 
-# Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
-# as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says
-# what there is. A study of larger networks says what each takes: --set-resources train:gpu_mb=...
+# Of the card, MB. `gpu` counts jobs that share a card, on this machine as many as --resources gpu=N
+# lets; gpu_mb bounds them by memory where --resources gpu_mb=M says what there is. What only looks
+# at images asks for an eighth of a card with 80 GB, a training for what it takes.
 CARD = 10000 * GPU
+
+
+@functools.cache
+def card_of_training():
+    """By `doctor`'s estimate of the study's largest; loads torch, so for a study on GPUs alone."""
+    if not GPU:
+        return 0
+    from threetargets.data import sources
+    from threetargets.doctor.card import needed
+
+    return math.ceil(needed(STUDY, sources.find(STUDY.data.name)) / 1e6) * STUDY.processes
 
 # Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would
 # die of it at once, and Snakemake and the job with it, before the training has saved; so there is

@@ -14,7 +14,7 @@ rule train:
     threads: THREADS * STUDY.processes
     resources:
         gpu=GPU * STUDY.processes,
-        gpu_mb=CARD * STUDY.processes,
+        gpu_mb=lambda wildcards: card_of_training(),
         mem_mb=MEMORY,
         runtime=720,
     params:

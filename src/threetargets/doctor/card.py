@@ -22,6 +22,11 @@ MOST = 8
 """Jobs side by side, beyond which nothing was measured."""
 
 
+def needed(study: Study, source: Source) -> int:
+    """Bytes of a card that the study's largest training takes, with the driver's own."""
+    return estimate.training_memory(study, source)[1] + CONTEXT
+
+
 def shares(gres: str) -> bool:
     """Whether a generic resource is a part of a card."""
     return gres.split(":")[0] in ("shard", "mps")
@@ -53,7 +58,7 @@ def check(study: Study, source: Source, by_slurm: bool) -> list[Finding]:
     if by_slurm:
         todo = "ask for shards or MPS where the site has them: docs/cluster.md, Sharing a card"
         return [Finding("card", "warning", facts, todo)]
-    need, count = estimate.training_memory(study, source)[1] + CONTEXT, MOST
+    need, count = needed(study, source), MOST
     if torch.cuda.is_available():
         count = max(1, min(MOST, torch.cuda.mem_get_info()[1] // need))
     if count == 1:
