@@ -16,7 +16,7 @@ MUTATIONS = [
     ("metrics/statistics.py", "p, p < alpha)", "p, p < 2 * alpha)"),
     ("report/topics/of_targets/endpoints.py", "* a / (a - b)", "* a / (b - a)"),
     ("report/topics/of_targets/endpoints.py", "* a / (a - b)", "* b / (a - b)"),
-    ("report/topics/of_targets/endpoints.py", "if a * b < 0", "if a * b <= 0"),
+    ("report/topics/of_targets/endpoints.py", "(zeros[0] + zeros[-1])", "(zeros[0] + zeros[0])"),
     ("report/topics/of_targets/endpoints.py", "if len(where) == 1", "if where"),
     (
         "report/reading/courses.py",

@@ -23,12 +23,16 @@ ENDS = [3.0, 4.0, 5.0, 5.5, 6.0, 7.0, 9.0, 11.0]
         ([1.0, 3.0, 5.0], []),
         ([-1.0, 3.0, -1.0], [3.5, 6.5]),
         ([0.0, 1.0, 2.0], []),
+        ([-1.0, 0.0, 2.0], [5.0]),
+        ([-1.0, 0.0, -2.0], []),
+        ([-1.0, 0.0, 0.0, 2.0], [6.0]),
     ],
 )
 def test_crossings_are_roots_of_the_line_through_the_points(
     difference: list[float], roots: list[float]
 ) -> None:
-    assert endpoints.crossings([3.0, 5.0, 7.0], difference) == pytest.approx(roots)
+    x = [3.0, 5.0, 7.0, 9.0][: len(difference)]
+    assert endpoints.crossings(x, difference) == pytest.approx(roots)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ places."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from threetargets.families.cell import Cell
@@ -40,12 +41,18 @@ def ends(results: Results) -> Ends:
 
 
 def crossings(x: list[float], difference: list[float]) -> list[float]:
-    """Where a line through the points (x, difference) changes its sign, x rising."""
+    """Where a line through the points (x, difference) changes its sign, x rising; the middle of a
+    part of it that is 0."""
     roots = []
-    for i in range(len(x) - 1):
-        a, b = difference[i], difference[i + 1]
+    points = list(zip(x, difference, strict=True))
+    signed = [i for i, (_, d) in enumerate(points) if d]
+    for i, j in itertools.pairwise(signed):
+        (left, a), (right, b) = points[i], points[j]
         if a * b < 0:
-            roots.append(x[i] + (x[i + 1] - x[i]) * a / (a - b))
+            zeros = x[i + 1 : j]
+            roots.append(
+                (zeros[0] + zeros[-1]) / 2 if zeros else left + (right - left) * a / (a - b)
+            )
     return roots
 
 
