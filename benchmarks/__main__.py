@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import costs, ours, peers, planning, quality, sheet, variants
+from benchmarks import costs, filling, ours, peers, planning, quality, sheet, variants
 from benchmarks.rows import Make, Options, spread
 from benchmarks.timing import middle, rates
 
@@ -48,11 +48,15 @@ WORKS = {
     "sample U-Net, guided": Work(ours.unet_sampling, peers.sampling, "diffusers", CONVOLUTION),
     "sample transformer, guided": Work(ours.transformer_sampling, None, "", peers.product),
     "likelihood U-Net": Work(ours.unet_likelihood, peers.likelihood, "diffusers", CONVOLUTION),
+    "8 trainings, stacked weights": Work(
+        filling.stacked, filling.alone, "ours, one alone", CONVOLUTION
+    ),
 }
 MEASURES: dict[str, Measure] = {
     "time to quality": quality.time_to_quality,
     "cost of images": costs.over_images,
     "cost of seeds": costs.over_seeds,
+    "trainings side by side": filling.side_by_side,
     "planning": planning.planning,
 }
 ON_GPU = {

@@ -17,7 +17,7 @@ RESULTS = ROOT / "benchmarks/results.csv"
 COLUMNS: tuple[str, ...] = ("work", "device", "threads", "ours", "peer", "limit", "unit")
 COLUMNS += ("ratio_to_peer", "ratio_to_limit", "ours_spread", "peer_spread", "peer_name")
 COLUMNS += ("versions", "note")
-SHOWN = 10
+SHOWN = 9
 """Rows of the README: those of a GPU, and what has neither a peer nor a goal, are in the file."""
 
 
