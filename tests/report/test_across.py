@@ -110,7 +110,8 @@ def test_one_seed_is_a_point_and_decides_nothing(tmp_path: Path) -> None:
     (contrast,) = some = contrasts.contrasts(read(tmp_path))
     assert (contrast.interval.mean, contrast.interval.low) == (1.0, None)
     assert contrast.verdict == ALONE
-    assert "over two seeds or more" in agreement.headline(some)[0]
+    assert "over two seeds or more" in agreement.headline(some)
+    assert agreement.answers(some) is None
     (rule,) = agreement.rules(some, read(tmp_path))
     assert rule.endswith("One seed alone, so no verdict: one.")
     assert agreement.sure(some, read(tmp_path)) == "How sure: 1 study compares the two."

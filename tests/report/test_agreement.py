@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from threetargets.report.parts import comparing, measures
 from threetargets.report.reading import setting, tidy
 
 
-def test_the_headline_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> None:
+def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> None:
     """Two studies against one at elbo; a tie needs the margin, which a setting brings."""
     wobble = np.array([-0.001, 0.0, 0.001])
     for name, effect, end in (("a", -0.3, 4.0), ("b", 0.3, 9.0), ("c", 0.5, 11.0)):
@@ -25,33 +26,61 @@ def test_the_headline_counts_studies_and_noise_tells_them_apart(tmp_path: Path) 
         rows += pair(name, list(2 + 0.01 + wobble), [2.0] * 3, "bound_bpd", "native")
         put(tmp_path, name, rows)
         known(tmp_path, name, log_snr_max=end)
+    put(tmp_path, "d", pair("d", [1.0, 3.0, 2.0], [2.0] * 3, "bound_bpd"))
+    known(tmp_path, "d", log_snr_max=7.0)
     some = contrasts.contrasts(read(tmp_path))
     assert {c.verdict for c in some if c.weighting == "native"} == {TIE}
-    (sentence,) = agreement.headline(some)
-    assert "at native a tie (3 of 3 studies)" in sentence
-    assert (
-        "at elbo x₀ where the finest noise is at log-SNR 4 (digits), ε where it is at" in sentence
-    )
-    assert "ε where it is at 9 to 11 (digits)." in sentence
+    table = agreement.answers(some)
+    assert table is not None
+    assert [tuple(cell.text for cell in row) for row in table.rows] == [
+        ("x₀ or ε", "native", "tied (3 of 3 studies)", ""),
+        (
+            "x₀ or ε",
+            "elbo",
+            "x₀ where the finest noise is at log-SNR 4 (digits), ε where it is at 9 to 11 (digits) "
+            "(undecided 1)",
+            "",
+        ),
+    ]
+    assert agreement.which(some, BOUND, "elbo", counted=False).endswith("9 to 11 (digits)")
+    assert agreement.headline(some) == ""  # nothing is known of another loss
+
+
+def test_data_sets_tell_apart_what_no_noise_does(tmp_path: Path) -> None:
+    """The noise explains nothing where no data set has both; nor do two data sets, of which one
+    has both."""
+    wobble = np.array([-0.001, 0.0, 0.001])
+    for name, effect in (("a", -0.3), ("b", 0.3), ("c", 0.3)):
+        put(tmp_path, name, pair(name, list(2 + effect + wobble), [2.0] * 3, BPD))
+        known(tmp_path, name, log_snr_max=4.0 if name == "a" else 9.0)
+    path = tmp_path / "a" / "setting.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
+    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
+    assert apart == "x₀ on mnist, ε on digits"
+    path = tmp_path / "b" / "setting.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
+    known(tmp_path, "c", log_snr_max=3.0)
+    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
+    assert apart == "ε (2 of 3 studies, x₀ 1)"
 
 
 @pytest.mark.parametrize(
     ("effects", "words"),
     [
-        ([-0.3, 0.3, 0.5], "at elbo ε (2 of 3 studies, x₀ 1)."),
-        ([-0.3, 0.3], "at elbo it depends (x₀ 1, ε 1)."),
-        ([-0.3, -0.3, None], "at elbo x₀ (2 of 3 studies, undecided 1)."),
-        ([None], "at elbo undecided (1 study)."),
+        ([-0.3, 0.3, 0.5], "ε (2 of 3 studies, x₀ 1)"),
+        ([-0.3, 0.3], "it depends (x₀ 1, ε 1)"),
+        ([-0.3, -0.3, None], "x₀ (2 of 3 studies, undecided 1)"),
+        ([None], "undecided (1 study)"),
     ],
 )
-def test_the_headline_where_the_noise_is_not_known(
+def test_which_one_is_lower_where_the_noise_is_not_known(
     tmp_path: Path, effects: list[float | None], words: str
 ) -> None:
     """None: an effect whose interval is wide."""
     for k, effect in enumerate(effects):
         wobble = np.array([-0.001, 0.0, 0.001]) if effect else np.array([-1.0, 0.0, 1.0])
         put(tmp_path, f"s{k}", pair(f"s{k}", list(2 + (effect or 0) + wobble), [2.0] * 3, BPD))
-    assert agreement.headline(contrasts.contrasts(read(tmp_path)))[0].endswith(words)
+    assert agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo") == words
 
 
 def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
@@ -62,9 +91,9 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
         put(tmp_path, name, rows + pair(name, list(1.5 + wobble), list(worse), BPD, EQUIVALENT))
     some = contrasts.contrasts(read(tmp_path))
     words = agreement.weighting_first(some)
-    assert words.startswith("the weighting first: in 1 of 2 studies x₀ and ε are both better")
-    assert words.endswith("than at eps-equivalent, by 0.25 to 0.50 bits/dim. ")
-    assert f"Likelihood: {words}Lower bound at" in agreement.headline(some)[0]
+    assert words.startswith("train on the bound (elbo): in 1 of 2 studies x₀ and ε are both better")
+    assert words.endswith("than at eps-equivalent, by 0.25 to 0.50 bits/dim")
+    assert agreement.headline(some).startswith(f"Likelihood: {words}; then ")
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 
@@ -115,5 +144,9 @@ def test_score_is_set_against_eps_where_they_are_two_models(tmp_path: Path) -> N
     rows = pair("one", [2.0, 2.1, 2.2], [2.0, 2.3, 1.9], BPD, "native")
     scores = [r | {"target": "score", "value": str(3.0 + k)} for k, r in enumerate(rows[:3])]
     put(tmp_path, "one", [*rows, *scores])
-    words = agreement.score_beside_eps(contrasts.contrasts(read(tmp_path)))
-    assert words == "Score against ε at native: by the bound undecided in 1 of 1 study."
+    some = contrasts.contrasts(read(tmp_path))
+    table = agreement.answers(some)
+    assert table is not None
+    assert ("score or ε", "native", "undecided (1 study)", "") in [
+        tuple(cell.text for cell in row) for row in table.rows
+    ]

@@ -19,7 +19,7 @@ from threetargets.report.reading import tidy
 DRAWN = (
     f"{forest.NAME}.svg",
     f"{forest.NAME}.csv",
-    *(f"table-{name}.csv" for name in ("side-by-side", "other-models", "settings")),
+    *(f"table-{name}.csv" for name in ("answers", "side-by-side", "other-models", "settings")),
 )
 """All that the page can have under figures/."""
 
@@ -29,7 +29,9 @@ class Across:
     """What the page says: what to use, how sure it is, a picture, tables, every study, and what was
     left out."""
 
-    headline: tuple[str, ...]
+    headline: str
+    answers: Table | None
+    sure: str
     sentences: tuple[str, ...]
     plot: Plot | None
     table: Table | None
@@ -44,9 +46,11 @@ def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = 
     """The page before it is HTML or Markdown; with `choosing` it names the study that chooses
     parameters for others."""
     some = contrasts(studies)
-    sentences = [agreement.TERMS, agreement.skipped(some), *agreement.rules(some, studies)]
+    sentences = [agreement.skipped(some), *agreement.rules(some, studies)]
     return Across(
-        (*agreement.headline(some), *filter(None, [agreement.sure(some, studies)])),
+        agreement.headline(some),
+        agreement.answers(some),
+        agreement.sure(some, studies),
         tuple(filter(None, sentences)),
         forest.picture(some),
         *side_by_side.tables(studies),
@@ -87,7 +91,7 @@ def write(reports: Path, page: Across) -> Path:
     if page.plot is not None:
         drawn[f"{page.plot.name}.svg"] = page.plot.svg
         drawn[f"{page.plot.name}.csv"] = tidy.as_csv(page.plot.rows, page.plot.columns)
-    for table in (page.table, page.folded, page.settings):
+    for table in (page.answers, page.table, page.folded, page.settings):
         if table is not None:
             drawn[f"table-{table.name}.csv"] = tidy.as_csv(table.csv_rows, table.head)
     for name in DRAWN:

@@ -1,7 +1,9 @@
-"""Where the studies agree about x0 against eps, in words that are built from the intervals."""
+"""Where the studies agree about one target against another, in words that are built from the
+intervals."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 from threetargets.metrics.statistics import t_interval
@@ -18,98 +20,99 @@ from threetargets.report.across.contrasts import (
     Contrast,
     differences,
 )
-from threetargets.report.across.studies import OneStudy
-from threetargets.report.parts.wording import listing, of, target
+from threetargets.report.across.studies import COMMAND, OneStudy
+from threetargets.report.parts.wording import Table, Text, listing, of, target
 
 MIXED = "mixed"
 EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
-SCORE = "score"
-WORDS = {
-    FIRST: X0,
-    SECOND: EPS,
-    TIE: "tied",
-    OPEN: "undecided",
-    ALONE: "one seed",
-    MIXED: "by variant",
-}
+CAPTION = (
+    "Which is lower, in how many of the studies that compare the two, each by the verdict of its "
+    f"own page. Native: each target's own squared error; {EQUIVALENT}: one loss for all, that of "
+    f"{EPS}; {ELBO}: the bound itself; at the last two score is the same model as {EPS}."
+)
+
+
+def _words(pair: tuple[str, str]) -> dict[str, str]:
+    """What a verdict is called."""
+    first, second = map(target, pair)
+    words = {FIRST: first, SECOND: second, TIE: "tied", OPEN: "undecided"}
+    return words | {ALONE: "one seed", MIXED: "by variant"}
 
 
 def _word(verdict: str) -> str:
-    return f"{WORDS[verdict]} lower" if verdict in (FIRST, SECOND) else WORDS[verdict]
+    words = _words(PAIRS[0])
+    return f"{words[verdict]} lower" if verdict in (FIRST, SECOND) else words[verdict]
 
 
-def main(some: list[Contrast], measure: str, weighting: str) -> list[Contrast]:
-    """The first pair of what each study is about: its own network, or where it has none all of its
+def main(
+    some: list[Contrast], measure: str, weighting: str, pair: tuple[str, str] = PAIRS[0]
+) -> list[Contrast]:
+    """A pair of what each study is about: its own network, or where it has none all of its
     variants."""
     chosen = [
         c
         for c in some
-        if (c.measure, c.weighting, c.first, c.second) == (measure, weighting, *PAIRS[0])
+        if (c.measure, c.weighting, c.first, c.second) == (measure, weighting, *pair)
     ]
     owners = {c.case.study.name for c in chosen if c.case.own}
     return [c for c in chosen if c.case.own or c.case.study.name not in owners]
 
 
-def verdicts(some: list[Contrast], measure: str, weighting: str) -> dict[str, str]:
+def verdicts(some: list[Contrast]) -> dict[str, str]:
     """By study; without those of one seed, which decide nothing."""
     by_study: dict[str, set[str]] = {}
-    for c in main(some, measure, weighting):
+    for c in some:
         if c.verdict != ALONE:
             by_study.setdefault(c.case.study.name, set()).add(c.verdict)
     return {name: seen.pop() if len(seen) == 1 else MIXED for name, seen in by_study.items()}
 
 
-def _clause(some: list[Contrast], measure: str, weighting: str) -> str:
+def which(
+    some: list[Contrast],
+    measure: str,
+    weighting: str,
+    pair: tuple[str, str] = PAIRS[0],
+    counted: bool = True,
+) -> str:
     """Which one is lower at a weighting, with how many studies say so; where they differ, what
-    most say, or the noise that tells them apart."""
-    decided = verdicts(some, measure, weighting)
-    counts = Counter(decided.values())
-    n = of(len(decided), "study")
-    kinds = sorted((v for v in WORDS if counts[v] and v != OPEN), key=lambda v: -counts[v])
+    most say, or what tells them apart, and of the others their number. Empty without a study that
+    says anything."""
+    here, words = main(some, measure, weighting, pair), _words(pair)
+    counts = Counter(verdicts(here).values())
+    n = of(counts.total(), "study")
+    kinds = sorted((v for v in words if counts[v] and v != OPEN), key=lambda v: -counts[v])
     if not kinds:
-        return f"at {weighting} undecided ({n})" if decided else ""
-    rest = [f"{WORDS[v]} {counts[v]}" for v in (*kinds[1:], OPEN) if counts[v]]
-    if len(kinds) > 1 and (ends := apart(some, measure, weighting)):
-        words = "where the finest noise is at log-SNR"
-        return f"at {weighting} {X0} {words} {ends[0]}, {EPS} where it is at {ends[1]}"
+        return f"undecided ({n})" if counts else ""
+    rest = [f"{words[v]} {counts[v]}" for v in (*kinds[1:], OPEN) if counts[v]]
+    if len(kinds) > 1 and (ends := apart(here)):
+        others = [f"{words[v]} {counts[v]}" for v in (TIE, OPEN) if counts[v]]
+        more = f" ({', '.join(others)})" if others and counted else ""
+        return f"{words[FIRST]} {ends[0]}, {words[SECOND]} {ends[1]}{more}"
     if kinds[0] == MIXED or (len(kinds) > 1 and counts[kinds[0]] == counts[kinds[1]]):
-        every = ", ".join([f"{WORDS[kinds[0]]} {counts[kinds[0]]}", *rest])
-        return f"at {weighting} it depends ({every})"
-    word = "a tie" if kinds[0] == TIE else WORDS[kinds[0]]
-    return f"at {weighting} {word} ({', '.join([f'{counts[kinds[0]]} of {n}', *rest])})"
+        return f"it depends ({', '.join([f'{words[kinds[0]]} {counts[kinds[0]]}', *rest])})"
+    return f"{words[kinds[0]]} ({', '.join([f'{counts[kinds[0]]} of {n}', *rest])})"
 
 
-TERMS = (
-    f"Native: each target's own squared error. Eps-equivalent: one loss for all, that of {EPS}. "
-    f"Elbo: the bound itself. At the last two score is the same model as {EPS}."
-)
+def answers(some: list[Contrast]) -> Table | None:
+    """Each pair at each weighting, by bound and by FID; None where no study says anything."""
+    rows = []
+    for pair, weighting in itertools.product(PAIRS, WEIGHTINGS):
+        texts = [which(some, measure, weighting, pair) for measure in (BOUND, FID)]
+        if any(texts):
+            row = (" or ".join(map(target, pair)), weighting, *texts)
+            rows.append(tuple(Text(text) for text in row))
+    head = ("which", "loss", "lower bound", "lower FID")
+    title = "Which target is lower"
+    return Table("answers", title, head, tuple(rows), CAPTION, COMMAND) if rows else None
 
 
-def headline(some: list[Contrast]) -> list[str]:
-    """What to use: by bound and by FID at each weighting, the numbers counting studies; what the
-    weighting is worth before that, and score after it."""
-    parts = []
-    for measure, name in ((BOUND, "Likelihood"), (FID, FID)):
-        clauses = list(filter(None, (_clause(some, measure, w) for w in WEIGHTINGS)))
-        first = f"{weighting_first(some)}Lower bound" if measure == BOUND else "lower"
-        parts += [f"{name}: {first} {'; '.join(clauses)}."] if clauses else []
-    if not parts:
-        return [f"No study here compares {X0} with {EPS} over two seeds or more."]
-    return [*parts, *filter(None, [score_beside_eps(some)])]
-
-
-def score_beside_eps(some: list[Contrast]) -> str:
-    """How score stands to eps at native weighting, where they are two models."""
-    clauses = []
-    for measure, name in ((BOUND, "the bound"), (FID, FID)):
-        here = [c for c in some if (c.measure, c.first) == (measure, SCORE) and c.case.own]
-        counts = Counter(c.verdict for c in here if c.verdict != ALONE)
-        if n := sum(counts.values()):
-            words = {FIRST: "score lower", SECOND: f"{EPS} lower", TIE: "tied", OPEN: "undecided"}
-            parts = ", ".join(f"{words[v]} in {k}" for v, k in counts.most_common())
-            clauses.append(f"by {name} {parts} of {of(n, 'study')}")
-    return f"Score against {EPS} at native: {'; '.join(clauses)}." if clauses else ""
+def headline(some: list[Contrast]) -> str:
+    """What to use for likelihood: what the weighting is worth, and which target is then lower."""
+    if not any(c.verdict != ALONE for c in some):
+        return f"No study here compares {X0} with {EPS} over two seeds or more."
+    first, then = weighting_first(some), which(some, BOUND, ELBO, counted=False)
+    return f"Likelihood: {first}; then {then}." if first and then else ""
 
 
 def weighting_first(some: list[Contrast]) -> str:
@@ -132,8 +135,8 @@ def weighting_first(some: list[Contrast]) -> str:
         return ""
     least, most = (f"{gain:.2f}" for gain in (min(gains), max(gains)))
     return (
-        f"the weighting first: in {lower} of {len(studies)} studies {X0} and {EPS} are both better "
-        f"trained on the bound ({ELBO}) than at {EQUIVALENT}, by {least} to {most} bits/dim. "
+        f"train on the bound ({ELBO}): in {lower} of {len(studies)} studies {X0} and {EPS} are "
+        f"both better for it than at {EQUIVALENT}, by {least} to {most} bits/dim"
     )
 
 
@@ -143,24 +146,28 @@ def _ends(some: list[Contrast]) -> tuple[float, float] | None:
     return (min(known), max(known)) if known and len(known) == len(ends) else None
 
 
-def _range(ends: tuple[float, float], cases: list[Contrast]) -> str:
+def _range(ends: tuple[float, float], data: set[str]) -> str:
     """With the data sets in brackets."""
     low, high = (f"{end:g}".replace("-", "−") for end in ends)
-    data = sorted({s.data for c in cases if (s := c.case.study.setting) and s.data})
-    where = f" ({listing(data)})" if data else ""
+    where = f" ({listing(sorted(data))})"
     return f"{low}{where}" if low == high else f"{low} to {high}{where}"
 
 
-def apart(some: list[Contrast], measure: str, weighting: str) -> tuple[str, str] | None:
-    """The log-SNRs of the finest noise where the first is lower and where the second is; None
-    where they overlap, or not all are known."""
-    here = main(some, measure, weighting)
+def apart(here: list[Contrast]) -> tuple[str, str] | None:
+    """Where the first is lower and where the second is, each to be said after its name: the
+    log-SNRs of the finest noise, where a data set has both; else the data sets. None where these
+    do not tell the two apart, or not all are known."""
     sides = [[c for c in here if c.verdict == v] for v in (FIRST, SECOND)]
-    first, second = map(_ends, sides)
-    if first is None or second is None:
+    data = [{s.data if (s := c.case.study.setting) else "" for c in side} for side in sides]
+    if not all(data) or any("" in some for some in data):
         return None
-    separate = first[1] < second[0] or second[1] < first[0]
-    return (_range(first, sides[0]), _range(second, sides[1])) if separate else None
+    if not data[0] & data[1]:
+        return f"on {listing(sorted(data[0]))}", f"on {listing(sorted(data[1]))}"
+    first, second = map(_ends, sides)
+    if first is None or second is None or not (first[1] < second[0] or second[1] < first[0]):
+        return None
+    start = "where the finest noise is at log-SNR"
+    return f"{start} {_range(first, data[0])}", f"where it is at {_range(second, data[1])}"
 
 
 def skipped(some: list[Contrast]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
-from threetargets.report.across.studies import Model, OneStudy, Values, trained
+from threetargets.report.across.studies import COMMAND, Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,
     Text,
@@ -22,7 +22,6 @@ from threetargets.study.values import TARGETS
 from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
 from threetargets.units import BITS
 
-COMMAND = ("threetargets index",)
 CAPTION = (
     "The bound, bits/dim, and below it FID without guidance: mean ± half-width of the 95% t "
     "interval over seeds; bold, the lowest bound of a column, picked on these same figures. "
