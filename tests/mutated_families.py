@@ -51,4 +51,5 @@ MUTATIONS = [
         "known = None if self.noisy is None else",
         "known = None if self.noisy is not None else",
     ),
+    ("families/diffusion/sampling.py", 'precision == "bf16"', 'precision == "fp32"'),
 ]

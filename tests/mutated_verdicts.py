@@ -51,4 +51,13 @@ MUTATIONS = [
         "for rate in (chosen, own))",
         "for rate in (own, chosen))",
     ),
+    ("report/across/agreement.py", "if not data[0] & data[1]:", "if data[0] & data[1]:"),
+    ("report/across/agreement.py", "first[1] < second[0]", "first[1] < second[1]"),
+    ("report/across/agreement.py", 'or any("" in some for some in data)', ""),
+    ("report/across/agreement.py", "for v in (TIE, OPEN) if", "for v in (TIE,) if"),
+    ("report/across/agreement.py", "if others and counted", "if others"),
+    ("report/across/agreement.py", "key=lambda v: -counts[v]", "key=lambda v: counts[v]"),
+    ("tracking/store.py", "== BUSY or any(", "== BUSY and any("),
+    ("tracking/store.py", "name in str(error) for", "name == str(error) for"),
+    ("tracking/live.py", "self._left.set()", "pass"),
 ]

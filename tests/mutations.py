@@ -41,7 +41,13 @@ SUITES = {
         "tests/report/test_own_rates.py",
         "tests/report/test_learning_rates.py",
     ],
-    "families": ["tests/families", "tests/likelihood", "tests/stages/test_sample.py"],
+    "families": [
+        "tests/families",
+        "tests/likelihood",
+        "tests/stages/test_sample.py",
+        "tests/stages/test_precision.py",
+    ],
+    "tracking": ["tests/tracking/test_store.py", "tests/tracking/test_live.py"],
 }
 MUTATIONS = [
     (

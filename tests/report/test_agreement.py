@@ -57,6 +57,11 @@ def test_data_sets_tell_apart_what_no_noise_does(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
     apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
     assert apart == "x₀ on mnist, ε on digits"
+    kept = path.read_text()
+    path.unlink()  # and so its data set is not known
+    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
+    assert apart == "ε (2 of 3 studies, x₀ 1)"
+    path.write_text(kept)
     path = tmp_path / "b" / "setting.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
     known(tmp_path, "c", log_snr_max=3.0)
