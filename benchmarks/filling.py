@@ -3,11 +3,13 @@ side in processes of their own. Which one fills a machine better than one traini
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -33,6 +35,7 @@ from threetargets.training.ema import Ema
 from threetargets.training.step import adamw
 
 TOGETHER = 8
+PATIENCE = 150.0
 SMALL = {"name": "unet", "width": 32, "depth": 1}
 """195 MFLOP a pass: the network that left most of a card idle."""
 
@@ -91,6 +94,7 @@ def stacked(options: Options) -> Row:
     images, labels = data(options)
     size, steps = (TOGETHER, options.batch), itertools.count(1)
 
+    @torch.no_grad()  # of a gradient none is wanted
     def step() -> None:
         rows = torch.randint(0, len(images), size, device=device)
         i = torch.randint(1, models[0].table.steps + 1, size, device=device)
@@ -113,8 +117,30 @@ def alone(options: Options) -> Row:
 
 def side_by_side(options: Options) -> dict[str, dict[str, str]]:
     """The rate of all processes together, beside that of the first while it is alone: eight on a
-    GPU, one for each core else."""
+    GPU, one for each core else. Each has the threads of the options."""
     count = TOGETHER if options.gpu else len(os.sched_getaffinity(0))
+    row = {"unit": "GFLOP/s", "peer_name": "ours, one alone"}
+    ones, sums = list[float](), list[float]()
+    with started(count, options) as pipes:
+        reason = next((why for why in map(answer, pipes) if isinstance(why, str)), "")
+        while not reason and len(sums) < ROUNDS:
+            for asked, seen in ((pipes[:1], ones), (pipes, sums)):
+                for pipe in asked:
+                    pipe.send(True)
+                rates = [answer(pipe) for pipe in asked]
+                reason = reason or next((r for r in rates if isinstance(r, str)), "")
+                seen.append(sum(r for r in rates if isinstance(r, float)))
+    if reason:
+        return {f"{count} trainings side by side": row | {"note": reason}}
+    middle, one = statistics.median(sums), statistics.median(ones)
+    row |= {"ours": f"{middle:.1f}", "ours_spread": spread(sums)}
+    row |= {"peer": f"{one:.1f}", "peer_spread": spread(ones)}
+    return {f"{count} trainings side by side": row | {"ratio_to_peer": f"{middle / one:.2f}"}}
+
+
+@contextlib.contextmanager
+def started(count: int, options: Options) -> Iterator[list[Connection]]:
+    """Pipes to so many trainings, which end with the block."""
     spawn = multiprocessing.get_context("spawn")
     pipes, workers = [], []
     for _ in range(count):
@@ -122,20 +148,18 @@ def side_by_side(options: Options) -> dict[str, dict[str, str]]:
         pipes.append(pipe)
         workers.append(spawn.Process(target=process, args=(alone, options, other), daemon=True))
         workers[-1].start()
-    answers = [pipe.recv() for pipe in pipes]
-    ones, sums = list[float](), list[float]()
-    while not any(isinstance(answer, str) for answer in answers) and len(sums) < ROUNDS:
-        for asked, seen in ((pipes[:1], ones), (pipes, sums)):
-            for pipe in asked:
-                pipe.send(True)
-            answers = [pipe.recv() for pipe in asked]
-            seen.append(sum(answer for answer in answers if isinstance(answer, float)))
-    for worker in workers:
-        worker.terminate()
-    row = {"unit": "GFLOP/s", "peer_name": "ours, one alone"}
-    if reasons := [answer for answer in answers if isinstance(answer, str)]:
-        return {f"{count} trainings side by side": row | {"note": reasons[0]}}
-    middle, one = statistics.median(sums), statistics.median(ones)
-    row |= {"ours": f"{middle:.1f}", "ours_spread": spread(sums)}
-    row |= {"peer": f"{one:.1f}", "peer_spread": spread(ones)}
-    return {f"{count} trainings side by side": row | {"ratio_to_peer": f"{middle / one:.2f}"}}
+        other.close()
+    try:
+        yield pipes
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def answer(pipe: Connection) -> float | str:
+    """A rate, 0 of a training that is ready, or why there is none."""
+    try:
+        said: float | str = pipe.recv() if pipe.poll(PATIENCE) else f"no answer in {PATIENCE:g} s"
+    except EOFError:
+        return "the process has ended"
+    return said

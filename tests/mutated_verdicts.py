@@ -58,6 +58,6 @@ MUTATIONS = [
     ("report/across/agreement.py", "if others and counted", "if others"),
     ("report/across/agreement.py", "key=lambda v: -counts[v]", "key=lambda v: counts[v]"),
     ("tracking/store.py", "== BUSY or any(", "== BUSY and any("),
-    ("tracking/store.py", "name in str(error) for", "name == str(error) for"),
+    ("tracking/store.py", "words in str(error) for", "words == str(error) for"),
     ("tracking/live.py", "self._left.set()", "pass"),
 ]

@@ -1,6 +1,7 @@
 """The benchmark runs: rates of all that is here, times to a quality, costs and a plan; and a reason
 where a GPU is missing. Its figures are no part of these tests."""
 
+import contextlib
 import csv
 import math
 import os
@@ -91,11 +92,47 @@ def test_stacked_weights_have_the_gradients_of_each_model():
             torch.testing.assert_close(of_all[k], slope, rtol=1e-3, atol=1e-6)
 
 
-def test_trainings_side_by_side_are_counted_together():
+class Rates:
+    """A pipe to a training whose rates are known."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), 0
+
+    def send(self, _):
+        self.asked += 1
+
+    def poll(self, _):
+        return True
+
+    def recv(self):
+        if not self.answers:
+            raise EOFError
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ([0.0] + 5 * [2.0], {"ours": "5.0", "peer": "4.0", "ratio_to_peer": "1.25"}),
+        ([0.0, 2.0], {"note": "the process has ended"}),
+        (["RuntimeError: no memory"], {"note": "RuntimeError: no memory"}),
+    ],
+)
+def test_trainings_side_by_side_are_counted_together(monkeypatch, second, expected):
+    pipes = [Rates(0.0, *(5 * [4.0, 3.0])), Rates(*second)]
+    monkeypatch.setattr(filling, "started", lambda *_: contextlib.nullcontext(pipes))
+    monkeypatch.setattr(filling.os, "sched_getaffinity", lambda _: {0, 1})
     ((name, row),) = filling.side_by_side(TINY).items()
-    assert name == f"{len(os.sched_getaffinity(0))} trainings side by side"
-    assert float(row["ours"]) > 0 and float(row["peer"]) > 0
-    filling.stacked(TINY).work()
+    assert name == "2 trainings side by side"
+    assert row.items() >= expected.items()
+
+
+def test_side_by_side_and_stacked_weights_run():
+    ((_, row),) = filling.side_by_side(TINY).items()
+    assert 0 < float(row["ours"]) < 1e5 and 0 < float(row["peer"]) < 1e5
+    models = filling.stacked(TINY)
+    models.work()
+    assert models.images == 8 * TINY.batch
 
 
 def test_a_target_is_reached_on_the_line_between_two_measurements():

@@ -68,17 +68,17 @@ def test_an_outage_is_filled_in_afterwards(query: Query) -> None:
 
 
 LOCKED = sqlite3.OperationalError("(raised as a result of a flush)\ndatabase is locked")
-TWICE = "({}) the key of this point is there already"
+TWICE = {
+    "SQLite": "(sqlite3.IntegrityError) UNIQUE constraint failed: metrics.key",
+    "MySQL": "(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'loss-1' for key\")",
+    "PostgreSQL": "(psycopg2.errors.UniqueViolation) duplicate key value",
+}
 
 
 @pytest.mark.parametrize("refusals, state", [(1, "complete"), (store.BUSY_TRIES, "incomplete")])
 @pytest.mark.parametrize(
     "code, refusal",
-    [
-        ("TEMPORARILY_UNAVAILABLE", LOCKED),
-        ("BAD_REQUEST", TWICE.format("sqlite3.IntegrityError")),
-        ("BAD_REQUEST", TWICE.format("psycopg2.errors.UniqueViolation")),
-    ],
+    [("TEMPORARILY_UNAVAILABLE", LOCKED), *(("BAD_REQUEST", words) for words in TWICE.values())],
 )
 def test_a_store_in_which_another_writes_is_asked_again(
     query: Query,
@@ -110,8 +110,11 @@ def test_a_store_in_which_another_writes_is_asked_again(
     assert answer["reason"] == ("" if state == "complete" else f"MlflowException: {last}")
 
 
+@pytest.mark.parametrize(
+    "words", ["no such run", "(sqlite3.IntegrityError) NOT NULL constraint failed: metrics.key"]
+)
 def test_a_store_that_refuses_for_another_reason_is_asked_once(
-    query: Query, monkeypatch: pytest.MonkeyPatch
+    query: Query, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -120,11 +123,11 @@ def test_a_store_that_refuses_for_another_reason_is_asked_once(
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         asked[0] += 1
-        raise MlflowException("no such run")
+        raise MlflowException(words)
 
     monkeypatch.setattr(SqlAlchemyStore, "create_run", refuse)
     write_study(small_study())
-    assert sync(small_study())["reason"] == "MlflowException: no such run"
+    assert sync(small_study())["reason"] == f"MlflowException: {words}"
     assert asked == [1]
 
 

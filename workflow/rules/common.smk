@@ -1,5 +1,5 @@
-# The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow: every
-# job reads this again.
+# The study, its jobs and their paths, for the rules. Nothing here imports torch or mlflow, but what
+# a GPU of this machine is asked for: every job reads this again.
 import functools
 import gc
 import json
@@ -65,17 +65,17 @@ MEMORY = 16000 if GPU else 2500
 # Whether jobs are forked from one process that has torch imported: docs/engines.md, Starts.
 FORKED = THREADS == 1 and not CLUSTER
 
-# Of the card, MB. `gpu` counts jobs that share a card, on this machine as many as --resources gpu=N
-# lets; gpu_mb bounds them by memory where --resources gpu_mb=M says what there is. What only looks
-# at images asks for an eighth of a card with 80 GB, a training for what it takes.
+# Of the card, MB: an eighth of one with 80 GB. `gpu` counts jobs that share a card, on this machine
+# as many as --resources gpu=N lets; gpu_mb bounds them by memory where --resources gpu_mb=M says
+# what there is. Slurm is not asked for it.
 CARD = 10000 * GPU
 
 
 @functools.cache
 def card_of_training():
-    """By `doctor`'s estimate of the study's largest; loads torch, so for a study on GPUs alone."""
-    if not GPU:
-        return 0
+    """What the study's largest training takes, by `doctor`'s estimate; it loads torch."""
+    if not GPU or CLUSTER:
+        return CARD * STUDY.processes
     from threetargets.data import sources
     from threetargets.doctor.card import needed
 

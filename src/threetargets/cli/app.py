@@ -46,15 +46,12 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def float32_products(study: Study) -> None:
-    """How a GPU multiplies in float32, of trained models: in full; or, with `precision: bf16`, with
-    factors rounded to TF32's ten bits, which moves a bound by .0001 bits/dim
-    (tests/stages/test_precision.py)."""
+def whole_float32() -> None:
+    """For likelihoods: a GPU's convolutions in float32, where cuDNN would round to TF32's ten bits.
+    Its matrix products are in float32 anyway, as torch has it."""
     import torch
 
-    rounded = study.precision == "bf16"
-    torch.backends.cudnn.allow_tf32 = rounded
-    torch.backends.cuda.matmul.allow_tf32 = rounded
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def found_run(params: str, cell: str, seed: int, stage: str) -> tuple[Study, Run]:

@@ -14,10 +14,10 @@ from threetargets.cli.app import (
     Seed,
     Threads,
     app,
-    float32_products,
     found_run,
     limit_threads,
     track,
+    whole_float32,
 )
 from threetargets.errors import ConfigError
 
@@ -81,7 +81,6 @@ def sample(
     if shard and not gamma:
         raise ConfigError(f"--shard {shard}: a shard is of one gamma; name it with --gamma")
     limit_threads(threads)
-    float32_products(chosen)
     from threetargets.stages import sample as stage
     from threetargets.stages import scatter
 
@@ -115,7 +114,7 @@ def likelihood(
     """Measure the bound of one model on the test split, part by part."""
     chosen, run = found_run(params, cell, seed, "likelihood")
     limit_threads(threads)
-    float32_products(chosen)
+    whole_float32()
     from threetargets.stages import likelihood as stage
 
     stage.run(chosen, run, params=params, threads=threads)

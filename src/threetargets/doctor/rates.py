@@ -52,8 +52,9 @@ GPU = Rates(
     trust="at rates that are assumed: a third of the time or three times as much is possible",
 )
 """Of one H100 with a U-Net of 731 MFLOP a pass at 28x28, batches of 512, bf16, compiled and
-replayed as one CUDA graph; guided sampling in float32 in batches of 2500; starts of jobs, and a
-compilation. The larger part of the statistics, assumed, is on four cores of the GPU's host."""
+replayed as one CUDA graph; guided sampling in float32, convolutions in TF32, in batches of 2500;
+starts of jobs, and a compilation. The larger part of the statistics, assumed, is on four cores of
+the GPU's host."""
 
 EAGER = 3e13
 """FLOP/s of the same training without `compile`."""

@@ -53,6 +53,8 @@ class Live:
                     runs = Runs.load(
                         store.connect(self._study), only=model_key(self._study, self._run)
                     )
+                if self._left.is_set():
+                    return
                 if not run_id and entries:
                     opened = self._open(runs, entries)
                     held, run_id = runs.held(opened), opened.info.run_id
@@ -89,8 +91,8 @@ class Live:
         )
 
     def close(self, timeout: float = 10.0) -> None:
-        """Send what is left, for no longer than `timeout` seconds; a batch that is under way then
-        is the last one."""
+        """Send what is left, for no longer than `timeout` seconds; what is under way then is the
+        last that is sent."""
         self._over.set()
         self._thread.join(timeout)
         self._left.set()

@@ -31,8 +31,8 @@ SQLITE = "sqlite:///"
 ANSWER_SECONDS = 5.0  # for a port to open
 LOCK_SECONDS = 60.0
 BUSY, BUSY_TRIES, BUSY_SECONDS = "TEMPORARILY_UNAVAILABLE", 5, 2.0
-SENT_BY_ANOTHER = ("IntegrityError", "UniqueViolation")
-"""Of one point twice, as the drivers of SQLite and MySQL call it, and that of PostgreSQL."""
+THERE_ALREADY = ("UNIQUE constraint", "Duplicate entry", "UniqueViolation")
+"""What SQLite, MySQL and PostgreSQL say of a point that is sent twice."""
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -205,10 +205,10 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
 
 
 def met_another_writer(error: BaseException) -> bool:
-    """Whether MLflow was refused because somebody else writes the same store, or has just written
-    the same point: a live mirror that its training left behind may meet a sync."""
+    """Whether the store refused because another process or thread writes to it, or has just
+    written the same point: a sync may meet the live mirror that a training left behind."""
     return getattr(error, "error_code", None) == BUSY or any(
-        name in str(error) for name in SENT_BY_ANOTHER
+        words in str(error) for words in THERE_ALREADY
     )
 
 
