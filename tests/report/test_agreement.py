@@ -19,9 +19,11 @@ from threetargets.report.reading import setting, tidy
 
 
 def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> None:
-    """Two studies against one at elbo; a tie needs the margin, which a setting brings."""
+    """Two studies against one at elbo, one tied and one undecided; a tie needs the margin, which a
+    setting brings."""
     wobble = np.array([-0.001, 0.0, 0.001])
-    for name, effect, end in (("a", -0.3, 4.0), ("b", 0.3, 9.0), ("c", 0.5, 11.0)):
+    effects = (("a", -0.3, 4.0), ("b", 0.3, 9.0), ("c", 0.5, 11.0), ("e", 0.02, 5.0))
+    for name, effect, end in effects:
         rows = pair(name, list(2 + effect + wobble), [2.0] * 3, "bound_bpd")
         rows += pair(name, list(2 + 0.01 + wobble), [2.0] * 3, "bound_bpd", "native")
         put(tmp_path, name, rows)
@@ -33,49 +35,63 @@ def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> 
     table = agreement.answers(some)
     assert table is not None
     assert [tuple(cell.text for cell in row) for row in table.rows] == [
-        ("x₀ or ε", "native", "tied (3 of 3 studies)", ""),
+        ("x₀ or ε", "native", "tied in 4 of 4 studies", ""),
         (
             "x₀ or ε",
             "elbo",
-            "x₀ where the finest noise is at log-SNR 4 (digits), ε where it is at 9 to 11 (digits) "
-            "(undecided 1)",
+            "x₀ where the finest noise is at log-SNR 4 (digits), tied at 5, ε at 9 to 11 (digits), "
+            "undecided at 7",
             "",
         ),
     ]
-    assert agreement.which(some, BOUND, "elbo", counted=False).endswith("9 to 11 (digits)")
     assert agreement.headline(some) == ""  # nothing is known of another loss
 
 
-def test_data_sets_tell_apart_what_no_noise_does(tmp_path: Path) -> None:
-    """The noise explains nothing where no data set has both; nor do two data sets, of which one
-    has both."""
+def test_the_noise_explains_nothing_where_no_data_set_has_both_sides(tmp_path: Path) -> None:
     wobble = np.array([-0.001, 0.0, 0.001])
     for name, effect in (("a", -0.3), ("b", 0.3), ("c", 0.3)):
         put(tmp_path, name, pair(name, list(2 + effect + wobble), [2.0] * 3, BPD))
         known(tmp_path, name, log_snr_max=4.0 if name == "a" else 9.0)
+
+    def words() -> str:
+        return agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
+
+    assert words() == "x₀ where the finest noise is at log-SNR 4 (digits), ε at 9 (digits)"
     path = tmp_path / "a" / "setting.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
-    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
-    assert apart == "x₀ on mnist, ε on digits"
-    kept = path.read_text()
-    path.unlink()  # and so its data set is not known
-    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
-    assert apart == "ε (2 of 3 studies, x₀ 1)"
-    path.write_text(kept)
-    path = tmp_path / "b" / "setting.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
+    counted = "ε in 2 of 3 studies (b and c), x₀ in 1 (a)"
+    assert words() == counted
+    known(tmp_path, "a", log_snr_max=4.0)
     known(tmp_path, "c", log_snr_max=3.0)
-    apart = agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
-    assert apart == "ε (2 of 3 studies, x₀ 1)"
+    assert words() == counted
+    path.unlink()  # and so its noise is not known
+    known(tmp_path, "c", log_snr_max=9.0)
+    assert words() == counted
+
+
+def test_one_study_that_varies_the_noise_is_told_by_it(tmp_path: Path) -> None:
+    wobble = np.array([-0.001, 0.0, 0.001])
+    rows = []
+    for end, effect in ((3, -0.3), (9, 0.3)):
+        more = pair("one", list(2 + effect + wobble), [2.0] * 3, BPD)
+        rows += [r | {"model": f"ddpm_{r['target']}_elbo_end{end}"} for r in more]
+    put(tmp_path, "one", rows)
+    ends = {f"end{end}": {"schedule": {"log_snr_max": float(end)}} for end in (3, 9)}
+    known(tmp_path, "one", variants=ends)
+    some = contrasts.contrasts(read(tmp_path))
+    assert agreement.which(some, BOUND, "elbo") == (
+        "x₀ where the finest noise is at log-SNR 3 (digits), ε at 9 (digits)"
+    )
 
 
 @pytest.mark.parametrize(
     ("effects", "words"),
     [
-        ([-0.3, 0.3, 0.5], "ε (2 of 3 studies, x₀ 1)"),
-        ([-0.3, 0.3], "it depends (x₀ 1, ε 1)"),
-        ([-0.3, -0.3, None], "x₀ (2 of 3 studies, undecided 1)"),
-        ([None], "undecided (1 study)"),
+        ([-0.3, 0.3, 0.5], "ε in 2 of 3 studies (s1 and s2), x₀ in 1 (s0)"),
+        ([-0.3, 0.3], "x₀ in 1 of 2 studies (s0), ε in 1 (s1)"),
+        ([-0.3, -0.3, None], "x₀ in 2 of 3 studies, undecided in 1"),
+        ([-0.3, None], "undecided in 1 of 2 studies, x₀ in 1"),
+        ([None], "undecided in 1 of 1 study"),
     ],
 )
 def test_which_one_is_lower_where_the_noise_is_not_known(
@@ -98,7 +114,7 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
     words = agreement.weighting_first(some)
     assert words.startswith("train on the bound (elbo): in 1 of 2 studies x₀ and ε are both better")
     assert words.endswith("than at eps-equivalent, by 0.25 to 0.50 bits/dim")
-    assert agreement.headline(some).startswith(f"Likelihood: {words}; then ")
+    assert agreement.headline(some).startswith(f"Likelihood: {words}; then lower is ")
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 
@@ -152,6 +168,6 @@ def test_score_is_set_against_eps_where_they_are_two_models(tmp_path: Path) -> N
     some = contrasts.contrasts(read(tmp_path))
     table = agreement.answers(some)
     assert table is not None
-    assert ("score or ε", "native", "undecided (1 study)", "") in [
+    assert ("score or ε", "native", "undecided in 1 of 1 study", "") in [
         tuple(cell.text for cell in row) for row in table.rows
     ]

@@ -4,6 +4,7 @@ intervals."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 
 from threetargets.metrics.statistics import t_interval
@@ -27,17 +28,18 @@ MIXED = "mixed"
 EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
 CAPTION = (
-    "Which is lower, in how many of the studies that compare the two, each by the verdict of its "
-    f"own page. Native: each target's own squared error; {EQUIVALENT}: one loss for all, that of "
-    f"{EPS}; {ELBO}: the bound itself; at the last two score is the same model as {EPS}."
+    "Which is lower, in how many of the studies that compare the two over seeds, each judged as "
+    f"pages are judged now. Native: each target's own squared error; {EQUIVALENT}: one loss for "
+    f"all, that of {EPS}; {ELBO}: the bound itself; at the last two score is the same model as "
+    f"{EPS}."
 )
 
 
 def _words(pair: tuple[str, str]) -> dict[str, str]:
-    """What a verdict is called."""
+    """What a verdict is called; of equally many the first of these counts."""
     first, second = map(target, pair)
-    words = {FIRST: first, SECOND: second, TIE: "tied", OPEN: "undecided"}
-    return words | {ALONE: "one seed", MIXED: "by variant"}
+    words = {OPEN: "undecided", FIRST: first, SECOND: second, TIE: "tied"}
+    return words | {MIXED: "by variant", ALONE: "one seed"}
 
 
 def _word(verdict: str) -> str:
@@ -69,29 +71,25 @@ def verdicts(some: list[Contrast]) -> dict[str, str]:
 
 
 def which(
-    some: list[Contrast],
-    measure: str,
-    weighting: str,
-    pair: tuple[str, str] = PAIRS[0],
-    counted: bool = True,
+    some: list[Contrast], measure: str, weighting: str, pair: tuple[str, str] = PAIRS[0]
 ) -> str:
-    """Which one is lower at a weighting, with how many studies say so; where they differ, what
-    most say, or what tells them apart, and of the others their number. Empty without a study that
-    says anything."""
+    """Which one is lower at a weighting, with how many studies say so, most first; or the noise
+    that tells them apart. Empty without a study that says anything."""
     here, words = main(some, measure, weighting, pair), _words(pair)
-    counts = Counter(verdicts(here).values())
-    n = of(counts.total(), "study")
-    kinds = sorted((v for v in words if counts[v] and v != OPEN), key=lambda v: -counts[v])
-    if not kinds:
-        return f"undecided ({n})" if counts else ""
-    rest = [f"{words[v]} {counts[v]}" for v in (*kinds[1:], OPEN) if counts[v]]
-    if len(kinds) > 1 and (ends := apart(here)):
-        others = [f"{words[v]} {counts[v]}" for v in (TIE, OPEN) if counts[v]]
-        more = f" ({', '.join(others)})" if others and counted else ""
-        return f"{words[FIRST]} {ends[0]}, {words[SECOND]} {ends[1]}{more}"
-    if kinds[0] == MIXED or (len(kinds) > 1 and counts[kinds[0]] == counts[kinds[1]]):
-        return f"it depends ({', '.join([f'{words[kinds[0]]} {counts[kinds[0]]}', *rest])})"
-    return f"{words[kinds[0]]} ({', '.join([f'{counts[kinds[0]]} of {n}', *rest])})"
+    if parts := apart(here, words):
+        return ", ".join(parts)
+    by_study = verdicts(here)
+    counts = Counter(by_study.values())
+    both = counts[FIRST] > 0 and counts[SECOND] > 0
+
+    def part(verdict: str) -> str:
+        names = sorted(name for name, seen in by_study.items() if seen == verdict)
+        which = f" ({listing(names)})" if both and verdict in (FIRST, SECOND) else ""
+        whole = f" of {of(len(by_study), 'study')}" if verdict == kinds[0] else ""
+        return f"{words[verdict]} in {counts[verdict]}{whole}{which}"
+
+    kinds = sorted((v for v in words if counts[v]), key=lambda v: -counts[v])
+    return ", ".join(map(part, kinds))
 
 
 def answers(some: list[Contrast]) -> Table | None:
@@ -102,7 +100,7 @@ def answers(some: list[Contrast]) -> Table | None:
         if any(texts):
             row = (" or ".join(map(target, pair)), weighting, *texts)
             rows.append(tuple(Text(text) for text in row))
-    head = ("which", "loss", "lower bound", "lower FID")
+    head = ("pair", "loss", "by the bound", "by FID")
     title = "Which target is lower"
     return Table("answers", title, head, tuple(rows), CAPTION, COMMAND) if rows else None
 
@@ -111,8 +109,8 @@ def headline(some: list[Contrast]) -> str:
     """What to use for likelihood: what the weighting is worth, and which target is then lower."""
     if not any(c.verdict != ALONE for c in some):
         return f"No study here compares {X0} with {EPS} over two seeds or more."
-    first, then = weighting_first(some), which(some, BOUND, ELBO, counted=False)
-    return f"Likelihood: {first}; then {then}." if first and then else ""
+    first, then = weighting_first(some), which(some, BOUND, ELBO)
+    return f"Likelihood: {first}; then lower is {then}." if first and then else ""
 
 
 def weighting_first(some: list[Contrast]) -> str:
@@ -146,47 +144,47 @@ def _ends(some: list[Contrast]) -> tuple[float, float] | None:
     return (min(known), max(known)) if known and len(known) == len(ends) else None
 
 
-def _range(ends: tuple[float, float], data: set[str]) -> str:
-    """With the data sets in brackets."""
+def _range(ends: tuple[float, float]) -> str:
     low, high = (f"{end:g}".replace("-", "−") for end in ends)
-    where = f" ({listing(sorted(data))})"
-    return f"{low}{where}" if low == high else f"{low} to {high}{where}"
+    return low if low == high else f"{low} to {high}"
 
 
-def apart(here: list[Contrast]) -> tuple[str, str] | None:
-    """Where the first is lower and where the second is, each to be said after its name: the
-    log-SNRs of the finest noise, where a data set has both; else the data sets. None where these
-    do not tell the two apart, or not all are known."""
-    sides = [[c for c in here if c.verdict == v] for v in (FIRST, SECOND)]
-    data = [{s.data if (s := c.case.study.setting) else "" for c in side} for side in sides]
-    if not all(data) or any("" in some for some in data):
-        return None
-    if not data[0] & data[1]:
-        return f"on {listing(sorted(data[0]))}", f"on {listing(sorted(data[1]))}"
-    first, second = map(_ends, sides)
-    if first is None or second is None or not (first[1] < second[0] or second[1] < first[0]):
-        return None
-    start = "where the finest noise is at log-SNR"
-    return f"{start} {_range(first, data[0])}", f"where it is at {_range(second, data[1])}"
+def apart(here: list[Contrast], words: dict[str, str]) -> list[str]:
+    """The log-SNRs of the finest noise where the first is lower, where they are tied or undecided,
+    and where the second is lower. Nothing where no data set has both sides, where they overlap, or
+    where not all are known."""
+    sides = {v: [c for c in here if c.verdict == v] for v in (FIRST, TIE, SECOND, OPEN)}
+    ends = {v: _ends(cases) for v, cases in sides.items()}
+    data = {v: {s.data for c in cases if (s := c.case.study.setting)} for v, cases in sides.items()}
+    first, second, tied, undecided = (ends[v] for v in (FIRST, SECOND, TIE, OPEN))
+    if first is None or second is None or not data[FIRST] & data[SECOND]:
+        return []
+    if not (first[1] < second[0] or second[1] < first[0]):
+        return []
+    parts = [f"{words[FIRST]} where the finest noise is at log-SNR {_range(first)}"]
+    parts[0] += f" ({listing(sorted(data[FIRST]))})"
+    parts += [f"{words[TIE]} at {_range(tied)}"] if tied else []
+    parts.append(f"{words[SECOND]} at {_range(second)} ({listing(sorted(data[SECOND]))})")
+    return parts + ([f"{words[OPEN]} at {_range(undecided)}"] if undecided else [])
 
 
 def skipped(some: list[Contrast]) -> str:
-    """What an input skip does to the verdicts by the bound; empty where no study has both."""
-    first = [c for c in some if (c.measure, c.first) == (BOUND, PAIRS[0][0]) and not c.case.more]
-    own = {(c.case.study.name, c.weighting): c for c in first if c.case.own}
-    both = [(own[k], c) for c in first if not c.case.own and (k := _key(c)) in own]
-    if not both:
-        return ""
-    changed = [
-        f"{a.case.study.name} at {a.weighting} (from {_word(a.verdict)} to {_word(b.verdict)})"
-        for a, b in both
-        if a.verdict != b.verdict
-    ]
-    which = f": {listing(changed)}" if changed else ""
-    return (
-        f"By the bound, the input skip changes the verdict in {len(changed)} of {len(both)} "
-        f"comparisons that were made both ways{which}."
-    )
+    """What an input skip does to the verdicts; empty where no study has both."""
+    first = [c for c in some if c.first == PAIRS[0][0] and not c.case.more]
+    parts = []
+    for measure, name in ((BOUND, "the bound"), (FID, FID)):
+        own = {_key(c): c for c in first if c.case.own and c.measure == measure}
+        others = [c for c in first if not c.case.own and c.measure == measure]
+        both = [(own[_key(c)], c) for c in others if _key(c) in own]
+        changed = [
+            f"{a.case.study.name} at {a.weighting} (from {_word(a.verdict)} to {_word(b.verdict)})"
+            for a, b in both
+            if a.verdict != b.verdict
+        ]
+        which = f": {listing(changed)}" if changed else ""
+        if both:
+            parts.append(f"by {name} in {len(changed)} of {len(both)} comparisons{which}")
+    return f"The input skip changes the verdict {'; '.join(parts)}." if parts else ""
 
 
 def _key(c: Contrast) -> tuple[str, str]:
@@ -198,6 +196,8 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     first, chosen = _compared(some, studies)
     if not chosen:
         return ""
+    decided = {c.case.study.name for c in first if c.verdict != ALONE}
+    chosen = [s for s in chosen if s.name in decided or not decided]
     data = sorted({s.setting.data for s in chosen if s.setting and s.setting.data})
     seeds = sorted({c.interval.n for c in first if c.verdict != ALONE})
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
@@ -206,7 +206,7 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     if seeds:
         most = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         text += f", paired over {most} seeds; verdicts and intervals hold for all pairs of a study"
-        text += " together, as on its page"
+        text += " together"
     return (
         f"{text}. They differ in more than their noise (below)." if len(chosen) > 1 else f"{text}."
     )
@@ -216,9 +216,12 @@ def rules(some: list[Contrast], studies: list[OneStudy]) -> list[str]:
     """What the verdicts mean, and which studies have none."""
     first, chosen = _compared(some, studies)
     single = list(dict.fromkeys(c.case.study.name for c in first if c.verdict == ALONE))
-    margins = sorted({s.setting.margin for s in chosen if s.setting})
-    within = listing([f"{m:g}" for m in margins])
-    tied = f"Tied: an equivalence test within the study's margin, {within} bits/dim."
+    settings = [s.setting for s in chosen if s.setting]
+    margins = sorted({s.margin for s in settings})
+    within = f"{listing([f'{m:g}' for m in margins])} bits/dim"
+    if shares := sorted({s.log_fid_margin for s in settings if s.log_fid_margin}):
+        within += f" or {listing([f'{math.expm1(share):.0%}' for share in shares])} of FID's excess"
+    tied = f"Tied: an equivalence test within the study's margin, {within}; a sure difference, too."
     several = " Of studies with the same trainings the one with the most seeds counts."
     alone = f" One seed alone, so no verdict: {listing(single)}."
     text = "".join(
