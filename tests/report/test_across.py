@@ -114,7 +114,7 @@ def test_one_seed_is_a_point_and_decides_nothing(tmp_path: Path) -> None:
     assert agreement.answers(some) is None
     (rule,) = agreement.rules(some, read(tmp_path))
     assert rule.endswith("One seed alone, so no verdict: one.")
-    assert agreement.sure(some, read(tmp_path)) == "How sure: 1 study compares the two."
+    assert agreement.sure(some, read(tmp_path)) == "How sure: 1 study compares x₀ with ε."
 
 
 def test_a_study_whose_figures_are_all_in_another_column_has_none(tmp_path: Path) -> None:

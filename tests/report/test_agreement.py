@@ -40,7 +40,7 @@ def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> 
             "x₀ or ε",
             "elbo",
             "x₀ where the finest noise is at log-SNR 4 (digits), tied at 5, ε at 9 to 11 (digits), "
-            "undecided at 7",
+            "undecided in d",
             "",
         ),
     ]
@@ -67,6 +67,24 @@ def test_the_noise_explains_nothing_where_no_data_set_has_both_sides(tmp_path: P
     path.unlink()  # and so its noise is not known
     known(tmp_path, "c", log_snr_max=9.0)
     assert words() == counted
+
+
+def test_samples_are_told_study_by_study(tmp_path: Path) -> None:
+    """Of three FIDs the floor is 0: the logarithms differ by more than their noise, or do not."""
+    low, high, wide = [1.0, 1.01, 1.02], [2.0, 2.1, 2.2], [1.0, 9.0, 2.0]
+    bounds = [1.0, 1.1, 1.2], [1.05, 1.2, 1.1], BPD
+    put(tmp_path, "d", pair("d", *bounds))
+    assert agreement.samples(contrasts.contrasts(read(tmp_path))) == ""
+    put(tmp_path, "c", pair("c", *bounds) + pair("c", wide, high, "fid"))
+    only = contrasts.contrasts(read(tmp_path))
+    assert agreement.samples(only) == "Samples: undecided in 1 study."
+    both = pair("a", low, high, "fid") + pair("a", low, [3.0, 3.1, 3.3], "fid", EQUIVALENT)
+    put(tmp_path, "a", pair("a", *bounds) + both)
+    put(tmp_path, "b", pair("b", *bounds) + pair("b", high, [1.2, 1.1, 1.3], "fid"))
+    assert agreement.samples(contrasts.contrasts(read(tmp_path))) == (
+        "Samples: FID is lower for x₀ in a (eps-equivalent and elbo); ε in b (elbo); "
+        "undecided in 1 study."
+    )
 
 
 def test_one_study_that_varies_the_noise_is_told_by_it(tmp_path: Path) -> None:
@@ -112,9 +130,11 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
         put(tmp_path, name, rows + pair(name, list(1.5 + wobble), list(worse), BPD, EQUIVALENT))
     some = contrasts.contrasts(read(tmp_path))
     words = agreement.weighting_first(some)
-    assert words.startswith("train on the bound (elbo): in 1 of 2 studies x₀ and ε are both better")
-    assert words.endswith("than at eps-equivalent, by 0.25 to 0.50 bits/dim")
-    assert agreement.headline(some).startswith(f"Likelihood: {words}; then lower is ")
+    assert words == (
+        "train on the bound (elbo), which beats eps-equivalent for x₀ and for ε in 1 of 2 studies, "
+        "by 0.25 to 0.50 bits/dim"
+    )
+    assert agreement.headline(some).startswith(f"Likelihood: {words}; then take ")
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 

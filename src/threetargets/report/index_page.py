@@ -29,7 +29,7 @@ class Across:
     """What the page says: what to use, how sure it is, a picture, tables, every study, and what was
     left out."""
 
-    headline: str
+    headline: tuple[str, ...]
     answers: Table | None
     sure: str
     sentences: tuple[str, ...]
@@ -48,7 +48,7 @@ def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = 
     some = contrasts(studies)
     sentences = [agreement.skipped(some), *agreement.rules(some, studies)]
     return Across(
-        agreement.headline(some),
+        tuple(filter(None, [agreement.headline(some), agreement.samples(some)])),
         agreement.answers(some),
         agreement.sure(some, studies),
         tuple(filter(None, sentences)),

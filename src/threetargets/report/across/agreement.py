@@ -28,10 +28,10 @@ MIXED = "mixed"
 EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
 CAPTION = (
-    "Which is lower, in how many of the studies that compare the two over seeds, each judged as "
-    f"pages are judged now. Native: each target's own squared error; {EQUIVALENT}: one loss for "
-    f"all, that of {EPS}; {ELBO}: the bound itself; at the last two score is the same model as "
-    f"{EPS}."
+    "Which is lower, in how many of the studies that compare the two over seeds, with the study's "
+    "own network and by the rules of today, which an older page may not have. Native: each "
+    f"target's own squared error; {EQUIVALENT}: one loss for all, that of {EPS}; {ELBO}: the bound "
+    f"itself; at the last two score is the same model as {EPS}."
 )
 
 
@@ -110,7 +110,27 @@ def headline(some: list[Contrast]) -> str:
     if not any(c.verdict != ALONE for c in some):
         return f"No study here compares {X0} with {EPS} over two seeds or more."
     first, then = weighting_first(some), which(some, BOUND, ELBO)
-    return f"Likelihood: {first}; then lower is {then}." if first and then else ""
+    return f"Likelihood: {first}; then take {then}." if first and then else ""
+
+
+def samples(some: list[Contrast]) -> str:
+    """Which of the first pair has the lower FID, study by study; empty where none was measured."""
+    decided: dict[str, dict[str, list[str]]] = {FIRST: {}, SECOND: {}}
+    known = set[str]()
+    for weighting in WEIGHTINGS:
+        for name, verdict in verdicts(main(some, FID, weighting)).items():
+            known.add(name)
+            if verdict in decided:
+                decided[verdict].setdefault(name, []).append(weighting)
+    sides = []
+    for verdict, of_side in decided.items():
+        where = [f"{name} ({listing(at)})" for name, at in of_side.items()]
+        sides += [f"{_words(PAIRS[0])[verdict]} in {listing(where)}"] if where else []
+    if not known:
+        return ""
+    rest = len(known - {*decided[FIRST], *decided[SECOND]})
+    parts = [*sides, *([f"undecided in {of(rest, 'study')}"] if rest else [])]
+    return f"Samples: FID is lower for {'; '.join(parts)}." if sides else f"Samples: {parts[0]}."
 
 
 def weighting_first(some: list[Contrast]) -> str:
@@ -133,8 +153,8 @@ def weighting_first(some: list[Contrast]) -> str:
         return ""
     least, most = (f"{gain:.2f}" for gain in (min(gains), max(gains)))
     return (
-        f"train on the bound ({ELBO}): in {lower} of {len(studies)} studies {X0} and {EPS} are "
-        f"both better for it than at {EQUIVALENT}, by {least} to {most} bits/dim"
+        f"train on the bound ({ELBO}), which beats {EQUIVALENT} for {X0} and for {EPS} in {lower} "
+        f"of {of(len(studies), 'study')}, by {least} to {most} bits/dim"
     )
 
 
@@ -156,7 +176,7 @@ def apart(here: list[Contrast], words: dict[str, str]) -> list[str]:
     sides = {v: [c for c in here if c.verdict == v] for v in (FIRST, TIE, SECOND, OPEN)}
     ends = {v: _ends(cases) for v, cases in sides.items()}
     data = {v: {s.data for c in cases if (s := c.case.study.setting)} for v, cases in sides.items()}
-    first, second, tied, undecided = (ends[v] for v in (FIRST, SECOND, TIE, OPEN))
+    first, second, tied = (ends[v] for v in (FIRST, SECOND, TIE))
     if first is None or second is None or not data[FIRST] & data[SECOND]:
         return []
     if not (first[1] < second[0] or second[1] < first[0]):
@@ -165,7 +185,8 @@ def apart(here: list[Contrast], words: dict[str, str]) -> list[str]:
     parts[0] += f" ({listing(sorted(data[FIRST]))})"
     parts += [f"{words[TIE]} at {_range(tied)}"] if tied else []
     parts.append(f"{words[SECOND]} at {_range(second)} ({listing(sorted(data[SECOND]))})")
-    return parts + ([f"{words[OPEN]} at {_range(undecided)}"] if undecided else [])
+    names = sorted({c.case.study.name for c in sides[OPEN]})
+    return parts + ([f"{words[OPEN]} in {listing(names)}"] if names else [])
 
 
 def skipped(some: list[Contrast]) -> str:
@@ -201,15 +222,13 @@ def sure(some: list[Contrast], studies: list[OneStudy]) -> str:
     data = sorted({s.setting.data for s in chosen if s.setting and s.setting.data})
     seeds = sorted({c.interval.n for c in first if c.verdict != ALONE})
     many = "1 study compares" if len(chosen) == 1 else f"{len(chosen)} studies compare"
-    text = f"How sure: {many} the two"
+    text = f"How sure: {many} {X0} with {EPS}"
     text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
     if seeds:
         most = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-        text += f", paired over {most} seeds; verdicts and intervals hold for all pairs of a study"
-        text += " together"
-    return (
-        f"{text}. They differ in more than their noise (below)." if len(chosen) > 1 else f"{text}."
-    )
+        text += f", paired over {most} seeds, with one error rate for all pairs of a study"
+    more = " Studies differ in network, noise and images seen (below)." if len(chosen) > 1 else ""
+    return f"{text}.{more}"
 
 
 def rules(some: list[Contrast], studies: list[OneStudy]) -> list[str]:
@@ -221,7 +240,9 @@ def rules(some: list[Contrast], studies: list[OneStudy]) -> list[str]:
     within = f"{listing([f'{m:g}' for m in margins])} bits/dim"
     if shares := sorted({s.log_fid_margin for s in settings if s.log_fid_margin}):
         within += f" or {listing([f'{math.expm1(share):.0%}' for share in shares])} of FID's excess"
-    tied = f"Tied: an equivalence test within the study's margin, {within}; a sure difference, too."
+    tied = f"Tied: by an equivalence test within the study's margin, {within}, even where a "
+    tied += "difference is sure. Verdicts are Holm's; intervals are wider, and one of a decided "
+    tied += "pair may hold 0."
     several = " Of studies with the same trainings the one with the most seeds counts."
     alone = f" One seed alone, so no verdict: {listing(single)}."
     text = "".join(
