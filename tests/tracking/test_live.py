@@ -13,7 +13,8 @@ from tracking.synthetic import small_study, write_study
 from threetargets.pipeline import paths
 from threetargets.pipeline.cells import Run
 from threetargets.pipeline.identity import identity
-from threetargets.tracking import Journal, Live, sync, truncate_after
+from threetargets.study.schema import Study
+from threetargets.tracking import Journal, Live, store, sync, truncate_after
 
 VAE = Run("vae", 0)
 LOSSES = "select count(*) from metrics where key = 'loss'"
@@ -197,3 +198,25 @@ def test_a_mirror_that_was_left_behind_sends_no_further_batch(
     assert (batches, query(LOSSES)) == ([1], [(50,)])
     train = sync(study)["runs"]["vae/seed0"]["train"]
     assert query(f"{LOSSES} and run_uuid = '{train}'") == [(121,)]
+
+
+def test_a_mirror_that_was_left_behind_while_it_connected_opens_no_run(
+    query: Query, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(live_after=0.0)
+    write_study(study)
+    path = paths.run_dir(study, VAE) / "train.jsonl"
+    asked, answers, connect = threading.Event(), threading.Event(), store.connect
+
+    def slow(study: Study) -> store.Store:
+        asked.set()
+        answers.wait(30)
+        return connect(study)
+
+    monkeypatch.setattr(store, "connect", slow)
+    live = Live(study, VAE, identity(study, "train", VAE), path)
+    assert asked.wait(30)
+    live.close(timeout=0.1)
+    answers.set()
+    live._thread.join(30)
+    assert query("select count(*) from runs") == [(0,)]
