@@ -81,6 +81,7 @@ def card_of_training():
 
     return math.ceil(needed(STUDY, sources.find(STUDY.data.name)) / 1e6) * STUDY.processes
 
+
 # Slurm sends SIGTERM to every process of a job. A shell between Snakemake and the training would
 # die of it at once, and Snakemake and the job with it, before the training has saved; so there is
 # none.
