@@ -48,7 +48,7 @@ WORKS = {
     "sample U-Net, guided": Work(ours.unet_sampling, peers.sampling, "diffusers", CONVOLUTION),
     "sample transformer, guided": Work(ours.transformer_sampling, None, "", peers.product),
     "likelihood U-Net": Work(ours.unet_likelihood, peers.likelihood, "diffusers", CONVOLUTION),
-    "8 trainings, stacked weights": Work(
+    f"{filling.TOGETHER} trainings, stacked weights": Work(
         filling.stacked, filling.alone, "ours, one alone", CONVOLUTION
     ),
 }

@@ -3,13 +3,9 @@ side in processes of their own. Which one fills a machine better than one traini
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import multiprocessing
 import os
-import statistics
-from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +23,7 @@ from benchmarks.rows import (
     network_of,
     spread,
 )
-from benchmarks.timing import ROUNDS, process
+from benchmarks.timing import ROUNDS, answer, middle, started
 from threetargets.families import training_of
 from threetargets.families.diffusion.model import Ddpm, static
 from threetargets.pipeline.cells import Run
@@ -35,9 +31,6 @@ from threetargets.training.ema import Ema
 from threetargets.training.step import adamw
 
 TOGETHER = 8
-PATIENCE = 150.0
-SMALL = {"name": "unet", "width": 32, "depth": 1}
-"""195 MFLOP a pass: the network that left most of a card idle."""
 
 Gradients = Callable[..., tuple[Tensor, ...]]
 """(stacked parameters, buffers, images (M, B, C, H, W), labels, i (M, B), eps) -> gradients."""
@@ -72,7 +65,7 @@ def stack(models: Sequence[Ddpm]) -> tuple[nn.ParameterList, Gradients]:
 
 
 def small(options: Options) -> dict[str, Any]:
-    return SMALL if options.gpu else network_of(options)
+    return variants.SMALL if options.gpu else network_of(options)
 
 
 def stacked(options: Options) -> Row:
@@ -121,7 +114,7 @@ def side_by_side(options: Options) -> dict[str, dict[str, str]]:
     count = TOGETHER if options.gpu else len(os.sched_getaffinity(0))
     row = {"unit": "GFLOP/s", "peer_name": "ours, one alone"}
     ones, sums = list[float](), list[float]()
-    with started(count, options) as pipes:
+    with started([alone] * count, options) as pipes:
         reason = next((why for why in map(answer, pipes) if isinstance(why, str)), "")
         while not reason and len(sums) < ROUNDS:
             for asked, seen in ((pipes[:1], ones), (pipes, sums)):
@@ -132,34 +125,7 @@ def side_by_side(options: Options) -> dict[str, dict[str, str]]:
                 seen.append(sum(r for r in rates if isinstance(r, float)))
     if reason:
         return {f"{count} trainings side by side": row | {"note": reason}}
-    middle, one = statistics.median(sums), statistics.median(ones)
-    row |= {"ours": f"{middle:.1f}", "ours_spread": spread(sums)}
+    together, one = middle(sums), middle(ones)
+    row |= {"ours": f"{together:.1f}", "ours_spread": spread(sums)}
     row |= {"peer": f"{one:.1f}", "peer_spread": spread(ones)}
-    return {f"{count} trainings side by side": row | {"ratio_to_peer": f"{middle / one:.2f}"}}
-
-
-@contextlib.contextmanager
-def started(count: int, options: Options) -> Iterator[list[Connection]]:
-    """Pipes to so many trainings, which end with the block."""
-    spawn = multiprocessing.get_context("spawn")
-    pipes, workers = [], []
-    for _ in range(count):
-        pipe, other = spawn.Pipe()
-        pipes.append(pipe)
-        workers.append(spawn.Process(target=process, args=(alone, options, other), daemon=True))
-        workers[-1].start()
-        other.close()
-    try:
-        yield pipes
-    finally:
-        for worker in workers:
-            worker.terminate()
-
-
-def answer(pipe: Connection) -> float | str:
-    """A rate, 0 of a training that is ready, or why there is none."""
-    try:
-        said: float | str = pipe.recv() if pipe.poll(PATIENCE) else f"no answer in {PATIENCE:g} s"
-    except EOFError:
-        return "the process has ended"
-    return said
+    return {f"{count} trainings side by side": row | {"ratio_to_peer": f"{together / one:.2f}"}}

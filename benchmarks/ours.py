@@ -16,6 +16,7 @@ from benchmarks.rows import (
     network_of,
     transformer_of,
 )
+from threetargets.cli.app import whole_float32
 from threetargets.diffusion.guidance import conditional
 from threetargets.diffusion.schedule import Table
 from threetargets.families import parse, training_of
@@ -84,7 +85,7 @@ def sampling(options: Options, network: dict[str, Any]) -> Row:
 
 def likelihood(options: Options, network: dict[str, Any]) -> Row:
     """The bound over ten noise levels, without labels, in whole float32."""
-    torch.backends.cudnn.allow_tf32 = False
+    whole_float32()
     model = model_of(network, RUN)
     operations = 10 * forward_operations(model.net)
     model.to(options.device).eval()

@@ -8,6 +8,7 @@ import multiprocessing
 import statistics
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import torch
@@ -16,6 +17,8 @@ from benchmarks.rows import Make, Options, Row, settle
 from threetargets import memory
 
 ROUNDS = 5
+PATIENCE = 120.0
+"""Seconds for one answer."""
 
 
 def timed(row: Row, options: Options) -> float:
@@ -55,8 +58,9 @@ def middle(values: list[float]) -> float:
     return statistics.median(values)
 
 
-def rates(makes: list[Make], options: Options, ready: float) -> list[list[float] | str]:
-    """Of each, in turn: its rates, or why it has none."""
+@contextlib.contextmanager
+def started(makes: Sequence[Make], options: Options) -> Iterator[list[Connection]]:
+    """Pipes to a process for each, which end with the block."""
     spawn = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     workers = []
@@ -65,22 +69,39 @@ def rates(makes: list[Make], options: Options, ready: float) -> list[list[float]
         pipes.append(pipe)
         workers.append(spawn.Process(target=process, args=(make, options, other), daemon=True))
         workers[-1].start()
-    deadline = time.perf_counter() + ready
-    measured: list[list[float] | str] = []
-    for pipe in pipes:
-        late = not pipe.poll(max(0.0, deadline - time.perf_counter()))
-        answer = f"not ready in {ready:.0f} s" if late else pipe.recv()
-        measured.append(answer if isinstance(answer, str) else [])
-    for _ in range(ROUNDS):
-        for k, pipe in enumerate(pipes):
-            seen = measured[k]
-            if isinstance(seen, list):
-                pipe.send(True)
-                answer = pipe.recv() if pipe.poll(120) else "no answer in 120 s"
-                if isinstance(answer, str):
-                    measured[k] = answer
-                else:
-                    seen.append(answer)
-    for worker in workers:
-        worker.terminate()
+        other.close()  # so that the end of the process is the end of the pipe
+    try:
+        yield pipes
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def answer(pipe: Connection, seconds: float = PATIENCE) -> float | str:
+    """A rate, 0 of a row that is ready, or why there is none."""
+    try:
+        said: float | str = pipe.recv() if pipe.poll(seconds) else f"no answer in {seconds:.0f} s"
+    except EOFError:
+        return "the process has ended"
+    return said
+
+
+def rates(makes: list[Make], options: Options, ready: float) -> list[list[float] | str]:
+    """Of each, in turn: its rates, or why it has none."""
+    with started(makes, options) as pipes:
+        deadline = time.perf_counter() + ready
+        measured: list[list[float] | str] = []
+        for pipe in pipes:
+            said = answer(pipe, max(0.0, deadline - time.perf_counter()))
+            measured.append(said if isinstance(said, str) else [])
+        for _ in range(ROUNDS):
+            for k, pipe in enumerate(pipes):
+                seen = measured[k]
+                if isinstance(seen, list):
+                    pipe.send(True)
+                    said = answer(pipe)
+                    if isinstance(said, str):
+                        measured[k] = said
+                    else:
+                        seen.append(said)
     return measured

@@ -54,7 +54,7 @@ def test_the_noise_explains_nothing_where_no_data_set_has_both_sides(tmp_path: P
         known(tmp_path, name, log_snr_max=4.0 if name == "a" else 9.0)
 
     def words() -> str:
-        return agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
+        return agreement.lower_one(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
 
     assert words() == "x₀ where the finest noise is at log-SNR 4 (digits), ε at 9 (digits)"
     path = tmp_path / "a" / "setting.json"
@@ -77,13 +77,13 @@ def test_samples_are_told_study_by_study(tmp_path: Path) -> None:
     assert agreement.samples(contrasts.contrasts(read(tmp_path))) == ""
     put(tmp_path, "c", pair("c", *bounds) + pair("c", wide, high, "fid"))
     only = contrasts.contrasts(read(tmp_path))
-    assert agreement.samples(only) == "Samples: undecided in 1 study."
+    assert agreement.samples(only) == "Samples: FID is lower for neither in 1 study."
     both = pair("a", low, high, "fid") + pair("a", low, [3.0, 3.1, 3.3], "fid", EQUIVALENT)
     put(tmp_path, "a", pair("a", *bounds) + both)
     put(tmp_path, "b", pair("b", *bounds) + pair("b", high, [1.2, 1.1, 1.3], "fid"))
     assert agreement.samples(contrasts.contrasts(read(tmp_path))) == (
         "Samples: FID is lower for x₀ in a (eps-equivalent and elbo); ε in b (elbo); "
-        "undecided in 1 study."
+        "neither in 1 study."
     )
 
 
@@ -97,7 +97,7 @@ def test_one_study_that_varies_the_noise_is_told_by_it(tmp_path: Path) -> None:
     ends = {f"end{end}": {"schedule": {"log_snr_max": float(end)}} for end in (3, 9)}
     known(tmp_path, "one", variants=ends)
     some = contrasts.contrasts(read(tmp_path))
-    assert agreement.which(some, BOUND, "elbo") == (
+    assert agreement.lower_one(some, BOUND, "elbo") == (
         "x₀ where the finest noise is at log-SNR 3 (digits), ε at 9 (digits)"
     )
 
@@ -119,7 +119,7 @@ def test_which_one_is_lower_where_the_noise_is_not_known(
     for k, effect in enumerate(effects):
         wobble = np.array([-0.001, 0.0, 0.001]) if effect else np.array([-1.0, 0.0, 1.0])
         put(tmp_path, f"s{k}", pair(f"s{k}", list(2 + (effect or 0) + wobble), [2.0] * 3, BPD))
-    assert agreement.which(contrasts.contrasts(read(tmp_path)), BOUND, "elbo") == words
+    assert agreement.lower_one(contrasts.contrasts(read(tmp_path)), BOUND, "elbo") == words
 
 
 def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
         "train on the bound (elbo), which beats eps-equivalent for x₀ and for ε in 1 of 2 studies, "
         "by 0.25 to 0.50 bits/dim"
     )
-    assert agreement.headline(some).startswith(f"Likelihood: {words}; then take ")
+    assert agreement.headline(some).startswith(f"Likelihood: {words}; the lower one is then ")
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 

@@ -47,7 +47,7 @@ def _word(verdict: str) -> str:
     return f"{words[verdict]} lower" if verdict in (FIRST, SECOND) else words[verdict]
 
 
-def main(
+def of_own_network(
     some: list[Contrast], measure: str, weighting: str, pair: tuple[str, str] = PAIRS[0]
 ) -> list[Contrast]:
     """A pair of what each study is about: its own network, or where it has none all of its
@@ -70,12 +70,12 @@ def verdicts(some: list[Contrast]) -> dict[str, str]:
     return {name: seen.pop() if len(seen) == 1 else MIXED for name, seen in by_study.items()}
 
 
-def which(
+def lower_one(
     some: list[Contrast], measure: str, weighting: str, pair: tuple[str, str] = PAIRS[0]
 ) -> str:
     """Which one is lower at a weighting, with how many studies say so, most first; or the noise
     that tells them apart. Empty without a study that says anything."""
-    here, words = main(some, measure, weighting, pair), _words(pair)
+    here, words = of_own_network(some, measure, weighting, pair), _words(pair)
     if parts := apart(here, words):
         return ", ".join(parts)
     by_study = verdicts(here)
@@ -84,9 +84,9 @@ def which(
 
     def part(verdict: str) -> str:
         names = sorted(name for name, seen in by_study.items() if seen == verdict)
-        which = f" ({listing(names)})" if both and verdict in (FIRST, SECOND) else ""
+        named = f" ({listing(names)})" if both and verdict in (FIRST, SECOND) else ""
         whole = f" of {of(len(by_study), 'study')}" if verdict == kinds[0] else ""
-        return f"{words[verdict]} in {counts[verdict]}{whole}{which}"
+        return f"{words[verdict]} in {counts[verdict]}{whole}{named}"
 
     kinds = sorted((v for v in words if counts[v]), key=lambda v: -counts[v])
     return ", ".join(map(part, kinds))
@@ -96,7 +96,7 @@ def answers(some: list[Contrast]) -> Table | None:
     """Each pair at each weighting, by bound and by FID; None where no study says anything."""
     rows = []
     for pair, weighting in itertools.product(PAIRS, WEIGHTINGS):
-        texts = [which(some, measure, weighting, pair) for measure in (BOUND, FID)]
+        texts = [lower_one(some, measure, weighting, pair) for measure in (BOUND, FID)]
         if any(texts):
             row = (" or ".join(map(target, pair)), weighting, *texts)
             rows.append(tuple(Text(text) for text in row))
@@ -109,8 +109,8 @@ def headline(some: list[Contrast]) -> str:
     """What to use for likelihood: what the weighting is worth, and which target is then lower."""
     if not any(c.verdict != ALONE for c in some):
         return f"No study here compares {X0} with {EPS} over two seeds or more."
-    first, then = weighting_first(some), which(some, BOUND, ELBO)
-    return f"Likelihood: {first}; then take {then}." if first and then else ""
+    first, then = weighting_first(some), lower_one(some, BOUND, ELBO)
+    return f"Likelihood: {first}; the lower one is then {then}." if first and then else ""
 
 
 def samples(some: list[Contrast]) -> str:
@@ -118,7 +118,7 @@ def samples(some: list[Contrast]) -> str:
     decided: dict[str, dict[str, list[str]]] = {FIRST: {}, SECOND: {}}
     known = set[str]()
     for weighting in WEIGHTINGS:
-        for name, verdict in verdicts(main(some, FID, weighting)).items():
+        for name, verdict in verdicts(of_own_network(some, FID, weighting)).items():
             known.add(name)
             if verdict in decided:
                 decided[verdict].setdefault(name, []).append(weighting)
@@ -129,15 +129,15 @@ def samples(some: list[Contrast]) -> str:
     if not known:
         return ""
     rest = len(known - {*decided[FIRST], *decided[SECOND]})
-    parts = [*sides, *([f"undecided in {of(rest, 'study')}"] if rest else [])]
-    return f"Samples: FID is lower for {'; '.join(parts)}." if sides else f"Samples: {parts[0]}."
+    parts = [*sides, *([f"neither in {of(rest, 'study')}"] if rest else [])]
+    return f"Samples: FID is lower for {'; '.join(parts)}."
 
 
 def weighting_first(some: list[Contrast]) -> str:
     """What the weighting is worth beside the target: both targets' bounds, trained on the bound,
     less those at eps-equivalent weighting, study by study; empty where no study has both."""
-    cases = {c.case.study.name: c.case for c in main(some, BOUND, ELBO)}
-    both = {c.case.study.name for c in main(some, BOUND, EQUIVALENT)}
+    cases = {c.case.study.name: c.case for c in of_own_network(some, BOUND, ELBO)}
+    both = {c.case.study.name for c in of_own_network(some, BOUND, EQUIVALENT)}
     lower, gains = 0, list[float]()
     studies = [name for name in cases if name in both]
     for name in studies:
