@@ -8,32 +8,41 @@ from pathlib import Path
 
 from threetargets.errors import UserError
 from threetargets.files import write_text
-from threetargets.report.across import agreement, forest, side_by_side
-from threetargets.report.across.contrasts import contrasts
+from threetargets.report.across import agreement, forest, regret_plot, side_by_side, which
+from threetargets.report.across.contrasts import BOUND, FID, contrasts
+from threetargets.report.across.regret import regrets
 from threetargets.report.across.studies import CHOOSING, OneStudy
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.wording import Table
 from threetargets.report.reading import tidy
 
+TABLES = ("regret", "answers", "side-by-side", "other-models", "settings")
 DRAWN = (
-    f"{forest.NAME}.svg",
-    f"{forest.NAME}.csv",
-    *(f"table-{name}.csv" for name in ("answers", "side-by-side", "other-models", "settings")),
+    *(f"{name}.{kind}" for name in (regret_plot.NAME, forest.NAME) for kind in ("svg", "csv")),
+    *(f"table-{name}.csv" for name in TABLES),
 )
 """All that the page can have under figures/."""
 
 
 @dataclass(frozen=True)
-class Across:
-    """What the page says: what to use, how sure it is, a picture, tables, every study, and what was
-    left out."""
+class Part:
+    """Sentences, a picture, a table and remarks on one question."""
 
-    headline: tuple[str, ...]
-    answers: Table | None
+    lead: tuple[str, ...]
     sure: str
-    sentences: tuple[str, ...]
     plot: Plot | None
+    table: Table | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Across:
+    """What the page says: which choice is never far behind, which target of a pair is lower,
+    tables, every study, and what was left out."""
+
+    which: Part
+    pairs: Part
     table: Table | None
     folded: Table | None
     settings: Table
@@ -45,19 +54,38 @@ class Across:
 def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = False) -> Across:
     """The page before it is HTML or Markdown; with `choosing` it names the study that chooses
     parameters for others."""
-    some = contrasts(studies)
-    sentences = [agreement.skipped(some), *agreement.rules(some, studies)]
     return Across(
-        tuple(filter(None, [agreement.headline(some), agreement.samples(some)])),
-        agreement.answers(some),
-        agreement.sure(some, studies),
-        tuple(filter(None, sentences)),
-        forest.picture(some),
+        _which(studies),
+        _pairs(studies),
         *side_by_side.tables(studies),
         side_by_side.settings(studies),
         tuple(studies),
         tuple(one_line(error) for error in left_out),
         CHOOSING if choosing else "",
+    )
+
+
+def _which(studies: list[OneStudy]) -> Part:
+    some = regrets(studies)
+    lead = [which.advice(some, BOUND), which.advice(some, FID)]
+    return Part(
+        tuple(filter(None, lead)) or (which.NONE,),
+        which.sure(some),
+        regret_plot.picture(some),
+        which.table(some),
+        tuple(filter(None, [which.both(some)])),
+    )
+
+
+def _pairs(studies: list[OneStudy]) -> Part:
+    some = contrasts(studies)
+    sentences = [agreement.skipped(some), *agreement.rules(some, studies)]
+    return Part(
+        tuple(filter(None, [agreement.headline(some), agreement.samples(some)])),
+        agreement.sure(some, studies),
+        forest.picture(some),
+        agreement.answers(some),
+        tuple(filter(None, sentences)),
     )
 
 
@@ -88,10 +116,12 @@ def write(reports: Path, page: Across) -> Path:
     """Write figures and tables first, the page last. Returns the page. Raises CannotWrite."""
     html, markdown = _html(page), _markdown(page)
     drawn: dict[str, str] = {}
-    if page.plot is not None:
-        drawn[f"{page.plot.name}.svg"] = page.plot.svg
-        drawn[f"{page.plot.name}.csv"] = tidy.as_csv(page.plot.rows, page.plot.columns)
-    for table in (page.answers, page.table, page.folded, page.settings):
+    for plot in (page.which.plot, page.pairs.plot):
+        if plot is not None:
+            drawn[f"{plot.name}.svg"] = plot.svg
+            drawn[f"{plot.name}.csv"] = tidy.as_csv(plot.rows, plot.columns)
+    tables = (page.which.table, page.pairs.table, page.table, page.folded, page.settings)
+    for table in tables:
         if table is not None:
             drawn[f"table-{table.name}.csv"] = tidy.as_csv(table.csv_rows, table.head)
     for name in DRAWN:

@@ -105,19 +105,19 @@ def _compares(case: Case) -> bool:
     """Whether it has the first pair at some weighting."""
     sides = (
         [case.values(measure, target, weighting) for target in PAIRS[0]]
-        for measure, weighting in itertools.product(_measures(case), WEIGHTINGS)
+        for measure, weighting in itertools.product(measured(case), WEIGHTINGS)
     )
     return any(a.keys() & b.keys() for a, b in sides)
 
 
-def _measures(case: Case) -> tuple[str, ...]:
-    """Not bounds in nats: those of a whole image stand on another axis."""
+def measured(case: Case) -> tuple[str, ...]:
+    """What its targets are compared by: not bounds in nats, which stand on another axis."""
     return MEASURES if case.study.unit == BITS else (FID,)
 
 
 def _of_case(case: Case) -> Iterator[Contrast]:
     """Of every pair of targets at every weighting, each measure a family of its own."""
-    for measure in _measures(case):
+    for measure in measured(case):
         known: dict[tuple[str, str, str], list[float]] = {}
         seen: list[Rows] = []
         for weighting, pair in itertools.product(ALL_WEIGHTINGS, TARGET_PAIRS):
