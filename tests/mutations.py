@@ -55,7 +55,7 @@ MUTATIONS = [
         "return [a - b for a, b in both]",
         "return [b - a for a, b in both]",
     ),
-    ("report/across/contrasts.py", "(a - floor) / (b - floor)", "(b - floor) / (a - floor)"),
+    ("report/across/contrasts.py", "math.log(a - floor) - math", "math.log(b - floor) - math"),
     ("report/across/contrasts.py", "1 - alpha / max(1, several)", "1 - alpha"),
     ("report/across/contrasts.py", "FIRST if interval.mean < 0", "FIRST if interval.mean > 0"),
     ("metrics/factors.py", "(1 - seeds) * one[some]", "one[some]"),

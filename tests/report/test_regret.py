@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
+import json
 import math
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from threetargets.diffusion.target import TARGETS
 from threetargets.diffusion.weighting import WEIGHTINGS
 from threetargets.pipeline.cells import FLOOR
 from threetargets.report import index_page
-from threetargets.report.across import regret, regret_plot, which
+from threetargets.report.across import regret, regret_plot, side_by_side, which
 from threetargets.report.across.contrasts import BOUND, FID
 from threetargets.report.across.regret import Choice, Regret
 
@@ -64,19 +64,19 @@ def test_the_distance_is_paired_by_seed_with_scipys_interval(tmp_path: Path) -> 
         assert (least.best, behind.best) == (True, False)
 
 
-@pytest.mark.parametrize("target", [t for t in TARGETS if f"{t}-equivalent" in WEIGHTINGS])
-def test_a_target_s_own_equivalent_loss_is_its_native_one(target: str) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_what_is_called_native_weighs_every_noise_level_as_native(
+    target: str, weighting: str
+) -> None:
     table = schedule.table(schedule.SCHEDULES["cosine"](9.0, -9.0), 50)
     i = torch.arange(2, 51)
-    for other, weighting in itertools.product(TARGETS, WEIGHTINGS):
-        same = torch.allclose(
-            WEIGHTINGS[weighting](TARGETS[other], table, i),
-            WEIGHTINGS["native"](TARGETS[other], table, i),
-        )
-        named = regret.choice(other, weighting).loss == "native"
-        assert same or not named
-        assert named or weighting != f"{other}-equivalent"
-    assert regret.choice(target, f"{target}-equivalent") == Choice(target, "native")
+    if regret.choice(target, weighting).loss == "native":
+        own = WEIGHTINGS["native"](TARGETS[target], table, i)
+        assert torch.allclose(WEIGHTINGS[weighting](TARGETS[target], table, i), own)
+    else:
+        assert weighting not in ("native", f"{target}-equivalent")
+        assert regret.choice(target, weighting) == Choice(target, weighting)
 
 
 def studies_of(tmp_path: Path) -> dict[str, Figures]:
@@ -108,9 +108,13 @@ def test_the_advice_is_the_least_of_the_largest_distances(tmp_path: Path) -> Non
         found = regret.worst(some, BOUND, regret.choice(*place))
         assert found is not None and found.behind.mean == pytest.approx(most[place])
     assert which.advice(some, BOUND) == (
-        "Likelihood: predict v, with the bound as the loss (elbo); never more than 0.20 bits/dim "
-        "behind the best of a study, in 3 studies. By comparison: x₀ · elbo up to 2.00 (b), "
+        "Likelihood: predict v, with the bound as the loss (elbo). Behind the best of each study "
+        "by at most 0.20 [0.20, 0.20] bits/dim (v, 3 studies); x₀ · elbo up to 2.00 (b), "
         "v · eps-equivalent up to 2.70 (a) and ε · native, the usual choice, up to 3.50 (a)."
+    )
+    assert which.without_one(some) == (
+        "Without b the advice for likelihood is x₀ · elbo; without any other study the advice is "
+        "the same."
     )
     assert which.advice(some, FID) == "" and which.both(some) == ""
 
@@ -125,13 +129,14 @@ def test_fid_is_told_as_a_ratio_and_one_advice_by_the_other(tmp_path: Path) -> N
         put(tmp_path, name, some)
     some = regret.regrets(read(tmp_path))
     assert which.advice(some, FID) == (
-        "Samples: predict x₀, with the bound as the loss (elbo); never more than 1.0 times the "
-        "lowest FID of a study, in 3 studies. By comparison: ε · elbo up to 4.0 (c)."
+        "Samples: predict x₀, with the bound as the loss (elbo). Excess FID at most 1.0 times the "
+        "lowest of each study (x₀, 3 studies); ε · elbo up to 4.0 (c)."
     )
     assert which.both(some) == (
-        "No choice is best at both: that for samples is up to 3.00 bits/dim behind by the bound, "
-        "that for likelihood up to 4.0 times the lowest FID."
+        "No choice is advised for both: x₀ · elbo up to 3.00 bits/dim behind and ε · elbo up to "
+        "4.0 times the lowest excess FID."
     )
+    assert which.without_one(some) == "Without any one of the studies the advice is the same."
     table = which.table(some)
     assert table is not None
     assert [(r[0].text, r[2].kind, r[3].kind) for r in table.rows] == [
@@ -153,7 +158,9 @@ def test_choices_within_the_margin_are_advised_together(tmp_path: Path) -> None:
     some = regret.regrets(read(tmp_path))
     assert [w.choice.target for w in which.advised(some, BOUND)] == ["x0", "eps"]
     assert which.advice(some, BOUND).startswith("Likelihood: predict x₀ or ε, with the bound as")
-    assert which.sure(some).startswith("How sure: 3 studies, on 1 data set (digits), 3 seeds each.")
+    assert which.sure(some, 5).startswith(
+        "How sure: 3 of 5 studies, on 1 data set (digits), 3 seeds each."
+    )
 
 
 def test_one_seed_and_two_studies_advise_nothing(tmp_path: Path) -> None:
@@ -183,13 +190,63 @@ def test_trainings_that_two_studies_share_count_once(tmp_path: Path) -> None:
     assert [(r.study, r.choice.target) for r in every] == [("a", "v"), ("b", "x0"), ("b", "eps")]
 
 
-def test_a_fid_at_the_floor_has_no_ratio_and_is_left_out(tmp_path: Path) -> None:
+def test_a_fid_at_the_floor_leaves_its_study_unjudged_and_named(tmp_path: Path) -> None:
+    """Whoever is there is the best, and has no ratio; the bounds are judged all the same."""
     figures = {("x0", "elbo"): [1.0, 2.0], ("eps", "elbo"): [2.0, 0.5], ("v", "elbo"): [3.0, 4.0]}
     some = rows("one", figures, "fid") + rows("one", figures)
     some.append(line("one", (FLOOR, "", "", 0, "fid", 0.5), model=FLOOR))
     put(tmp_path, "one", some)
-    every = regret.regrets(read(tmp_path))
-    assert {r.choice.target for r in every if r.measure == FID} == {"x0", "v"}
+    studies = read(tmp_path)
+    every = regret.regrets(studies)
+    assert {r.measure for r in every} == {BOUND} and len(every) == 3
+    assert which.remarks(every, studies)[-1] == (
+        "Not judged by FID, since one is no larger than that of real images: one."
+    )
+
+
+def test_who_is_best_does_not_depend_on_who_has_which_seeds(tmp_path: Path) -> None:
+    """At the seeds that all have; a choice with one seed is none of them."""
+    figures = {("x0", "elbo"): [1.0, 1.1, 10.0], ("eps", "elbo"): [2.0, 2.1]}
+    put(tmp_path, "one", rows("one", figures | {("v", "elbo"): [0.5]}))
+    here = of(regret.regrets(read(tmp_path)), "one")
+    assert {c.target: r.best for c, r in here.items()} == {"x0": True, "eps": False}
+    eps = here[Choice("eps", "elbo")].behind
+    assert (eps.n, eps.mean) == (2, pytest.approx(1.0))
+
+
+def test_of_two_names_of_one_loss_the_one_with_more_seeds_counts(tmp_path: Path) -> None:
+    figures = {
+        ("eps", "native"): [2.0, 2.2],
+        ("eps", EQUIVALENT): [2.0],
+        ("x0", "native"): [1.0, 1],
+    }
+    put(tmp_path, "one", rows("one", figures))
+    put(tmp_path, "two", rows("two", figures))
+    here = of(regret.regrets(read(tmp_path)), "one")
+    assert here[Choice("eps", "native")].behind.n == 2
+    table, _ = side_by_side.tables(read(tmp_path))
+    assert table is not None
+    assert [row[0].text for row in table.rows] == ["x₀ · native", "ε · native"]
+
+
+def test_extreme_and_hostile_values_are_drawn_as_text(tmp_path: Path) -> None:
+    """FIDs whose ratio is no number, a data set called like a formula, an unknown target, nats."""
+    hostile = "_$\\frac$<b>"
+    figures = {("x0", "elbo"): [8e11, 7e11, 6e11], ("eps", "elbo"): [1e-310, 1e-300, 1e-310]}
+    for k, name in enumerate("abc"):
+        more = {("<i>", "elbo"): [1.0, 2.0, 3.0 + k]}
+        metric = "bound_nats" if name == "c" else BPD
+        fids = {place: [v * (1 + k / 8) for v in some] for place, some in figures.items()}
+        put(tmp_path, name, rows(name, fids, "fid") + rows(name, figures | more, metric))
+        known(tmp_path, name)
+        path = tmp_path / name / "setting.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"data": hostile}))
+    page = index_page.across(read(tmp_path), [])
+    index_page.write(tmp_path, page)
+    assert "x₀ · elbo up to > 1000000 (" in page.which.lead[0]
+    assert {r["study"] for r in page.which.plot.rows if "bits/dim" in r["measure"]} == {"a", "b"}
+    assert r"_$\frac$&lt;b&gt;" in page.which.plot.svg
+    assert "<b>" not in page.which.plot.svg
 
 
 def test_the_picture_has_a_row_for_each_shared_choice_and_its_worst(tmp_path: Path) -> None:
@@ -203,7 +260,7 @@ def test_the_picture_has_a_row_for_each_shared_choice_and_its_worst(tmp_path: Pa
         assert plot.svg.count(f">{one.label}<") == 1
         most = regret.worst(some, BOUND, one)
         assert most is not None and f">{most.behind.mean:.2f}<" in plot.svg
-    for data in ("digits", ">b<", ">c<"):
+    for data in (" digits<", " b<", " c<"):
         assert data in plot.svg
     assert regret_plot.picture([]) is None
     written = index_page.write(tmp_path, page)

@@ -70,10 +70,10 @@ def _which(studies: list[OneStudy]) -> Part:
     lead = [which.advice(some, BOUND), which.advice(some, FID)]
     return Part(
         tuple(filter(None, lead)) or (which.NONE,),
-        which.sure(some),
+        which.sure(some, len(studies)),
         regret_plot.picture(some),
         which.table(some),
-        tuple(filter(None, [which.both(some)])),
+        tuple(filter(None, which.remarks(some, studies))),
     )
 
 

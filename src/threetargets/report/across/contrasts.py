@@ -84,7 +84,7 @@ def differences(measure: str, first: Values, second: Values, floor: float = 0.0)
         return [a - b for a, b in both]
     if any(min(pair) <= floor for pair in both):
         return []
-    return [math.log((a - floor) / (b - floor)) for a, b in both]
+    return [math.log(a - floor) - math.log(b - floor) for a, b in both]
 
 
 def cases(study: OneStudy) -> list[Case]:

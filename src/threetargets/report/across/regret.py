@@ -1,4 +1,4 @@
-"""How far each choice, of a target and a loss, lies behind the best one of its study: its regret
+"""How far each choice, of a target and a loss, is behind the best one of its study: its regret
 (Savage 1951), so that one can ask which choice is never far behind."""
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from threetargets.report.across.contrasts import (
     measured,
 )
 from threetargets.report.across.studies import OneStudy, Values, trained
-from threetargets.report.parts.wording import target
+from threetargets.report.parts import wording
 from threetargets.study.values import TARGETS
 
 NATIVE, EQUIVALENT, ELBO = WEIGHTINGS
 
 
 class Choice(NamedTuple):
-    """What a reader can choose. Of a target and its own squared error the loss is `native`,
-    whatever the study calls it."""
+    """What a reader can choose. The loss of `<target>-equivalent` is that target's own squared
+    error and so `native`."""
 
     target: str
     loss: str
 
     @property
     def label(self) -> str:
-        return f"{target(self.target)} · {self.loss}"
+        return f"{wording.target(self.target)} · {self.loss}"
 
 
 @dataclass(frozen=True)
 class Regret:
-    """How far a choice is behind the best one of its case: of the bound the difference in
-    bits/dim, of FID the logarithm of the ratio of its excesses over the floor; both paired by seed,
-    with a 95% interval of its own. The best one has exactly 0, and no interval."""
+    """How far a choice is behind the best one of its case: of the bound the difference in bits/dim,
+    of FID the logarithm of the ratio of its excesses over the floor; both paired by seed, with a
+    95% interval of its own. The best one has exactly 0, and no interval."""
 
     case: Case
     measure: str
@@ -54,42 +54,52 @@ class Regret:
 
 
 def choice(target: str, weighting: str) -> Choice:
-    """The loss of `<target>-equivalent` is that target's own squared error."""
+    """What a model is one of, whatever its study calls its loss."""
     return Choice(target, NATIVE if weighting == f"{target}-equivalent" else weighting)
 
 
 def _values(case: Case, measure: str) -> dict[Choice, Values]:
-    """Of every choice of a case; of FID those alone that are above the floor at every seed, since
-    others have no excess."""
-    study = case.study
-    kept = study.bounds if measure == BOUND else study.fids
+    """Of every choice of a case; of a choice that has two names the one with more seeds."""
+    kept = case.study.bounds if measure == BOUND else case.study.fids
     some: dict[Choice, Values] = {}
     for one, values in kept.items():
-        own = (one.kind, one.skip, one.more) == (case.kind, case.skip, case.more)
-        if one.target and own and (measure == BOUND or min(values.values()) > study.floor):
-            some.setdefault(choice(one.target, one.weighting), values)
+        if one.target and (one.kind, one.skip, one.more) == (case.kind, case.skip, case.more):
+            place = choice(one.target, one.weighting)
+            some[place] = max(some.get(place, {}), values, key=len)
     return some
+
+
+def _on_shared_seeds(case: Case, measure: str) -> dict[Choice, Values]:
+    """Of the choices with several seeds, or if there are none of all, at the seeds that all of them
+    have: who is best must not depend on who has which seeds."""
+    values = _values(case, measure)
+    several = {one: some for one, some in values.items() if len(some) > 1} or values
+    shared = set.intersection(*map(set, several.values())) if several else set()
+    return {one: {s: some[s] for s in sorted(shared)} for one, some in several.items() if shared}
+
+
+def at_the_floor(case: Case) -> bool:
+    """Whether some FID is no larger than that of real images: then no choice has a ratio to the
+    best one."""
+    some = _on_shared_seeds(case, FID).values()
+    return any(fid <= case.study.floor for values in some for fid in values.values())
 
 
 def _of_case(case: Case, measure: str) -> Iterator[Regret]:
     """Against the lowest mean: of FID, of the logarithms of its excess."""
-    values = _values(case, measure)
-    least = {one: _mean(measure, some, case.study.floor) for one, some in values.items()}
-    if len(values) < 2:
+    values = _on_shared_seeds(case, measure)
+    if len(values) < 2 or (measure == FID and at_the_floor(case)):
         return
-    best = min(least, key=lambda one: least[one])
+    floor = case.study.floor
+    first = next(iter(values.values()))
+    apart = {one: differences(measure, some, first, floor) for one, some in values.items()}
+    best = min(apart, key=lambda one: sum(apart[one]))
     for one, some in values.items():
-        behind = differences(measure, some, values[best], case.study.floor)
         if one == best:
             yield Regret(case, measure, one, Interval(0.0, None, None, len(some), 0.95), True)
-        elif behind:
-            yield Regret(case, measure, one, t_interval(behind), False)
-
-
-def _mean(measure: str, values: Values, floor: float) -> float:
-    ones = dict.fromkeys(values, 0.0 if measure == BOUND else 1.0 + floor)
-    some = differences(measure, values, ones, floor)
-    return sum(some) / len(some)
+        else:
+            behind = t_interval(differences(measure, some, values[best], floor))
+            yield Regret(case, measure, one, behind, False)
 
 
 def regrets(studies: list[OneStudy]) -> list[Regret]:
@@ -130,9 +140,7 @@ def in_studies(some: list[Regret], measure: str, one: Choice) -> int:
 
 
 def choices(some: list[Regret]) -> list[Choice]:
-    """Those at the three losses of the page that two studies or more have, by loss and target."""
-    studies: dict[Choice, set[str]] = {}
-    for r in some:
-        studies.setdefault(r.choice, set()).add(r.study)
+    """Those at the three losses of the page that two studies or more have over several seeds, by
+    loss and target."""
     places = [Choice(target, loss) for loss in WEIGHTINGS for target in TARGETS]
-    return [one for one in places if len(studies.get(one, ())) > 1]
+    return [c for c in places if max(in_studies(some, m, c) for m in (BOUND, FID)) > 1]

@@ -3,12 +3,11 @@ network, at how far it is behind the best one there."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from threetargets.report.across.contrasts import BOUND, FID, MEASURES
 from threetargets.report.across.regret import Choice, Regret, choices, worst
-from threetargets.report.across.which import MEANING, amount
+from threetargets.report.across.which import MEANING, amount, ratio
 from threetargets.report.parts.drawing import INK, MUTED, Plot, canvas, legend, svg
 from threetargets.report.parts.palette import light
 
@@ -20,11 +19,11 @@ SHAPES = "osD^vP*"
 """By data set."""
 AXES = {
     BOUND: f"bound: behind the best, bits/dim (linear to {LINEAR:g})",
-    FID: "FID: times the lowest",
+    FID: "excess FID: times the lowest",
 }
 CAPTION = (
-    "A mark is a study with one network, mean over seeds and 95% interval; left is better, open is "
-    "one seed, FIDs are less that of real images, and the right margin has the worst of each row. "
+    "A mark is a study, or its network with an input skip: mean over seeds and 95% interval, open "
+    "where there is one seed; left is better, and the margin has the worst over several seeds. "
     f"{MEANING}"
 )
 
@@ -69,7 +68,7 @@ def _aside(k: int, many: int) -> float:
 
 
 def _at(one: Regret, value: float | None) -> float | None:
-    return value if value is None or one.measure == BOUND else math.exp(value)
+    return value if value is None or one.measure == BOUND else ratio(value)
 
 
 def _scale(panel: Any, measure: str) -> None:
@@ -94,7 +93,7 @@ def _mark(panel: Any, one: Regret, y: float, data: list[str]) -> None:
     open_one = one.behind.n < 2
     face = "none" if open_one else colour
     panel.plot([mean], [y], shape, color=colour, markerfacecolor=face, markersize=4)
-    panel.plot([], [], shape, color=MUTED, markersize=4.5, linestyle="none", label=_data(one))
+    panel.plot([], [], shape, color=MUTED, markersize=4.5, linestyle="none", label=f" {_data(one)}")
 
 
 def _beside(panel: Any, some: list[Regret], measure: str, row: int, one: Choice) -> None:

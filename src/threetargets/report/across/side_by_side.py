@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
+from threetargets.report.across.regret import choice
 from threetargets.report.across.studies import COMMAND, Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,
@@ -26,7 +28,8 @@ CAPTION = (
     "The bound, bits/dim, and below it FID without guidance: mean ± half-width of the 95% t "
     "interval over seeds; bold, the lowest bound of a column, picked on these same figures. "
     "Columns are different tasks, and FIDs of different studies do not compare, because each is "
-    "measured by a judge of its own."
+    "measured by a judge of its own. Native: the squared error of the target itself, also where a "
+    "study calls it by the target's name, as in eps-equivalent."
 )
 REST = "Models of one study alone, and studies without diffusion models; the same figures."
 SETTINGS = "What tells the studies apart, from each report's setting.json; commits are shortened."
@@ -82,6 +85,20 @@ def _lowest(study: OneStudy, rows: list[Model]) -> float | None:
     return min(means, default=None)
 
 
+def _once(study: OneStudy) -> OneStudy:
+    """With one row for a model whose loss has two names, the one with more seeds."""
+
+    def merged(kept: dict[Model, Values]) -> dict[Model, Values]:
+        some: dict[Model, Values] = {}
+        for one, values in kept.items():
+            loss = choice(one.target, one.weighting).loss if one.target else one.weighting
+            same = one._replace(weighting=loss)
+            some[same] = max(some.get(same, {}), values, key=len)
+        return some
+
+    return replace(study, bounds=merged(study.bounds), fids=merged(study.fids))
+
+
 def _has(study: OneStudy, one: Model) -> bool:
     return one in study.bounds or one in study.fids
 
@@ -125,6 +142,7 @@ def _repeated(columns: list[OneStudy], shared: list[Model], rows: list[Model]) -
 def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
     """The models that two studies with diffusion models or more have, without studies whose
     figures are all in another one; and all other models."""
+    studies = [_once(s) for s in studies]
     with_targets = [s for s in studies if any(one.target for one in s.bounds)]
     rows = models(studies)
     shared = [one for one in rows if sum(_has(s, one) for s in with_targets) > 1]

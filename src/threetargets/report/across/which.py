@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import math
 
-from threetargets.report.across.contrasts import BOUND, FID
+from threetargets.report.across.contrasts import BOUND, FID, cases
 from threetargets.report.across.regret import (
     ELBO,
     EQUIVALENT,
     NATIVE,
     Choice,
     Regret,
+    at_the_floor,
     choices,
     in_studies,
     worst,
 )
-from threetargets.report.across.studies import COMMAND
+from threetargets.report.across.studies import COMMAND, OneStudy
 from threetargets.report.parts.wording import Table, Text, listing, number, of, target
 
 FEWEST = 3
@@ -30,57 +31,69 @@ LOSSES = {
     ELBO: f"the bound as the loss ({ELBO})",
 }
 MEANING = (
-    f"Native: each target's own squared error, of {target('eps')} also {EQUIVALENT}; {EQUIVALENT}: "
-    f"that of {target('eps')} for every target; {ELBO}: the bound itself; score is the same as "
-    f"{target('eps')} at both of these."
+    f"Native: the squared error of the target itself; {EQUIVALENT}: that of {target('eps')}, "
+    f"whatever is predicted, for {target('eps')} the same as {NATIVE}; {ELBO}: the bound. At both "
+    f"of these score is the same as {target('eps')}."
 )
 CAPTION = (
     "The study where each choice is furthest behind the best one of the same network, mean over "
-    "seeds and 95% interval of that difference, and how many studies have the choice; of FID the "
-    "ratio, both less that of real images. Bold: least far behind, of choices in "
-    f"{FEWEST} studies or more."
+    "seeds and 95% interval of that difference, and how many studies have the choice over several "
+    f"seeds. Bold: least far behind, of choices that {FEWEST} studies or more have; excess FID: "
+    "less that of real images."
 )
+LARGEST = 1e6
+"""A larger ratio of FIDs is not told from this one."""
+
+
+def ratio(behind: float) -> float:
+    """Of the logarithm of a ratio of FIDs, as large as can be shown."""
+    return math.exp(min(behind, math.log(LARGEST)))
 
 
 def amount(measure: str, behind: float) -> str:
-    """How far behind, in words: .07 bits/dim, or of FID 2.4 times the lowest."""
+    """How far behind: bits/dim with two decimals, or how many times the lowest excess FID."""
     if measure == BOUND:
         return f"{behind:.2f}".replace("-", "−")
-    return number(math.exp(behind), 2)
+    more = "> " if behind > math.log(LARGEST) else ""
+    return more + number(ratio(behind), 2)
 
 
-def _margin(one: Regret) -> float:
-    """Within which two choices count as tied; 0 where no study says it."""
-    known = one.case.study.setting
-    if known is None:
-        return 0.0
-    return known.margin if one.measure == BOUND else known.log_fid_margin or 0.0
-
-
-def advised(some: list[Regret], measure: str) -> list[Regret]:
-    """Of the choices that enough studies have the one that is least far behind where it is worst,
-    and those within the margin of it; the least first."""
-    many = [c for c in choices(some) if in_studies(some, measure, c) >= FEWEST]
-    worsts = sorted(
-        (w for c in many if (w := worst(some, measure, c)) is not None), key=lambda w: _mean(w)
-    )
-    return [w for w in worsts if _mean(w) <= _mean(worsts[0]) + _margin(worsts[0])]
+def _figure(one: Regret) -> str:
+    """Where it is worst, with the interval of that difference."""
+    low, high = one.behind.low, one.behind.high
+    text = amount(one.measure, _mean(one))
+    if low is None or high is None:
+        return text
+    return f"{text} [{amount(one.measure, low)}, {amount(one.measure, high)}]"
 
 
 def _mean(one: Regret) -> float:
     return one.behind.mean or 0.0
 
 
-def _shown(one: Regret) -> str:
-    return amount(one.measure, _mean(one))
+def _margin(one: Regret) -> float:
+    """Within which a difference does not matter to its study; 0 where no study says it."""
+    known = one.case.study.setting
+    if known is None:
+        return 0.0
+    return known.margin if one.measure == BOUND else known.log_fid_margin or 0.0
 
 
-def _named(chosen: list[Regret]) -> str:
-    """The targets with their loss where they share one, else each choice by its name."""
-    losses = {one.choice.loss for one in chosen}
-    if len(losses) > 1:
-        return _either([one.choice.label for one in chosen])
-    return f"{_either([target(w.choice.target) for w in chosen])}, with {LOSSES[losses.pop()]}"
+def _least(some: list[Regret], measure: str, among: list[Choice]) -> list[Regret]:
+    """The choice that is least far behind where it is worst, and those within the margin of it; the
+    least first."""
+    known = [w for c in among if (w := worst(some, measure, c)) is not None]
+    worsts = sorted(known, key=_mean)
+    return [w for w in worsts if _mean(w) <= _mean(worsts[0]) + _margin(worsts[0])]
+
+
+def _eligible(some: list[Regret], measure: str) -> list[Choice]:
+    return [c for c in choices(some) if in_studies(some, measure, c) >= FEWEST]
+
+
+def advised(some: list[Regret], measure: str) -> list[Regret]:
+    """The least far behind of the choices that enough studies have."""
+    return _least(some, measure, _eligible(some, measure))
 
 
 def _either(names: list[str]) -> str:
@@ -103,82 +116,114 @@ def _beside(some: list[Regret], chosen: list[Regret]) -> list[str]:
     parts = []
     for one in {w.choice: w for w in kept}.values():
         usual = ", the usual choice," if one.choice == USUAL else ""
-        parts.append(f"{one.choice.label}{usual} up to {_shown(one)} ({one.case.name})")
+        parts.append(
+            f"{one.choice.label}{usual} up to {amount(measure, _mean(one))} ({one.case.name})"
+        )
     return parts
 
 
 def advice(some: list[Regret], measure: str) -> str:
-    """One sentence: what to choose, how far behind it ever is, and what else is; empty where no
-    choice is in enough studies."""
+    """What to choose, how far behind it ever is, and what else is; empty where no choice is in
+    enough studies."""
     chosen = advised(some, measure)
     if not chosen:
         return ""
-    counts = sorted({in_studies(some, measure, one.choice) for one in chosen})
-    many = of(counts[-1], "study") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} studies"
-    most = amount(measure, max(map(_mean, chosen)))
-    what = "bits/dim behind the best" if measure == BOUND else "times the lowest FID"
+    losses = {one.choice.loss for one in chosen}
+    names = [target(w.choice.target) if len(losses) == 1 else w.choice.label for w in chosen]
+    loss = f", with {LOSSES[losses.pop()]}" if len(losses) == 1 else ""
+    unit = " bits/dim" if measure == BOUND else " times the lowest of each study"
+    figures = []
+    for name, one in zip(names, chosen, strict=True):
+        many = of(in_studies(some, measure, one.choice), "study")
+        figures.append(f"{_figure(one)}{unit} ({name}, {many})")
+        unit = ""
+    head = "Likelihood" if measure == BOUND else "Samples"
+    what = "Behind the best of each study by" if measure == BOUND else "Excess FID"
     beside = _beside(some, chosen)
-    rest = f" By comparison: {listing(beside)}." if beside else ""
-    name = "Likelihood" if measure == BOUND else "Samples"
-    return (
-        f"{name}: predict {_named(chosen)}; never more than {most} {what} of a study, in {many}."
-        f"{rest}"
-    )
-
-
-def sure(some: list[Regret]) -> str:
-    """On what the advice rests; empty without figures over two seeds or more."""
-    known = [r for r in some if r.behind.n > 1]
-    if not known:
-        return ""
-    studies = {r.study: r.case.study.setting for r in known}
-    data = sorted({setting.data for setting in studies.values() if setting and setting.data})
-    seeds = sorted({r.behind.n for r in known})
-    text = f"How sure: {of(len(studies), 'study')}"
-    text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
-    text += f", {seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f", {of(seeds[0], 'seed')}"
-    return (
-        f"{text} each. The best of a study is picked on the same figures, which makes distances a "
-        "little too large; a choice is judged only where a study has it."
-    )
+    rest = f"; {listing(beside)}" if beside else ""
+    return f"{head}: predict {_either(names)}{loss}. {what} at most {listing(figures)}{rest}."
 
 
 def both(some: list[Regret]) -> str:
-    """What the advice by one measure costs by the other; empty where there is none of one."""
+    """What the advice by one measure costs by the other; empty where there is none of one, or one
+    choice is advised by both."""
     bound, fid = advised(some, BOUND), advised(some, FID)
     if not bound or not fid or {w.choice for w in bound} & {w.choice for w in fid}:
         return ""
     costs = []
     for chosen, measure in ((fid, BOUND), (bound, FID)):
-        known = [w for one in chosen if (w := worst(some, measure, one.choice))]
-        costs.append(_shown(max(known, key=_mean)) if known else "")
-    if not all(costs):
+        for one in chosen:
+            cost = worst(some, measure, one.choice)
+            if cost is not None:
+                unit = " bits/dim behind" if measure == BOUND else " times the lowest excess FID"
+                costs.append(f"{one.choice.label} up to {amount(measure, _mean(cost))}{unit}")
+    return f"No choice is advised for both: {listing(costs)}." if costs else ""
+
+
+def without_one(some: list[Regret]) -> str:
+    """Whether the advice rests on one study: what it would be without each; empty where there is
+    none."""
+    changed, known = [], False
+    for measure, name in ((BOUND, "likelihood"), (FID, "samples")):
+        among = _eligible(some, measure)
+        before = [w.choice for w in _least(some, measure, among)]
+        known = known or bool(before)
+        for study in sorted({r.study for r in some if before}):
+            rest = [r for r in some if r.study != study]
+            now = [w.choice for w in _least(rest, measure, among)]
+            if {*now} != {*before}:
+                labels = _either([c.label for c in now])
+                changed.append(f"Without {study} the advice for {name} is {labels}")
+    if not changed:
+        return "Without any one of the studies the advice is the same." if known else ""
+    return f"{'; '.join(changed)}; without any other study the advice is the same."
+
+
+def sure(some: list[Regret], studies: int) -> str:
+    """On what the advice rests; empty without figures over two seeds or more."""
+    known = [r for r in some if r.behind.n > 1]
+    if not known:
         return ""
+    settings = {r.study: r.case.study.setting for r in known}
+    data = sorted({one.data for one in settings.values() if one and one.data})
+    seeds = sorted({r.behind.n for r in known})
+    text = f"How sure: {len(settings)} of {of(studies, 'study')}"
+    text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
+    text += f", {seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f", {of(seeds[0], 'seed')}"
     return (
-        f"No choice is best at both: that for samples is up to {costs[0]} bits/dim behind by the "
-        f"bound, that for likelihood up to {costs[1]} times the lowest FID."
+        f"{text} each. The best of a study, and what is advised, are picked on these same figures; "
+        "a study says nothing of a choice that it lacks."
     )
 
 
-def _cells(some: list[Regret], measure: str, one: Choice, best: bool) -> Text:
+def remarks(some: list[Regret], studies: list[OneStudy]) -> list[str]:
+    """What the advice costs elsewhere, on what it rests, and what is not in it."""
+    floors = [c.name for study in studies for c in cases(study) if at_the_floor(c)]
+    aside = (
+        f"Not judged by FID, since one is no larger than that of real images: {listing(floors)}."
+    )
+    return [both(some), without_one(some), aside if floors else ""]
+
+
+def _cell(some: list[Regret], measure: str, one: Choice, best: bool) -> Text:
     most = worst(some, measure, one)
     if most is None:
-        return Text("")
-    low, high = most.behind.low, most.behind.high
-    known = low is not None and high is not None
-    around = f" [{amount(measure, low)}, {amount(measure, high)}]" if known else ""
+        return Text("–", "", "not over several seeds")
     where = f"{most.case.name}; {of(in_studies(some, measure, one), 'study')}"
-    return Text(_shown(most) + around, "best" if best else "", where)
+    return Text(_figure(most), "best" if best else "", where)
 
 
 def table(some: list[Regret]) -> Table | None:
-    """Every choice of two studies or more; None where there is none."""
-    rows = []
+    """Every choice of the picture; None where there is none."""
     best = {m: {w.choice for w in advised(some, m)} for m in (BOUND, FID)}
-    for one in choices(some):
-        figures = [_cells(some, m, one, one in best[m]) for m in (BOUND, FID)]
-        if any(cell.text for cell in figures):
-            rows.append((Text(target(one.target)), Text(one.loss), *figures))
-    head = ("predict", "loss", "bound: bits/dim behind, at most", "FID: times the lowest, at most")
+    rows = tuple(
+        (
+            Text(target(one.target)),
+            Text(one.loss),
+            *(_cell(some, m, one, one in best[m]) for m in (BOUND, FID)),
+        )
+        for one in choices(some)
+    )
+    head = ("predict", "loss", "bits/dim behind, at most", "times the lowest excess FID, at most")
     title = "How far behind at most, as a table"
-    return Table("regret", title, head, tuple(rows), CAPTION, COMMAND) if rows else None
+    return Table("regret", title, head, rows, CAPTION, COMMAND) if rows else None
