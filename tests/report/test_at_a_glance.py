@@ -14,9 +14,8 @@ from threetargets.pipeline.cells import Run
 from threetargets.report import at_a_glance
 from threetargets.report.answer import answer
 from threetargets.report.parts import comparing
-from threetargets.report.parts.measures import BOUND
+from threetargets.report.parts.wording import target as named
 from threetargets.report.reading.collect import Results
-from threetargets.report.topics.of_targets import comparisons
 
 Make = Callable[..., Results]
 
@@ -58,20 +57,32 @@ def test_one_target_needs_neither(have: Make) -> None:
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        (comparing.DIFFERENT, "x₀ beats ε (= score)"),
-        (comparing.WITHIN, "x₀ ties with ε (= score)"),
-        (comparing.EQUAL, "x₀ ties with ε (= score)"),
-        (comparing.INCONCLUSIVE, "x₀ against ε (= score) undecided"),
-        (comparing.NO_DATA, ""),
+        (comparing.DIFFERENT, "are higher"),
+        (comparing.WITHIN, "are within the margin of it"),
+        (comparing.EQUAL, "are within the margin of it"),
+        (comparing.INCONCLUSIVE, "are undecided"),
     ],
 )
-def test_the_headline_says_which_target_beats_which(have: Make, verdict: str, words: str) -> None:
-    """By the verdicts of the table alone; score, which is eps there, is told once."""
-    pairs = [
-        replace(c, verdict=verdict)
-        for c in comparing.targets(have(), BOUND)
-        if {diffusion.of(c.a).target, diffusion.of(c.b).target} <= {"x0", "eps", "score"}
-    ]
-    lower = next(c for c in pairs if (str(c.a), str(c.b)) == ("ddpm_x0_elbo", "ddpm_eps_elbo"))
-    assert lower.better == lower.a
-    assert comparisons.standing(pairs, "elbo") == (f"at elbo {words}" if words else "")
+def test_the_headline_says_which_target_is_lowest(
+    have: Make, verdict: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the means of every cell that is no other one by construction, and the verdicts alone."""
+    monkeypatch.setattr(
+        comparing, "family", lambda _, pairs: [replace(c, verdict=verdict) for c in pairs]
+    )
+    results = have()
+    text = at_a_glance.which(results)
+    cells = [c for c in diffusion.cells(results.study) if c not in results.also]
+    means = {c: np.mean([effects.bound(Run(c, s)) for s in (0, 1, 2)]) for c in cells}
+    best = min(means, key=lambda c: means[c])
+    start = f"Each target at its best. Likelihood: {named(best.target)} is lowest ({best.weighting}"
+    assert text.startswith(start)
+    assert f"{means[best]:.4f}"[:4] in text.partition(";")[0]
+    likelihood = text.partition("Samples: ")[0]
+    others = {named(c.target) for c in cells} - {named(best.target)}
+    assert words in likelihood and all(other in likelihood for other in others)
+    assert "Samples: " in text and answer(results).headline.startswith(text)
+
+
+def test_a_target_that_has_no_figure_is_not_told(have: Make) -> None:
+    assert at_a_glance.which(have(cells=["ddpm_x0_elbo"], guidance={"cells": []})) == ""

@@ -18,8 +18,7 @@ from threetargets.report.parts.wording import Table, cell, interval, listing, nu
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics.claims import tally
-from threetargets.report.topics.of_targets import comparisons, decomposition, learning_rates
-from threetargets.study.values import WEIGHTINGS
+from threetargets.report.topics.of_targets import decomposition, learning_rates
 
 
 @dataclass(frozen=True)
@@ -86,28 +85,22 @@ def _tile(results: Results, measure: Measure) -> Tile:
     return Tile(label, interval(measures.summary(results, winner, measure)), cell(winner), note)
 
 
-MANY = 3
-"""Of more weightings than so many only those are told at which a target beats another."""
 FEW_CLAIMS = 2
 """As many are told on the first screen of a study without cells; of more, how many hold."""
 
 
 def _headline(results: Results) -> str:
-    """Which target beats which, at each weighting; without cells, what became of the claims."""
+    """Which target is lowest, and how the others stand to it; without cells, what became of the
+    claims."""
     if not results.study.cells:
         alone = topics.topics(topics.reading(results))
         decided = [(c, c.decide(results).verdict) for topic in alone for c in topic.claims]
         if len(decided) > FEW_CLAIMS:
             return tally([verdict for _, verdict in decided])
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
-    pairs = comparing.targets(results, BOUND)
-    statements = [*filter(None, (comparisons.standing(pairs, w) for w in WEIGHTINGS))]
-    if len(statements) > MANY:
-        beats = [s for s in statements if " beats " in s]
-        statements = [*beats, f"at {'the others' if beats else 'all'} none beats another"]
-    order = f"By the bound {'; '.join(statements)}." if statements else ""
-    rates = learning_rates.sentences(results)
-    parts = [*rates, order] if rates else [order, decomposition.headline(results)]
+    compared = bool(comparing.targets(results, BOUND))
+    order = at_a_glance.which(results) if compared else ""
+    parts = [*learning_rates.sentences(results), order, decomposition.headline(results)]
     return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
 

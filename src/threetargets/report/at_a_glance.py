@@ -9,11 +9,11 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import commands, context, floor, spread
-from threetargets.report.parts.comparing import NO_DATA
+from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA, WITHIN
 from threetargets.report.parts.drawing import INK, Plot, canvas, legend, plain_log, svg
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
-from threetargets.report.parts.wording import Table, Text, interval, target
+from threetargets.report.parts.wording import Table, Text, interval, listing, target
 from threetargets.report.parts.wording import cell as named
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
@@ -48,9 +48,7 @@ def _beside(results: Results, name: str, measure: Measure) -> Text:
     cell = _best(results, name, measure)
     if not cell:
         return Text("–")
-    one = diffusion.of(cell)
-    where = " · ".join([one.weighting, *([one.variant] * bool(one.variant))])
-    return Text(interval(measures.summary(results, cell, measure)), "", where)
+    return Text(interval(measures.summary(results, cell, measure)), "", _loss(cell))
 
 
 CAPTION = (
@@ -60,6 +58,58 @@ CAPTION = (
 NEEDED = " Images needed: to the bound that the worst of them has in the end, by its curve."
 
 
+def _standing(results: Results, measure: Measure) -> tuple[Cell, dict[Cell, str]]:
+    """The lowest of the targets' best cells, and every other's verdict against it; of a target
+    whose best cell is another one by construction only the other."""
+    bests = [_best(results, name, measure) for name in _targets(results)]
+    known = [*dict.fromkeys(results.also.get(cell, cell) for cell in bests if cell)]
+    first = comparing.lowest(results, measure, known)
+    pairs = [comparing.pair(results, measure, first, c, "targets") for c in known if c != first]
+    return first, {c.b: c.verdict for c in comparing.family(results, pairs)}
+
+
+def which(results: Results) -> str:
+    """Which target is lowest at its best loss, by the bound and by FID, and how the others stand to
+    it. Empty with fewer than two."""
+    sentences = []
+    seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+    for measure, head in zip(seen, ("Likelihood", "Samples"), strict=False):
+        first, verdicts = _standing(results, measure)
+        if not verdicts:
+            continue
+        figure = interval(measures.summary(results, first, measure))
+        unit = measures.in_unit(results, measure).unit
+        figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
+        parts = [f"{_target(first)} is lowest ({_loss(first)}, {figure})"]
+        for words, those in STANDS.items():
+            names = [_beside_first(c, first) for c, verdict in verdicts.items() if verdict in those]
+            if names:
+                parts.append(f"{listing(names)} {words[0 if len(names) == 1 else 1]}")
+        sentences.append(f"{head}: {'; '.join(parts)}.")
+    return f"Each target at its best. {' '.join(sentences)}" if sentences else ""
+
+
+def _beside_first(cell: Cell, first: Cell) -> str:
+    """Its target, with its loss where that is another one."""
+    return _target(cell) if _loss(cell) == _loss(first) else f"{_target(cell)} ({_loss(cell)})"
+
+
+STANDS = {
+    ("is within the margin of it", "are within the margin of it"): (EQUAL, WITHIN),
+    ("is undecided", "are undecided"): (INCONCLUSIVE,),
+    ("is higher", "are higher"): (DIFFERENT,),
+}
+
+
+def _target(cell: Cell) -> str:
+    return target(diffusion.of(cell).target)
+
+
+def _loss(cell: Cell) -> str:
+    one = diffusion.of(cell)
+    return " · ".join([one.weighting, *([one.variant] * bool(one.variant))])
+
+
 def table(results: Results) -> Table | None:
     """Target, best bound, best FID, and how sure the order is."""
     names = _targets(results)
@@ -67,12 +117,7 @@ def table(results: Results) -> Table | None:
     known = [name for name in names if best[name]]
     if len(known) < 2:
         return None
-    first = comparing.lowest(results, BOUND, [best[name] for name in known])
-    others = [best[name] for name in known if best[name] != first]
-    pairs = comparing.family(
-        results, [comparing.pair(results, BOUND, first, c, "targets") for c in others]
-    )
-    verdicts = {c.b: c.verdict for c in pairs}
+    first, verdicts = _standing(results, BOUND)
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     cost = _needed(results, [best[name] for name in known])
     rows = []

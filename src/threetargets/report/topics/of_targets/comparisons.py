@@ -178,14 +178,14 @@ TRIO = ("x0", "eps", "score")
 
 
 def _of_trio(
-    pairs: Sequence[Comparison], weighting: str, names: Sequence[str] = TRIO
+    pairs: Sequence[Comparison], weighting: str
 ) -> tuple[list[Comparison], Callable[[str], str]]:
     """The pairs among x0, eps and score at one weighting, one finding once; and what a target is
     called, with the one that it is there by construction."""
     every = [
         c
         for c in pairs
-        if c.where == weighting and {diffusion.of(x).target for x in (c.a, c.b)} <= {*names}
+        if c.where == weighting and {diffusion.of(x).target for x in (c.a, c.b)} <= {*TRIO}
     ]
     same = {diffusion.of(c.b).target: diffusion.of(c.a).target for c in every if c.identical}
 
@@ -193,26 +193,6 @@ def _of_trio(
         return f"{target(name)} (= {target(same[name])})" if name in same else target(name)
 
     return [c for c in every if not c.identical and c.repeats is None], named
-
-
-def standing(pairs: Sequence[Comparison], weighting: str) -> str:
-    """The same in few words and without figures, of v too: which beats which, ties or is
-    undecided."""
-    here, named = _of_trio(pairs, weighting, (*TRIO, "v"))
-    beaten: dict[str, list[str]] = {}
-    ties, undecided = list[str](), list[str]()
-    for c in here:
-        a, b = (named(diffusion.of(x).target) for x in (c.a, c.b))
-        if c.verdict == DIFFERENT:
-            first, second = (a, b) if c.better == c.a else (b, a)
-            beaten.setdefault(first, []).append(second)
-        elif c.verdict in TIED:
-            ties.append(f"{a} ties with {b}")
-        elif c.verdict == INCONCLUSIVE:
-            undecided.append(f"{a} against {b}")
-    some = [f"{first} beats {listing(rest)}" for first, rest in beaten.items()]
-    some += [*ties, *([f"{listing(undecided)} undecided"] if undecided else [])]
-    return f"at {weighting} {', '.join(some)}" if some else ""
 
 
 def _targets(pairs: Sequence[Comparison], weighting: str) -> str:
