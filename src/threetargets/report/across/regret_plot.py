@@ -19,7 +19,7 @@ SHAPES = "osD^vP*"
 """By data set."""
 AXES = {
     BOUND: f"bound: behind the best, bits/dim (linear to {LINEAR:g})",
-    FID: "excess FID: times the lowest",
+    FID: "excess FID without guidance: times the lowest",
 }
 CAPTION = (
     "A mark is a study, or its network with an input skip: mean over seeds and 95% interval, open "
