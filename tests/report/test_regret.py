@@ -163,6 +163,26 @@ def test_choices_within_the_margin_are_advised_together(tmp_path: Path) -> None:
     )
 
 
+def test_a_choice_in_fewer_than_half_of_the_studies_is_named_but_not_advised(
+    tmp_path: Path,
+) -> None:
+    """v is best in three of seven, x0 next to it in all."""
+    wobble = np.array([-0.001, 0.0, 0.001])
+    for k, name in enumerate("abcdefg"):
+        means = {("x0", "elbo"): 2.0 + k, ("eps", "elbo"): 3.0 + k}
+        means |= {("v", "elbo"): 1.9 + k} if k < 3 else {}
+        put(tmp_path, name, rows(name, {p: list(m * (1 + wobble)) for p, m in means.items()}))
+    studies = read(tmp_path)
+    some = regret.regrets(studies)
+    assert [w.choice.target for w in which.advised(some, BOUND)] == ["x0"]
+    near = "In fewer studies, and as near: v · elbo by the bound, at most 0.00 (3 studies)."
+    assert near in which.remarks(some, studies)
+    (tmp_path / "g" / "metrics.csv").unlink()
+    (tmp_path / "g").rmdir()
+    some = regret.regrets(read(tmp_path))
+    assert [w.choice.target for w in which.advised(some, BOUND)] == ["v"]
+
+
 def test_one_seed_and_two_studies_advise_nothing(tmp_path: Path) -> None:
     studies_of(tmp_path)
     path = tmp_path / "c" / "metrics.csv"

@@ -21,7 +21,7 @@ from threetargets.report.across.studies import COMMAND, OneStudy
 from threetargets.report.parts.wording import Table, Text, listing, number, of, target
 
 FEWEST = 3
-"""A choice that fewer studies have is not advised."""
+"""A choice that fewer studies have, or fewer than half of them, is not advised."""
 NONE = f"No target and loss is in {FEWEST} studies yet, over two seeds or more."
 USUAL = Choice("eps", NATIVE)
 """L_simple of Ho et al. 2020 (arXiv:2006.11239)."""
@@ -38,8 +38,8 @@ MEANING = (
 CAPTION = (
     "The study where each choice is furthest behind the best one of the same network, mean over "
     "seeds and 95% interval of that difference, and how many studies have the choice over several "
-    f"seeds. Bold: least far behind, of choices that {FEWEST} studies or more have; excess FID: "
-    "less that of real images."
+    f"seeds. Bold: least far behind, of choices that half of the studies have, and {FEWEST} or "
+    "more; excess FID: less that of real images."
 )
 LARGEST = 1e6
 """A larger ratio of FIDs is not told from this one."""
@@ -88,7 +88,24 @@ def _least(some: list[Regret], measure: str, among: list[Choice]) -> list[Regret
 
 
 def _eligible(some: list[Regret], measure: str) -> list[Choice]:
-    return [c for c in choices(some) if in_studies(some, measure, c) >= FEWEST]
+    studies = {r.study for r in some if r.measure == measure and r.behind.n > 1}
+    fewest = max(FEWEST, len(studies) / 2)
+    return [c for c in choices(some) if in_studies(some, measure, c) >= fewest]
+
+
+def _as_near(some: list[Regret]) -> str:
+    """Choices in fewer studies that are no further behind than what is advised; empty without
+    any."""
+    parts = []
+    for measure, name in ((BOUND, "by the bound"), (FID, "by FID")):
+        chosen, asked = advised(some, measure), _eligible(some, measure)
+        most = max(map(_mean, chosen), default=-math.inf)
+        for one in choices(some):
+            far = worst(some, measure, one)
+            if one not in asked and far is not None and _mean(far) <= most + _margin(far):
+                many = of(in_studies(some, measure, one), "study")
+                parts.append(f"{one.label} {name}, at most {_figure(far)} ({many})")
+    return f"In fewer studies, and as near: {'; '.join(parts)}." if parts else ""
 
 
 def advised(some: list[Regret], measure: str) -> list[Regret]:
@@ -173,10 +190,11 @@ def without_one(some: list[Regret]) -> str:
             now = [w.choice for w in _least(rest, measure, among)]
             if {*now} != {*before}:
                 labels = _either([c.label for c in now])
-                changed.append(f"Without {study} the advice for {name} is {labels}")
+                changed.append(f"without {study} the advice for {name} is {labels}")
     if not changed:
         return "Without any one of the studies the advice is the same." if known else ""
-    return f"{'; '.join(changed)}; without any other study the advice is the same."
+    text = f"{'; '.join(changed)}; without any other study the advice is the same."
+    return text[0].upper() + text[1:]
 
 
 def sure(some: list[Regret], studies: int) -> str:
@@ -202,7 +220,7 @@ def remarks(some: list[Regret], studies: list[OneStudy]) -> list[str]:
     aside = (
         f"Not judged by FID, since one is no larger than that of real images: {listing(floors)}."
     )
-    return [both(some), without_one(some), aside if floors else ""]
+    return [both(some), _as_near(some), without_one(some), aside if floors else ""]
 
 
 def _cell(some: list[Regret], measure: str, one: Choice, best: bool) -> Text:
