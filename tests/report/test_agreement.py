@@ -134,7 +134,11 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
         "train on the bound (elbo), which beats eps-equivalent for x₀ and for ε in 1 of 2 studies, "
         "by 0.25 to 0.50 bits/dim"
     )
-    assert agreement.headline(some).startswith(f"Likelihood: {words}; the lower one is then ")
+    assert agreement.headline(some) == f"Likelihood: {words}."
+    lower = agreement.lower_one(some, BOUND, "elbo")
+    sentence = f"Trained on the bound, the lower one of x₀ and ε is {lower}."
+    assert lower and agreement.then(some) == sentence
+    assert agreement.then([c for c in some if c.weighting != "elbo"]) == ""
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 

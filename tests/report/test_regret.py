@@ -129,8 +129,8 @@ def test_fid_is_told_as_a_ratio_and_one_advice_by_the_other(tmp_path: Path) -> N
         put(tmp_path, name, some)
     some = regret.regrets(read(tmp_path))
     assert which.advice(some, FID) == (
-        "Samples: predict x₀, with the bound as the loss (elbo). Excess FID at most 1.0 times the "
-        "lowest of each study (x₀, 3 studies); ε · elbo up to 4.0 (c)."
+        "Samples: predict x₀, with the bound as the loss (elbo). Excess FID over that of real "
+        "images at most 1.0 times the lowest of each study (x₀, 3 studies); ε · elbo up to 4.0 (c)."
     )
     assert which.both(some) == (
         "No choice is advised for both: x₀ · elbo up to 3.00 bits/dim behind and ε · elbo up to "
@@ -159,7 +159,7 @@ def test_choices_within_the_margin_are_advised_together(tmp_path: Path) -> None:
     assert [w.choice.target for w in which.advised(some, BOUND)] == ["x0", "eps"]
     assert which.advice(some, BOUND).startswith("Likelihood: predict x₀ or ε, with the bound as")
     assert which.sure(some, 5).startswith(
-        "How sure: 3 of 5 studies, on 1 data set (digits), 3 seeds each."
+        "How sure: 3 of 5 studies, on 1 data set (digits), over 3 seeds each."
     )
 
 

@@ -73,7 +73,7 @@ def _which(studies: list[OneStudy]) -> Part:
         which.sure(some, len(studies)),
         regret_plot.picture(some),
         which.table(some),
-        tuple(filter(None, which.remarks(some, studies))),
+        tuple(filter(None, [*which.remarks(some, studies), agreement.then(contrasts(studies))])),
     )
 
 

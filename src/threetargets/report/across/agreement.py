@@ -106,11 +106,17 @@ def answers(some: list[Contrast]) -> Table | None:
 
 
 def headline(some: list[Contrast]) -> str:
-    """What to use for likelihood: what the weighting is worth, and which target is then lower."""
+    """What the weighting is worth; empty where no study tells."""
     if not any(c.verdict != ALONE for c in some):
         return f"No study here compares {X0} with {EPS} over two seeds or more."
-    first, then = weighting_first(some), lower_one(some, BOUND, ELBO)
-    return f"Likelihood: {first}; the lower one is then {then}." if first and then else ""
+    first = weighting_first(some)
+    return f"Likelihood: {first}." if first else ""
+
+
+def then(some: list[Contrast]) -> str:
+    """Which of the first pair has the lower bound, trained on it; empty where no study tells."""
+    lower = lower_one(some, BOUND, ELBO)
+    return f"Trained on the bound, the lower one of {X0} and {EPS} is {lower}." if lower else ""
 
 
 def samples(some: list[Contrast]) -> str:

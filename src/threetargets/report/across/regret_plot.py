@@ -22,9 +22,9 @@ AXES = {
     FID: "excess FID without guidance: times the lowest",
 }
 CAPTION = (
-    "A mark is a study, or its network with an input skip: mean over seeds and 95% interval, open "
-    "where there is one seed; left is better, and the margin has the worst over several seeds. "
-    f"{MEANING}"
+    "Each mark is a study, or its variant with an input skip: mean over seeds and 95% interval, "
+    "open where there is one seed; left is better, and right of each panel stands the worst of "
+    f"several seeds. {MEANING}"
 )
 
 
@@ -49,6 +49,7 @@ def picture(some: list[Regret]) -> Plot | None:
                 if row and one.loss != rows[row - 1].loss:
                     panel.axhline(row - 0.5, color=MUTED, linewidth=0.6)
             panel.set_xlabel(AXES[measure])
+            panel.set_title("worst", loc="right", color=MUTED)
         axes[0][0].set_yticks(range(len(rows)), [one.label for one in rows])
         axes[0][0].set_ylim(len(rows) - 0.4, -0.6)
         legend(figure, axes)

@@ -155,7 +155,11 @@ def advice(some: list[Regret], measure: str) -> str:
         figures.append(f"{_figure(one)}{unit} ({name}, {many})")
         unit = ""
     head = "Likelihood" if measure == BOUND else "Samples"
-    what = "Behind the best of each study by" if measure == BOUND else "Excess FID"
+    what = (
+        "Behind the best of each study by"
+        if measure == BOUND
+        else "Excess FID over that of real images"
+    )
     beside = _beside(some, chosen)
     rest = f"; {listing(beside)}" if beside else ""
     return f"{head}: predict {_either(names)}{loss}. {what} at most {listing(figures)}{rest}."
@@ -207,10 +211,14 @@ def sure(some: list[Regret], studies: int) -> str:
     seeds = sorted({r.behind.n for r in known})
     text = f"How sure: {len(settings)} of {of(studies, 'study')}"
     text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
-    text += f", {seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f", {of(seeds[0], 'seed')}"
+    text += (
+        f", over {seeds[0]} to {seeds[-1]} seeds"
+        if len(seeds) > 1
+        else f", over {of(seeds[0], 'seed')}"
+    )
     return (
         f"{text} each. The best of a study, and what is advised, are picked on these same figures; "
-        "a study says nothing of a choice that it lacks."
+        "a choice is not held to studies that did not try it."
     )
 
 
