@@ -137,8 +137,8 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
     assert agreement.headline(some) == f"Likelihood: {words}."
     lower = agreement.lower_one(some, BOUND, "elbo")
     sentence = f"Trained on the bound, the lower one of x₀ and ε is {lower}."
-    assert lower and agreement.then(some) == sentence
-    assert agreement.then([c for c in some if c.weighting != "elbo"]) == ""
+    assert lower and agreement.trained_on_the_bound(some) == sentence
+    assert agreement.trained_on_the_bound([c for c in some if c.weighting != "elbo"]) == ""
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])
 
 

@@ -123,8 +123,9 @@ def table(results: Results) -> Table | None:
     rows = []
     for name in known:
         cell = best[name]
-        verdict = verdicts.get(cell, NO_DATA)
-        sure = Text("lowest", "best") if cell == first else Text(verdict, verdict.replace(" ", "-"))
+        own = results.also.get(cell, cell)
+        verdict = verdicts.get(own, NO_DATA)
+        sure = Text("lowest", "best") if own == first else Text(verdict, verdict.replace(" ", "-"))
         figures = [_beside(results, name, measure) for measure in seen]
         images = [Text(cost[cell])] if cost else []
         rows.append((Text(target(name)), *figures, *images, sure))

@@ -9,7 +9,7 @@ from pathlib import Path
 from threetargets.errors import UserError
 from threetargets.files import write_text
 from threetargets.report.across import agreement, forest, regret_plot, side_by_side, which
-from threetargets.report.across.contrasts import BOUND, FID, contrasts
+from threetargets.report.across.contrasts import BOUND, FID, Contrast, contrasts
 from threetargets.report.across.regret import regrets
 from threetargets.report.across.studies import CHOOSING, OneStudy
 from threetargets.report.parts.drawing import Plot
@@ -54,9 +54,10 @@ class Across:
 def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = False) -> Across:
     """The page before it is HTML or Markdown; with `choosing` it names the study that chooses
     parameters for others."""
+    compared = contrasts(studies)
     return Across(
-        _which(studies),
-        _pairs(studies),
+        _which(studies, compared),
+        _pairs(studies, compared),
         *side_by_side.tables(studies),
         side_by_side.settings(studies),
         tuple(studies),
@@ -65,20 +66,20 @@ def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = 
     )
 
 
-def _which(studies: list[OneStudy]) -> Part:
+def _which(studies: list[OneStudy], compared: list[Contrast]) -> Part:
     some = regrets(studies)
     lead = [which.advice(some, BOUND), which.advice(some, FID)]
+    beside = [*which.remarks(some, studies), agreement.trained_on_the_bound(compared)]
     return Part(
         tuple(filter(None, lead)) or (which.NONE,),
         which.sure(some, len(studies)),
         regret_plot.picture(some),
         which.table(some),
-        tuple(filter(None, [*which.remarks(some, studies), agreement.then(contrasts(studies))])),
+        tuple(filter(None, beside)),
     )
 
 
-def _pairs(studies: list[OneStudy]) -> Part:
-    some = contrasts(studies)
+def _pairs(studies: list[OneStudy], some: list[Contrast]) -> Part:
     sentences = [agreement.skipped(some), *agreement.rules(some, studies)]
     return Part(
         tuple(filter(None, [agreement.headline(some), agreement.samples(some)])),

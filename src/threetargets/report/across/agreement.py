@@ -113,7 +113,7 @@ def headline(some: list[Contrast]) -> str:
     return f"Likelihood: {first}." if first else ""
 
 
-def then(some: list[Contrast]) -> str:
+def trained_on_the_bound(some: list[Contrast]) -> str:
     """Which of the first pair has the lower bound, trained on it; empty where no study tells."""
     lower = lower_one(some, BOUND, ELBO)
     return f"Trained on the bound, the lower one of {X0} and {EPS} is {lower}." if lower else ""

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from threetargets.metrics.statistics import Interval, holm, paired_t, t_interval, tost
 from threetargets.report.across.studies import Model, OneStudy, Values, trained
@@ -163,10 +164,27 @@ def contrasts(studies: list[OneStudy]) -> list[Contrast]:
         for contrast in _of_case(case)
         if (contrast.first, contrast.second) in PAIRS and contrast.weighting in WEIGHTINGS
     ]
-    of_each = [_trained(contrast) for contrast in every]
+    return once(every, [_trained(contrast) for contrast in every])
+
+
+class Judged(Protocol):
+    """What one study says by one measure."""
+
+    @property
+    def case(self) -> Case: ...
+
+    @property
+    def measure(self) -> str: ...
+
+
+T = TypeVar("T", bound=Judged)
+
+
+def once(every: list[T], of_each: list[frozenset[tuple[int, str]]]) -> list[T]:
+    """Without those whose trainings, `of_each`, another study has too by the same measure: with
+    more seeds, or of equals before it. Where no training is known nothing is left out."""
 
     def again(i: int) -> bool:
-        """Whether another study has these seeds, and more, or has them first."""
         others = (
             of_each[j]
             for j, other in enumerate(every)
@@ -176,7 +194,7 @@ def contrasts(studies: list[OneStudy]) -> list[Contrast]:
         )
         return bool(of_each[i]) and any(of_each[i] <= other for other in others)
 
-    return [contrast for i, contrast in enumerate(every) if not again(i)]
+    return [one for i, one in enumerate(every) if not again(i)]
 
 
 def _trained(one: Contrast) -> frozenset[tuple[int, str]]:

@@ -16,8 +16,9 @@ from threetargets.report.across.contrasts import (
     cases,
     differences,
     measured,
+    once,
 )
-from threetargets.report.across.studies import OneStudy, Values, trained
+from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.report.parts import wording
 from threetargets.study.values import TARGETS
 
@@ -58,15 +59,25 @@ def choice(target: str, weighting: str) -> Choice:
     return Choice(target, NATIVE if weighting == f"{target}-equivalent" else weighting)
 
 
-def _values(case: Case, measure: str) -> dict[Choice, Values]:
-    """Of every choice of a case; of a choice that has two names the one with more seeds."""
-    kept = case.study.bounds if measure == BOUND else case.study.fids
-    some: dict[Choice, Values] = {}
+def by_loss(kept: dict[Model, Values]) -> dict[Model, Values]:
+    """With every model under the name of its choice; of one whose loss has two names that with more
+    seeds."""
+    some: dict[Model, Values] = {}
     for one, values in kept.items():
-        if one.target and (one.kind, one.skip, one.more) == (case.kind, case.skip, case.more):
-            place = choice(one.target, one.weighting)
-            some[place] = max(some.get(place, {}), values, key=len)
+        same = one._replace(weighting=choice(one.target, one.weighting).loss)
+        some[same] = max(some.get(same, {}), values, key=len)
     return some
+
+
+def _values(case: Case, measure: str) -> dict[Choice, Values]:
+    """Of every choice of a case."""
+    kept = by_loss(case.study.bounds if measure == BOUND else case.study.fids)
+    here = (case.kind, case.skip, case.more)
+    return {
+        Choice(one.target, one.weighting): values
+        for one, values in kept.items()
+        if one.target and (one.kind, one.skip, one.more) == here
+    }
 
 
 def _on_shared_seeds(case: Case, measure: str) -> dict[Choice, Values]:
@@ -112,19 +123,7 @@ def regrets(studies: list[OneStudy]) -> list[Regret]:
         for measure in measured(case)
         for one in _of_case(case, measure)
     ]
-    of_each = [trained([_values(r.case, FID).get(r.choice, {})]) for r in every]
-
-    def again(i: int) -> bool:
-        mine, place = of_each[i], (every[i].measure, every[i].choice)
-        others = (
-            of_each[j]
-            for j, other in enumerate(every)
-            if other.study != every[i].study and (other.measure, other.choice) == place
-            if j < i or len(of_each[j]) > len(mine)
-        )
-        return bool(mine) and any(mine <= other for other in others)
-
-    return [one for i, one in enumerate(every) if not again(i)]
+    return once(every, [trained([_values(r.case, FID).get(r.choice, {})]) for r in every])
 
 
 def worst(some: list[Regret], measure: str, one: Choice) -> Regret | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
-from threetargets.report.across.regret import choice
+from threetargets.report.across.regret import by_loss
 from threetargets.report.across.studies import COMMAND, Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,
@@ -85,20 +85,6 @@ def _lowest(study: OneStudy, rows: list[Model]) -> float | None:
     return min(means, default=None)
 
 
-def _once(study: OneStudy) -> OneStudy:
-    """With one row for a model whose loss has two names, the one with more seeds."""
-
-    def merged(kept: dict[Model, Values]) -> dict[Model, Values]:
-        some: dict[Model, Values] = {}
-        for one, values in kept.items():
-            loss = choice(one.target, one.weighting).loss if one.target else one.weighting
-            same = one._replace(weighting=loss)
-            some[same] = max(some.get(same, {}), values, key=len)
-        return some
-
-    return replace(study, bounds=merged(study.bounds), fids=merged(study.fids))
-
-
 def _has(study: OneStudy, one: Model) -> bool:
     return one in study.bounds or one in study.fids
 
@@ -142,7 +128,7 @@ def _repeated(columns: list[OneStudy], shared: list[Model], rows: list[Model]) -
 def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
     """The models that two studies with diffusion models or more have, without studies whose
     figures are all in another one; and all other models."""
-    studies = [_once(s) for s in studies]
+    studies = [replace(s, bounds=by_loss(s.bounds), fids=by_loss(s.fids)) for s in studies]
     with_targets = [s for s in studies if any(one.target for one in s.bounds)]
     rows = models(studies)
     shared = [one for one in rows if sum(_has(s, one) for s in with_targets) > 1]
