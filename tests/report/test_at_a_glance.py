@@ -33,14 +33,36 @@ def test_every_target_stands_with_its_best_cell(have: Make) -> None:
         assert rows[name][1].text.startswith(f"{means[best]:.4f}"[:4])
         assert rows[name][1].note == best.weighting
     assert [row[3].text for row in table.rows].count("lowest") == 1
-    assert {row[3].text for row in table.rows} <= {
-        "lowest",
-        "equal",
-        "different",
-        "different but within the margin",
-        "inconclusive",
-        "no data",
-    }
+    words = {"lowest", "within the margin", "undecided", "higher", "no data"}
+    assert {row[3].text for row in table.rows} <= words
+
+
+def test_the_table_and_the_sentence_say_the_same(have: Make) -> None:
+    """A target that the sentence has as higher, undecided or within the margin stands so in the
+    table; the p value beside it is below the study's error but where it is undecided."""
+    for margin, expected in ((1e-6, "higher"), (10.0, "within the margin")):
+        results = have(comparison={"bound_margin": margin})
+        table = at_a_glance.table(results)
+        likelihood = at_a_glance.which(results).partition("Samples: ")[0]
+        assert table is not None and expected in [row[3].text for row in table.rows]
+        for row in table.rows:
+            if row[3].text != "lowest":
+                part = next(p for p in likelihood.split("; ")[1:] if row[3].text in p)
+                assert row[0].text in part
+                p = float(row[3].note.removeprefix("p").strip(" <"))
+                assert (p < results.study.comparison.alpha) == (row[3].text != "undecided")
+
+
+def test_a_tile_does_not_contradict_the_sentence(have: Make) -> None:
+    """The sentence's family is the targets, a tile's would be all models: where the sentence tells
+    how targets stand, a diffusion model's tile has no verdicts."""
+    results = have()
+    of = {tile.label: tile for tile in answer(results).tiles}
+    fid = next(tile for label, tile in of.items() if "lowest FID" in label)
+    models = {c for c in diffusion.cells(results.study) if c not in results.also}
+    assert fid.note == f"of {len(models)} models; picked on these same figures"
+    alone = answer(have(cells=["vae", "hvae", "ddpm_x0_elbo"], guidance={"cells": []}))
+    assert any("better than" in tile.note or "undecided" in tile.note for tile in alone.tiles)
 
 
 def test_the_first_screen_has_picture_and_table_once(have: Make) -> None:

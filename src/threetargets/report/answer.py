@@ -71,9 +71,15 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
     return winner, "; ".join(parts)
 
 
-def _tile(results: Results, measure: Measure) -> Tile:
+def _tile(results: Results, measure: Measure, told: bool) -> Tile:
+    """The lowest cell, and how it stands to every other; of a diffusion model only of how many it
+    is the lowest where the headline has told how the targets stand: that is a smaller family, with
+    verdicts of its own."""
     measure = measures.in_unit(results, measure)
     winner, standing = _against(results, measure)
+    if told and winner in diffusion.cells(results.study):
+        models = [c for c in comparing.ranked(results, measure) if c not in results.also]
+        standing = f"of {len(models)} models"
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
     if measure.metric == FID.metric and diffusion.cells(results.study):
         label += " of the diffusion models"
@@ -89,6 +95,11 @@ FEW_CLAIMS = 2
 """As many are told on the first screen of a study without cells; of more, how many hold."""
 
 
+def _order(results: Results) -> str:
+    """How the targets stand, where the study compares them at one weighting."""
+    return at_a_glance.which(results) if comparing.targets(results, BOUND) else ""
+
+
 def _headline(results: Results) -> str:
     """Which target is lowest, and how the others stand to it; without cells, what became of the
     claims."""
@@ -98,9 +109,8 @@ def _headline(results: Results) -> str:
         if len(decided) > FEW_CLAIMS:
             return tally([verdict for _, verdict in decided])
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
-    compared = bool(comparing.targets(results, BOUND))
-    order = at_a_glance.which(results) if compared else ""
-    parts = [*learning_rates.sentences(results), order, decomposition.headline(results)]
+    order, spread = _order(results), decomposition.headline(results)
+    parts = [*learning_rates.sentences(results), order, spread]
     return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
 
@@ -166,7 +176,8 @@ def holes(results: Results) -> list[str]:
 
 def answer(results: Results) -> Answer:
     """The first screen."""
-    tiles = [_tile(results, BOUND)] if results.study.cells else []
+    told = bool(_order(results))
+    tiles = [_tile(results, BOUND, told)] if results.study.cells else []
     if results.study.cells and results.study.evaluation.extractors:
         size = f"N = {results.study.sampling.images}"
         real = (
@@ -175,7 +186,7 @@ def answer(results: Results) -> Answer:
             size,
             "the same N of training images",
         )
-        tiles += [_tile(results, FID), Tile(*real)]
+        tiles += [_tile(results, FID, told), Tile(*real)]
     sure, gaps = [_sure(results)], holes(results)
     if not gaps:
         sure.append(

@@ -9,11 +9,18 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import commands, context, floor, spread
-from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, NO_DATA, WITHIN
+from threetargets.report.parts.comparing import (
+    DIFFERENT,
+    EQUAL,
+    INCONCLUSIVE,
+    NO_DATA,
+    WITHIN,
+    Comparison,
+)
 from threetargets.report.parts.drawing import INK, Plot, canvas, legend, plain_log, svg
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
-from threetargets.report.parts.wording import Table, Text, interval, listing, target
+from threetargets.report.parts.wording import Table, Text, interval, listing, p_value, target
 from threetargets.report.parts.wording import cell as named
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, worst_end
@@ -53,19 +60,19 @@ def _beside(results: Results, name: str, measure: Measure) -> Text:
 
 CAPTION = (
     "Each target's best cell by either measure, picked on these same figures; how sure: that "
-    "cell's bound against the lowest of all, paired by seed, Holm over the targets.{needed}"
+    "cell's bound against the lowest of all, paired by seed, p by Holm over the targets.{needed}"
 )
 NEEDED = " Images needed: to the bound that the worst of them has in the end, by its curve."
 
 
-def _standing(results: Results, measure: Measure) -> tuple[Cell, dict[Cell, str]]:
-    """The lowest of the targets' best cells, and every other's verdict against it; of a target
-    whose best cell is another one by construction only the other."""
+def _standing(results: Results, measure: Measure) -> tuple[Cell, dict[Cell, Comparison]]:
+    """The lowest of the targets' best cells, and every other against it; of a target whose best
+    cell is another one by construction only the other."""
     bests = [_best(results, name, measure) for name in _targets(results)]
     known = [*dict.fromkeys(results.also.get(cell, cell) for cell in bests if cell)]
     first = comparing.lowest(results, measure, known)
     pairs = [comparing.pair(results, measure, first, c, "targets") for c in known if c != first]
-    return first, {c.b: c.verdict for c in comparing.family(results, pairs)}
+    return first, {c.b: c for c in comparing.family(results, pairs)}
 
 
 def which(results: Results) -> str:
@@ -74,17 +81,20 @@ def which(results: Results) -> str:
     sentences = []
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     for measure, head in zip(seen, ("Likelihood", "Samples"), strict=False):
-        first, verdicts = _standing(results, measure)
-        if not verdicts:
+        first, others = _standing(results, measure)
+        if not others:
             continue
         figure = interval(measures.summary(results, first, measure))
         unit = measures.in_unit(results, measure).unit
         figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
         parts = [f"{_target(first)} is lowest ({_loss(first)}, {figure})"]
-        for words, those in STANDS.items():
-            names = [_beside_first(c, first) for c, verdict in verdicts.items() if verdict in those]
+        for words in dict.fromkeys(STANDS.values()):
+            names = [_beside_first(c, first) for c, o in others.items() if _stands(o) == words]
             if names:
-                parts.append(f"{listing(names)} {words[0 if len(names) == 1 else 1]}")
+                of_it = " of it" if words == MARGIN else ""
+                parts.append(
+                    f"{listing(names)} {'is' if len(names) == 1 else 'are'} {words}{of_it}"
+                )
         sentences.append(f"{head}: {'; '.join(parts)}.")
     return f"Each target at its best. {' '.join(sentences)}" if sentences else ""
 
@@ -94,11 +104,23 @@ def _beside_first(cell: Cell, first: Cell) -> str:
     return _target(cell) if _loss(cell) == _loss(first) else f"{_target(cell)} ({_loss(cell)})"
 
 
-STANDS = {
-    ("is within the margin of it", "are within the margin of it"): (EQUAL, WITHIN),
-    ("is undecided", "are undecided"): (INCONCLUSIVE,),
-    ("is higher", "are higher"): (DIFFERENT,),
-}
+MARGIN = "within the margin"
+STANDS = {EQUAL: MARGIN, WITHIN: MARGIN, INCONCLUSIVE: "undecided", DIFFERENT: "higher"}
+"""How a target stands to the lowest one, by the verdict of the two."""
+
+
+def _stands(other: Comparison) -> str:
+    return STANDS.get(other.verdict, "")
+
+
+def _sure(other: Comparison | None) -> Text:
+    """How it stands to the lowest, and the p value that this rests on."""
+    if other is None or other.verdict == NO_DATA:
+        return Text(NO_DATA, "no-data")
+    words = _stands(other)
+    p = other.p_equal_holm if words == MARGIN else other.p_holm
+    note = f"p {p_value(p)}" if p is not None else ""
+    return Text(words, other.verdict.replace(" ", "-"), note)
 
 
 def _target(cell: Cell) -> str:
@@ -117,15 +139,14 @@ def table(results: Results) -> Table | None:
     known = [name for name in names if best[name]]
     if len(known) < 2:
         return None
-    first, verdicts = _standing(results, BOUND)
+    first, others = _standing(results, BOUND)
     seen = [BOUND, *([FID] if results.study.evaluation.extractors else [])]
     cost = _needed(results, [best[name] for name in known])
     rows = []
     for name in known:
         cell = best[name]
         own = results.also.get(cell, cell)
-        verdict = verdicts.get(own, NO_DATA)
-        sure = Text("lowest", "best") if own == first else Text(verdict, verdict.replace(" ", "-"))
+        sure = Text("lowest", "best") if own == first else _sure(others.get(own))
         figures = [_beside(results, name, measure) for measure in seen]
         images = [Text(cost[cell])] if cost else []
         rows.append((Text(target(name)), *figures, *images, sure))
