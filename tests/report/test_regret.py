@@ -108,9 +108,10 @@ def test_the_advice_is_the_least_of_the_largest_distances(tmp_path: Path) -> Non
         found = regret.worst(some, BOUND, regret.choice(*place))
         assert found is not None and found.behind.mean == pytest.approx(most[place])
     assert which.advice(some, BOUND) == (
-        "Likelihood: predict v, with the bound as the loss (elbo). Behind the best of each study "
-        "by at most 0.20 [0.20, 0.20] bits/dim (v, 3 studies); x₀ · elbo up to 2.00 (b), "
-        "v · eps-equivalent up to 2.70 (a) and ε · native, the usual choice, up to 3.50 (a)."
+        "Likelihood: predict v, with the bound as the loss (elbo). Behind the best of the same "
+        "network in any study by at most 0.20 [0.20, 0.20] bits/dim (v, 3 studies); x₀ · elbo up "
+        "to 2.00 (b), v · eps-equivalent up to 2.70 (a) and ε · native, the usual choice, up to "
+        "3.50 (a)."
     )
     assert which.without_one(some) == (
         "Without b the advice for likelihood is x₀ · elbo; without any other study the advice is "
@@ -130,7 +131,8 @@ def test_fid_is_told_as_a_ratio_and_one_advice_by_the_other(tmp_path: Path) -> N
     some = regret.regrets(read(tmp_path))
     assert which.advice(some, FID) == (
         "Samples: predict x₀, with the bound as the loss (elbo). Excess FID over that of real "
-        "images at most 1.0 times the lowest of each study (x₀, 3 studies); ε · elbo up to 4.0 (c)."
+        "images at most 1.0 times the lowest of the same network (x₀, 3 studies); ε · elbo up to 4.0 "
+        "(c)."
     )
     assert which.both(some) == (
         "No choice is advised for both: x₀ · elbo up to 3.00 bits/dim behind and ε · elbo up to "

@@ -148,7 +148,7 @@ def advice(some: list[Regret], measure: str) -> str:
     losses = {one.choice.loss for one in chosen}
     names = [target(w.choice.target) if len(losses) == 1 else w.choice.label for w in chosen]
     loss = f", with {LOSSES[losses.pop()]}" if len(losses) == 1 else ""
-    unit = " bits/dim" if measure == BOUND else " times the lowest of each study"
+    unit = " bits/dim" if measure == BOUND else " times the lowest of the same network"
     figures = []
     for name, one in zip(names, chosen, strict=True):
         many = of(in_studies(some, measure, one.choice), "study")
@@ -156,7 +156,7 @@ def advice(some: list[Regret], measure: str) -> str:
         unit = ""
     head = "Likelihood" if measure == BOUND else "Samples"
     what = (
-        "Behind the best of each study by"
+        "Behind the best of the same network in any study by"
         if measure == BOUND
         else "Excess FID over that of real images"
     )
