@@ -131,8 +131,8 @@ def test_fid_is_told_as_a_ratio_and_one_advice_by_the_other(tmp_path: Path) -> N
     some = regret.regrets(read(tmp_path))
     assert which.advice(some, FID) == (
         "Samples: predict x₀, with the bound as the loss (elbo). Excess FID over that of real "
-        "images at most 1.0 times the lowest of the same network (x₀, 3 studies); ε · elbo up to 4.0 "
-        "(c)."
+        "images at most 1.0 times the lowest of the same network (x₀, 3 studies); ε · elbo up to "
+        "4.0 (c)."
     )
     assert which.both(some) == (
         "No choice is advised for both: x₀ · elbo up to 3.00 bits/dim behind and ε · elbo up to "
