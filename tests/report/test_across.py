@@ -223,7 +223,7 @@ def test_the_study_that_chooses_parameters_is_named_and_not_compared(tmp_path: P
         (tmp_path / name / "index.html").write_text("")
     written, _ = stage.run(tmp_path)
     text = written.read_text()
-    assert text.count('href="learning-rates/index.html"') == 1 and "1 study<" in text
+    assert text.count('href="learning-rates/index.html"') == 1 and "1 study ·" in text
     assert "learning-rates/report.md" in (tmp_path / "report.md").read_text()
 
 

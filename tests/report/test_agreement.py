@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report import synthetic
 from report.conftest import ROOT
-from report.test_across import BPD, EQUIVALENT, known, pair, put, read
+from report.test_across import BPD, EQUIVALENT, known, line, pair, put, read
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.across import agreement, contrasts
@@ -39,8 +39,8 @@ def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> 
         (
             "x₀ or ε",
             "elbo",
-            "x₀ where the finest noise is at log-SNR 4 (digits), tied at 5, ε at 9 to 11 (digits), "
-            "undecided in d",
+            "on digits x₀ where the finest noise is at log-SNR 4, tied at 5, ε at 9 to 11, undecided "
+            "in d",
             "",
         ),
     ]
@@ -56,9 +56,18 @@ def test_the_noise_explains_nothing_where_no_data_set_has_both_sides(tmp_path: P
     def words() -> str:
         return agreement.lower_one(contrasts.contrasts(read(tmp_path)), BOUND, "elbo")
 
-    assert words() == "x₀ where the finest noise is at log-SNR 4 (digits), ε at 9 (digits)"
-    path = tmp_path / "a" / "setting.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
+    on_digits = "on digits x₀ where the finest noise is at log-SNR 4, ε at 9"
+    assert words() == on_digits
+
+    def of_mnist(name: str) -> Path:
+        path = tmp_path / name / "setting.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "mnist"}))
+        return path
+
+    of_mnist("c")
+    assert words() == f"{on_digits}; on other data, at 9, ε in 1 of 1 study"
+    known(tmp_path, "c", log_snr_max=9.0)
+    path = of_mnist("a")
     counted = "ε in 2 of 3 studies (b and c), x₀ in 1 (a)"
     assert words() == counted
     known(tmp_path, "a", log_snr_max=4.0)
@@ -67,6 +76,27 @@ def test_the_noise_explains_nothing_where_no_data_set_has_both_sides(tmp_path: P
     path.unlink()  # and so its noise is not known
     known(tmp_path, "c", log_snr_max=9.0)
     assert words() == counted
+
+
+@pytest.mark.parametrize("target", ["x0", "eps"])
+def test_a_loss_that_has_two_names_is_compared_under_either(tmp_path: Path, target: str) -> None:
+    """`x0-equivalent` is native of x0 alone: x0 so trained is compared with eps at native, and eps
+    so trained is not; and the other way round."""
+    other = "eps" if target == "x0" else "x0"
+    figures = {(target, f"{target}-equivalent"): [1.0, 1.1], (other, "native"): [2.0, 2.3]}
+    rows = [
+        line("one", ("ddpm", *place, seed, BPD, value))
+        for place, some in figures.items()
+        for seed, value in enumerate(some)
+    ]
+    put(tmp_path, "one", rows)
+    (one,) = contrasts.contrasts(read(tmp_path))
+    sign = 1 if target == "x0" else -1
+    assert one.weighting == "native" and one.interval.mean == pytest.approx(-1.1 * sign)
+    rows = [r | {"weighting": f"{target}-equivalent"} for r in rows]
+    put(tmp_path, "one", rows)
+    weightings = [c.weighting for c in contrasts.contrasts(read(tmp_path))]
+    assert weightings == ([EQUIVALENT] if target == "eps" else [])
 
 
 def test_samples_are_told_study_by_study(tmp_path: Path) -> None:
@@ -98,7 +128,7 @@ def test_one_study_that_varies_the_noise_is_told_by_it(tmp_path: Path) -> None:
     known(tmp_path, "one", variants=ends)
     some = contrasts.contrasts(read(tmp_path))
     assert agreement.lower_one(some, BOUND, "elbo") == (
-        "x₀ where the finest noise is at log-SNR 3 (digits), ε at 9 (digits)"
+        "on digits x₀ where the finest noise is at log-SNR 3, ε at 9"
     )
 
 
@@ -136,7 +166,7 @@ def test_the_weighting_is_told_from_both_targets(tmp_path: Path) -> None:
     )
     assert agreement.headline(some) == f"Likelihood: {words}."
     lower = agreement.lower_one(some, BOUND, "elbo")
-    sentence = f"Trained on the bound, the lower one of x₀ and ε is {lower}."
+    sentence = f"x₀ or ε by the bound, trained on it: {lower}."
     assert lower and agreement.trained_on_the_bound(some) == sentence
     assert agreement.trained_on_the_bound([c for c in some if c.weighting != "elbo"]) == ""
     assert not agreement.weighting_first([c for c in some if c.weighting == "elbo"])

@@ -226,6 +226,19 @@ def test_a_fid_at_the_floor_leaves_its_study_unjudged_and_named(tmp_path: Path) 
     )
 
 
+def test_a_study_that_has_only_other_choices_is_not_counted(tmp_path: Path) -> None:
+    """It compares x0 with eps at a loss that the page does not have, and is no part of what half
+    of the studies are."""
+    here = {("x0", "elbo"): [2.0, 2.1], ("eps", "elbo"): [2.5, 2.7]}
+    for name, figures in (("a", here), ("b", here), ("c", here)):
+        put(tmp_path, name, rows(name, figures))
+    alone = {("raw-score", "native"): [3.0, 3.1], ("x0", "elbo"): [2.0], ("eps", "elbo"): [2.2]}
+    put(tmp_path, "d", rows("d", alone | {("raw-score", "elbo"): [3.0, 3.2]}))
+    every = regret.regrets(read(tmp_path))
+    assert {r.study for r in every} == {*"abcd"}
+    assert {r.study for r in regret.of_choices(every)} == {*"abc"}
+
+
 def test_who_is_best_does_not_depend_on_who_has_which_seeds(tmp_path: Path) -> None:
     """At the seeds that all have; a choice with one seed is none of them."""
     figures = {("x0", "elbo"): [1.0, 1.1, 10.0], ("eps", "elbo"): [2.0, 2.1]}

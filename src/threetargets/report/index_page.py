@@ -10,13 +10,14 @@ from threetargets.errors import UserError
 from threetargets.files import write_text
 from threetargets.report.across import agreement, forest, regret_plot, side_by_side, which
 from threetargets.report.across.contrasts import BOUND, FID, Contrast, contrasts
-from threetargets.report.across.regret import regrets
+from threetargets.report.across.regret import of_choices, regrets
 from threetargets.report.across.studies import CHOOSING, OneStudy
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.pages import environment, style
 from threetargets.report.parts.wording import Table
 from threetargets.report.reading import tidy
 
+COMMAND = "threetargets index"
 TABLES = ("regret", "answers", "side-by-side", "other-models", "settings")
 DRAWN = (
     *(f"{name}.{kind}" for name in (regret_plot.NAME, forest.NAME) for kind in ("svg", "csv")),
@@ -48,28 +49,36 @@ class Across:
     settings: Table
     studies: tuple[OneStudy, ...]
     holes: tuple[str, ...]
+    lowest: str
+    differ: str
     choosing: str = ""
+    command: str = COMMAND
 
 
 def across(studies: list[OneStudy], left_out: list[UserError], choosing: bool = False) -> Across:
     """The page before it is HTML or Markdown; with `choosing` it names the study that chooses
     parameters for others."""
     compared = contrasts(studies)
+    models, others = side_by_side.tables(studies)
     return Across(
         _which(studies, compared),
         _pairs(studies, compared),
-        *side_by_side.tables(studies),
+        models,
+        others,
         side_by_side.settings(studies),
         tuple(studies),
         tuple(one_line(error) for error in left_out),
+        side_by_side.lowest(models),
+        side_by_side.differ(studies),
         CHOOSING if choosing else "",
     )
 
 
 def _which(studies: list[OneStudy], compared: list[Contrast]) -> Part:
-    some = regrets(studies)
+    some = of_choices(regrets(studies))
     lead = [which.advice(some, BOUND), which.advice(some, FID)]
-    beside = [*which.remarks(some, studies), agreement.trained_on_the_bound(compared)]
+    then = [agreement.under_own_losses(compared), agreement.trained_on_the_bound(compared)]
+    beside = [*which.remarks(some, studies), *then]
     return Part(
         tuple(filter(None, lead)) or (which.NONE,),
         which.sure(some, len(studies)),

@@ -11,8 +11,11 @@ from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import (
     ALONE,
     BOUND,
+    ELBO,
+    EQUIVALENT,
     FID,
     FIRST,
+    NATIVE,
     OPEN,
     PAIRS,
     SECOND,
@@ -21,11 +24,10 @@ from threetargets.report.across.contrasts import (
     Contrast,
     differences,
 )
-from threetargets.report.across.studies import COMMAND, OneStudy
+from threetargets.report.across.studies import OneStudy
 from threetargets.report.parts.wording import Table, Text, listing, of, target
 
 MIXED = "mixed"
-EQUIVALENT, ELBO = WEIGHTINGS[1:]
 X0, EPS = map(target, PAIRS[0])
 CAPTION = (
     "Which is lower, in how many of the studies that compare the two over seeds, with the study's "
@@ -77,7 +79,15 @@ def lower_one(
     that tells them apart. Empty without a study that says anything."""
     here, words = of_own_network(some, measure, weighting, pair), _words(pair)
     if parts := apart(here, words):
-        return ", ".join(parts)
+        rest = [c for c in here if _data(c) not in _varied(here) and c.verdict != ALONE]
+        ends = _ends(rest)
+        at = f", at {_range(ends)}," if ends else ""
+        return ", ".join(parts) + (f"; on other data{at} {_counted(rest, words)}" if rest else "")
+    return _counted(here, words)
+
+
+def _counted(here: list[Contrast], words: dict[str, str]) -> str:
+    """How many studies say which, most first."""
     by_study = verdicts(here)
     counts = Counter(by_study.values())
     both = counts[FIRST] > 0 and counts[SECOND] > 0
@@ -102,7 +112,7 @@ def answers(some: list[Contrast]) -> Table | None:
             rows.append(tuple(Text(text) for text in row))
     head = ("pair", "loss", "by the bound", "by FID")
     title = "Which target is lower"
-    return Table("answers", title, head, tuple(rows), CAPTION, COMMAND) if rows else None
+    return Table("answers", title, head, tuple(rows), CAPTION) if rows else None
 
 
 def headline(some: list[Contrast]) -> str:
@@ -116,7 +126,14 @@ def headline(some: list[Contrast]) -> str:
 def trained_on_the_bound(some: list[Contrast]) -> str:
     """Which of the first pair has the lower bound, trained on it; empty where no study tells."""
     lower = lower_one(some, BOUND, ELBO)
-    return f"Trained on the bound, the lower one of {X0} and {EPS} is {lower}." if lower else ""
+    return f"{X0} or {EPS} by the bound, trained on it: {lower}." if lower else ""
+
+
+def under_own_losses(some: list[Contrast]) -> str:
+    """Which of the first pair has the lower FID, each trained on its own squared error; empty where
+    no study tells."""
+    lower = lower_one(some, FID, NATIVE)
+    return f"{X0} or {EPS} by FID, each under its own loss: {lower}." if lower else ""
 
 
 def samples(some: list[Contrast]) -> str:
@@ -142,6 +159,7 @@ def samples(some: list[Contrast]) -> str:
 def weighting_first(some: list[Contrast]) -> str:
     """What the weighting is worth beside the target: both targets' bounds, trained on the bound,
     less those at eps-equivalent weighting, study by study; empty where no study has both."""
+    some = [c for c in some if c.verdict != ALONE]
     cases = {c.case.study.name: c.case for c in of_own_network(some, BOUND, ELBO)}
     both = {c.case.study.name for c in of_own_network(some, BOUND, EQUIVALENT)}
     lower, gains = 0, list[float]()
@@ -175,22 +193,32 @@ def _range(ends: tuple[float, float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def _data(c: Contrast) -> str:
+    return c.case.study.setting.data if c.case.study.setting else ""
+
+
+def _varied(here: list[Contrast]) -> set[str]:
+    """The data sets on which each of the two is lower somewhere."""
+    sides = ({_data(c) for c in here if c.verdict == v} for v in (FIRST, SECOND))
+    return set.intersection(*sides) - {""}
+
+
 def apart(here: list[Contrast], words: dict[str, str]) -> list[str]:
     """The log-SNRs of the finest noise where the first is lower, where they are tied or undecided,
-    and where the second is lower. Nothing where no data set has both sides, where they overlap, or
-    where not all are known."""
-    sides = {v: [c for c in here if c.verdict == v] for v in (FIRST, TIE, SECOND, OPEN)}
-    ends = {v: _ends(cases) for v, cases in sides.items()}
-    data = {v: {s.data for c in cases if (s := c.case.study.setting)} for v, cases in sides.items()}
-    first, second, tied = (ends[v] for v in (FIRST, SECOND, TIE))
-    if first is None or second is None or not data[FIRST] & data[SECOND]:
+    and where the second is lower, on the data sets that have both sides. Nothing without such,
+    where they overlap, or where not all are known."""
+    varied = _varied(here)
+    on_these = [c for c in here if _data(c) in varied]
+    sides = {v: [c for c in on_these if c.verdict == v] for v in (FIRST, TIE, SECOND, OPEN)}
+    first, second, tied = (_ends(sides[v]) for v in (FIRST, SECOND, TIE))
+    if first is None or second is None:
         return []
     if not (first[1] < second[0] or second[1] < first[0]):
         return []
-    parts = [f"{words[FIRST]} where the finest noise is at log-SNR {_range(first)}"]
-    parts[0] += f" ({listing(sorted(data[FIRST]))})"
+    parts = [f"on {listing(sorted(varied))} {words[FIRST]} where the finest noise is at log-SNR "]
+    parts[0] += _range(first)
     parts += [f"{words[TIE]} at {_range(tied)}"] if tied else []
-    parts.append(f"{words[SECOND]} at {_range(second)} ({listing(sorted(data[SECOND]))})")
+    parts.append(f"{words[SECOND]} at {_range(second)}")
     names = sorted({c.case.study.name for c in sides[OPEN]})
     return parts + ([f"{words[OPEN]} in {listing(names)}"] if names else [])
 

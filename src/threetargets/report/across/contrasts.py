@@ -23,7 +23,7 @@ from threetargets.report.parts.comparing import (
 from threetargets.study.values import WEIGHTINGS as ALL_WEIGHTINGS
 from threetargets.units import BITS
 
-WEIGHTINGS = ("native", "eps-equivalent", "elbo")
+WEIGHTINGS = NATIVE, EQUIVALENT, ELBO = ("native", "eps-equivalent", "elbo")
 ALPHA = 0.05
 """Of a study whose setting is not known."""
 BOUND, FID = "bound", "FID"
@@ -58,8 +58,13 @@ class Case:
         return self.study.ends.get(self.more)
 
     def values(self, measure: str, target: str, weighting: str) -> Values:
+        """By seed; where the loss has two names, of that with more seeds."""
         kept = self.study.bounds if measure == BOUND else self.study.fids
-        return kept.get(Model(self.kind, target, weighting, self.skip, self.more), {})
+        models = (
+            Model(self.kind, target, name, self.skip, self.more)
+            for name in loss_names(target, weighting)
+        )
+        return max((kept.get(model, {}) for model in models), key=len)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ class Contrast:
     second: str
     interval: Interval
     verdict: str
+
+
+def loss_names(target: str, weighting: str) -> tuple[str, ...]:
+    """What studies call this loss: `<target>-equivalent` is that target's own squared error, and so
+    native."""
+    both = (NATIVE, f"{target}-equivalent")
+    return both if weighting in both else (weighting,)
 
 
 def differences(measure: str, first: Values, second: Values, floor: float = 0.0) -> list[float]:

@@ -15,14 +15,13 @@ from threetargets.report.across.contrasts import (
     Case,
     cases,
     differences,
+    loss_names,
     measured,
     once,
 )
 from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.report.parts import wording
 from threetargets.study.values import TARGETS
-
-NATIVE, EQUIVALENT, ELBO = WEIGHTINGS
 
 
 class Choice(NamedTuple):
@@ -56,7 +55,7 @@ class Regret:
 
 def choice(target: str, weighting: str) -> Choice:
     """What a model is one of, whatever its study calls its loss."""
-    return Choice(target, NATIVE if weighting == f"{target}-equivalent" else weighting)
+    return Choice(target, loss_names(target, weighting)[0])
 
 
 def by_loss(kept: dict[Model, Values]) -> dict[Model, Values]:
@@ -124,6 +123,12 @@ def regrets(studies: list[OneStudy]) -> list[Regret]:
         for one in _of_case(case, measure)
     ]
     return once(every, [trained([_values(r.case, FID).get(r.choice, {})]) for r in every])
+
+
+def of_choices(some: list[Regret]) -> list[Regret]:
+    """Those of the `choices`: a study that has only others is not counted."""
+    shown = choices(some)
+    return [r for r in some if r.choice in shown]
 
 
 def worst(some: list[Regret], measure: str, one: Choice) -> Regret | None:

@@ -23,29 +23,28 @@ AXES = {
 }
 CAPTION = (
     "Each mark is a study, or its variant with an input skip: mean over seeds and 95% interval, "
-    "open where there is one seed; left is better, and right of each panel stands the worst of "
-    f"several seeds. {MEANING}"
+    "open where there is one seed; right of each panel stands the worst of several seeds. "
+    f"{MEANING}"
 )
 
 
 def picture(some: list[Regret]) -> Plot | None:
     """None without two studies that share a choice."""
     rows = choices(some)
-    shown = [r for r in some if r.choice in rows]
-    measures = [m for m in MEASURES if any(r.measure == m for r in shown)]
+    measures = [m for m in MEASURES if any(r.measure == m for r in some)]
     if not measures:
         return None
-    data = sorted({*map(_data, shown)})
+    data = sorted({*map(_data, some)})
     size = (1, len(measures), 9.4, 1.2 + 0.27 * len(rows))
     with canvas(NAME, *size, sharey="row") as (figure, axes):
         for panel, measure in zip(axes[0], measures, strict=True):
             panel.axvline(0 if measure == BOUND else 1, color=INK, linewidth=0.8)
             _scale(panel, measure)
             for row, one in enumerate(rows):
-                here = [r for r in shown if (r.measure, r.choice) == (measure, one)]
+                here = [r for r in some if (r.measure, r.choice) == (measure, one)]
                 for k, regret in enumerate(here):
                     _mark(panel, regret, row + _aside(k, len(here)), data)
-                _beside(panel, shown, measure, row, one)
+                _beside(panel, some, measure, row, one)
                 if row and one.loss != rows[row - 1].loss:
                     panel.axhline(row - 0.5, color=MUTED, linewidth=0.6)
             panel.set_xlabel(AXES[measure])
@@ -54,7 +53,7 @@ def picture(some: list[Regret]) -> Plot | None:
         axes[0][0].set_ylim(len(rows) - 0.4, -0.6)
         legend(figure, axes)
         drawn = svg(figure)
-    return Plot(NAME, TITLE, drawn, [_numbers(r) for r in some], CAPTION, ("threetargets index",))
+    return Plot(NAME, TITLE, drawn, [_numbers(r) for r in some], CAPTION)
 
 
 def _data(one: Regret) -> str:

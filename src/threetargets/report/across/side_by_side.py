@@ -9,7 +9,7 @@ from dataclasses import replace
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.across.contrasts import WEIGHTINGS
 from threetargets.report.across.regret import by_loss
-from threetargets.report.across.studies import COMMAND, Model, OneStudy, Values, trained
+from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,
     Text,
@@ -109,7 +109,7 @@ def _table(
     )
     numeric = frozenset(range(1, len(columns) + 1))
     head = ("model", *map(_head, columns))
-    return Table(name, title, head, body, caption, COMMAND, numeric)
+    return Table(name, title, head, body, caption, numeric=numeric)
 
 
 def _repeated(columns: list[OneStudy], shared: list[Model], rows: list[Model]) -> list[OneStudy]:
@@ -147,6 +147,19 @@ def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
     )
 
 
+def lowest(table: Table | None) -> str:
+    """Which model has the lowest bound of each column; empty without a table."""
+    if table is None:
+        return ""
+    where: dict[str, list[str]] = {}
+    for row in table.rows:
+        columns = [h for h, one in zip(table.head, row, strict=True) if one.kind == "best"]
+        if columns:
+            where[row[0].text] = columns
+    parts = [f"{name} in {listing(columns)}" for name, columns in where.items()]
+    return f"Lowest bound: {'; '.join(parts)}." if parts else ""
+
+
 def _facts(study: OneStudy) -> tuple[Text, ...]:
     known = study.setting
     name = Text(f"{study.name}*" if study.guessed else study.name)
@@ -163,8 +176,7 @@ def _facts(study: OneStudy) -> tuple[Text, ...]:
         of_process = ["–"] * 5
     else:
         low = f"{process.log_snr_min:g}".replace("-", "−")
-        ends = sorted({*study.ends.values()}) or [process.log_snr_max]
-        high = ", ".join(f"{end:g}".replace("-", "−") for end in ends)
+        high = ", ".join(f"{end:g}".replace("-", "−") for end in _ends(study))
         of_process = [
             str(process.steps),
             f"{high} to {low}",
@@ -182,10 +194,32 @@ HEAD = (
 )
 
 
+def differ(studies: list[OneStudy]) -> str:
+    """In what the studies that have a diffusion process differ; empty with fewer than two."""
+    known = [s.setting for s in studies if s.setting and s.setting.process]
+    if len(known) < 2:
+        return ""
+    ends = [end for s in studies if s.setting in known for end in _ends(s)]
+    seen = [s.process.images_seen for s in known if s.process]
+    seeds = [len(s.seeds) for s in known]
+    return (
+        f"Two studies differ in more than one thing: data ({len({s.data for s in known})} sets), "
+        f"finest noise (log-SNR {min(ends):g} to {max(ends):g}), images seen ({count(min(seen))} "
+        f"to {count(max(seen))}), seeds ({min(seeds)} to {max(seeds)}). Only differences within "
+        "a study are compared."
+    )
+
+
+def _ends(study: OneStudy) -> list[float]:
+    """The log-SNRs at t = 0."""
+    process = study.setting.process if study.setting else None
+    return sorted({*study.ends.values()} or {*([process.log_snr_max] if process else [])})
+
+
 def settings(studies: list[OneStudy]) -> Table:
     """A row for each study."""
     caption = SETTINGS + (GUESSED if any(s.guessed for s in studies) else "")
     rows = tuple(_facts(study) for study in studies)
     numeric = frozenset({3, 7, 8})
     title = "What differs between the studies"
-    return Table("settings", title, HEAD, rows, caption, COMMAND, numeric)
+    return Table("settings", title, HEAD, rows, caption, numeric=numeric)

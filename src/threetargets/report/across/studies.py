@@ -26,7 +26,6 @@ from threetargets.report.reading.setting import Setting, setting
 from threetargets.study.schema import OWN_FOLDERS
 from threetargets.units import BITS, NATS, Unit
 
-COMMAND = ("threetargets index",)
 CHOOSING = "learning-rates"
 """The study that chooses parameters on seeds that are not reported: not compared, but named."""
 ASIDE = (*OWN_FOLDERS, "smoke", CHOOSING)

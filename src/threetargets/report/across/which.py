@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import math
 
-from threetargets.report.across.contrasts import BOUND, FID, cases
+from threetargets.report.across.contrasts import BOUND, ELBO, EQUIVALENT, FID, NATIVE, cases
 from threetargets.report.across.regret import (
-    ELBO,
-    EQUIVALENT,
-    NATIVE,
     Choice,
     Regret,
     at_the_floor,
@@ -17,7 +14,7 @@ from threetargets.report.across.regret import (
     in_studies,
     worst,
 )
-from threetargets.report.across.studies import COMMAND, OneStudy
+from threetargets.report.across.studies import OneStudy
 from threetargets.report.parts.wording import Table, Text, listing, number, of, target
 
 FEWEST = 3
@@ -32,14 +29,14 @@ LOSSES = {
 }
 MEANING = (
     f"Native: the squared error of the target itself; {EQUIVALENT}: that of {target('eps')}, "
-    f"whatever is predicted, for {target('eps')} the same as {NATIVE}; {ELBO}: the bound. At both "
+    f"whatever is predicted, for {target('eps')} the same as {NATIVE}; {ELBO}: the bound; at both "
     f"of these score is the same as {target('eps')}."
 )
 CAPTION = (
     "The study where each choice is furthest behind the best one of the same network, mean over "
     "seeds and 95% interval of that difference, and how many studies have the choice over several "
     f"seeds. Bold: least far behind, of choices that half of the studies have, and {FEWEST} or "
-    "more; excess FID: less that of real images."
+    "more. Excess FID: less that of real images, whose own error is not in the intervals."
 )
 LARGEST = 1e6
 """A larger ratio of FIDs is not told from this one."""
@@ -182,8 +179,8 @@ def both(some: list[Regret]) -> str:
 
 
 def without_one(some: list[Regret]) -> str:
-    """Whether the advice rests on one study: what it would be without each; empty where there is
-    none."""
+    """Whether the advice rests on one study: what it would be without each, of the choices that
+    half of all studies have; empty where there is none."""
     changed, known = [], False
     for measure, name in ((BOUND, "likelihood"), (FID, "samples")):
         among = _eligible(some, measure)
@@ -252,4 +249,4 @@ def table(some: list[Regret]) -> Table | None:
     )
     head = ("predict", "loss", "bits/dim behind, at most", "times the lowest excess FID, at most")
     title = "How far behind at most, as a table"
-    return Table("regret", title, head, rows, CAPTION, COMMAND) if rows else None
+    return Table("regret", title, head, rows, CAPTION) if rows else None
