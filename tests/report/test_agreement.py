@@ -39,8 +39,8 @@ def test_the_table_counts_studies_and_noise_tells_them_apart(tmp_path: Path) -> 
         (
             "x₀ or ε",
             "elbo",
-            "on digits x₀ where the finest noise is at log-SNR 4, tied at 5, ε at 9 to 11, undecided "
-            "in d",
+            "on digits x₀ where the finest noise is at log-SNR 4, tied at 5, ε at 9 to 11, "
+            "undecided in d",
             "",
         ),
     ]
@@ -94,8 +94,8 @@ def test_a_loss_that_has_two_names_is_compared_under_either(tmp_path: Path, targ
     sign = 1 if target == "x0" else -1
     assert one.weighting == "native" and one.interval.mean == pytest.approx(-1.1 * sign)
     rows = [r | {"weighting": f"{target}-equivalent"} for r in rows]
-    put(tmp_path, "one", rows)
-    weightings = [c.weighting for c in contrasts.contrasts(read(tmp_path))]
+    put(tmp_path / "other", "one", rows)
+    weightings = [c.weighting for c in contrasts.contrasts(read(tmp_path / "other"))]
     assert weightings == ([EQUIVALENT] if target == "eps" else [])
 
 
