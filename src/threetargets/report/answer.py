@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report import at_a_glance, topics
+from threetargets.report import at_a_glance, best_of_targets, topics
 from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, WITHIN
@@ -97,7 +97,7 @@ FEW_CLAIMS = 2
 
 def _order(results: Results) -> str:
     """How the targets stand, where the study compares them at one weighting."""
-    return at_a_glance.which(results) if comparing.targets(results, BOUND) else ""
+    return best_of_targets.which(results) if comparing.targets(results, BOUND) else ""
 
 
 def _headline(results: Results) -> str:
@@ -193,7 +193,7 @@ def answer(results: Results) -> Answer:
             "Nothing failed and nothing is missing: "
             f"{of(len(list(places(results.study))), 'record')} read."
         )
-    picture, table = at_a_glance.picture(results), at_a_glance.table(results)
+    picture, table = at_a_glance.picture(results), best_of_targets.table(results)
     return Answer(
         _headline(results),
         tuple(tiles),

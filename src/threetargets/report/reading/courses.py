@@ -78,9 +78,18 @@ def worst_end(results: Results, cells: list[Cell]) -> dict[int, float]:
     return {s: max(one[s].bound[-1] for one in known) for s in results.study.seeds}
 
 
+def half_way(results: Results, cell: Cell) -> tuple[float, dict[int, float]]:
+    """The last number of images that is no more than half of all it sees, and by seed its bound
+    there."""
+    known = courses(results, cell)
+    images = next(iter(known.values())).images
+    point = max([k for k, n in enumerate(images) if n <= images[-1] / 2], default=0)
+    return images[point], {seed: course.bound[point] for seed, course in known.items()}
+
+
 def needed(results: Results, cell: Cell, levels: dict[int, float]) -> Interval:
     """Images to those bounds, one for each seed: their geometric mean and its 95% t interval, taken
-    of the logarithms."""
+    of the logarithms; without the seeds that never have theirs."""
     known = courses(results, cell)
     logs = [math.log(n) for s, level in levels.items() if (n := images_to(known[s], level))]
     mean = t_interval(logs)

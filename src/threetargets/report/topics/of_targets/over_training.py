@@ -27,6 +27,7 @@ from threetargets.report.parts.wording import (
     interval,
     labels,
     listing,
+    of,
     target,
 )
 from threetargets.report.parts.wording import cell as label
@@ -100,8 +101,12 @@ def curves(results: Results) -> Plot:
 
 def in_words(results: Results, cell: Cell, levels: dict[int, float]) -> str:
     """Images that a model needs to those bounds, to three digits, with their interval; the most
-    that it may be, where the first point of every seed is below its bound already."""
+    that it may be, where the first point of every seed is below its bound already; and how many
+    seeds have theirs, where some never do."""
     cost = needed(results, cell, levels)
+    if cost.n < len(levels):
+        some = f" by {len(levels) - cost.n} of {of(len(levels), 'seed')}" if cost.n else ""
+        return f"not reached{some}"
     values = (cost.mean, cost.low, cost.high)
     mean, low, high = ("–" if v is None else count(float(f"{v:.3g}")) for v in values)
     if all(one.bound[0] <= levels[s] for s, one in courses(results, cell).items()):

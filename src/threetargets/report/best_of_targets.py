@@ -1,0 +1,215 @@
+"""Every target at its best: in a sentence, and as the first screen's small table."""
+
+from __future__ import annotations
+
+import math
+
+from threetargets.families.cell import Cell
+from threetargets.families.diffusion import spec as diffusion
+from threetargets.metrics.statistics import Interval
+from threetargets.report.parts import comparing, measures
+from threetargets.report.parts.captions import commands
+from threetargets.report.parts.comparing import (
+    DIFFERENT,
+    EQUAL,
+    INCONCLUSIVE,
+    NO_DATA,
+    WITHIN,
+    Comparison,
+)
+from threetargets.report.parts.measures import BOUND, FID, Measure
+from threetargets.report.parts.wording import (
+    Table,
+    Text,
+    between,
+    count,
+    interval,
+    listing,
+    number,
+    signed,
+    target,
+)
+from threetargets.report.reading.collect import Results
+from threetargets.report.reading.courses import courses, half_way
+from threetargets.report.topics.of_targets.over_training import in_words
+from threetargets.study.values import TARGETS
+
+
+def _seen(results: Results) -> list[Measure]:
+    return [BOUND, *([FID] if results.study.evaluation.extractors else [])]
+
+
+def _bests(results: Results, measure: Measure) -> dict[str, Cell]:
+    """Each target's lowest cell, also one that is another target's by construction; without those
+    that have no figure."""
+    cells = diffusion.cells(results.study)
+    known = {c.target for c in cells}
+    shown = [*cells, *(diffusion.of(c) for c, own in results.also.items() if own in cells)]
+    lows = {
+        name: comparing.lowest(results, measure, [c for c in shown if c.target == name])
+        for name in TARGETS
+        if name in known
+    }
+    return {name: cell for name, cell in lows.items() if cell}
+
+
+def _own(results: Results, cell: Cell) -> Cell:
+    return results.also.get(cell, cell)
+
+
+def _standing(results: Results, measure: Measure) -> tuple[Cell, dict[Cell, Comparison]]:
+    """The lowest of the targets' best cells, and every other against it; of a target whose best
+    cell is another one's by construction only the other."""
+    bests = _bests(results, measure)
+    own = {name: _own(results, cell) for name, cell in bests.items()}
+    known = [cell for name, cell in own.items() if diffusion.of(cell).target == name]
+    first = comparing.lowest(results, measure, known)
+    pairs = [comparing.pair(results, measure, c, first, "targets") for c in known if c != first]
+    return first, {c.a: c for c in comparing.family(results, pairs)}
+
+
+def which(results: Results) -> str:
+    """Which target is lowest at its best loss, by the bound and by FID, and how the others stand to
+    it. Empty with fewer than two."""
+    sentences = []
+    for measure, head in zip(_seen(results), ("Likelihood", "Samples"), strict=False):
+        first, others = _standing(results, measure)
+        if not others:
+            continue
+        names = _names(results, measure)
+        figure = interval(measures.summary(results, first, measure))
+        unit = measures.in_unit(results, measure).unit
+        figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
+        parts = [f"{names[first]} is lowest ({_loss(first)}, {figure})"]
+        for words in dict.fromkeys(STANDS.values()):
+            here = [
+                names[c] if _loss(c) == _loss(first) else f"{names[c]} ({_loss(c)})"
+                for c, other in others.items()
+                if _stands(other) == words
+            ]
+            if here:
+                of_it = " of it" if words == MARGIN else ""
+                parts.append(f"{listing(here)} {'is' if len(here) == 1 else 'are'} {words}{of_it}")
+        sentences.append(f"{head}: {'; '.join(parts)}.")
+    return f"Each target at its best. {' '.join(sentences)}" if sentences else ""
+
+
+def _names(results: Results, measure: Measure) -> dict[Cell, str]:
+    """What a cell is called: its target, and those whose best is a cell of that target by
+    construction."""
+    bests = {name: _own(results, cell) for name, cell in _bests(results, measure).items()}
+    twins = [(diffusion.of(cell).target, name) for name, cell in bests.items()]
+    return {
+        cell: " = ".join([target(name), *(target(b) for a, b in twins if a == name and b != name)])
+        for name, cell in bests.items()
+        if diffusion.of(cell).target == name
+    }
+
+
+MARGIN = "within the margin"
+STANDS = {EQUAL: MARGIN, WITHIN: MARGIN, INCONCLUSIVE: "undecided", DIFFERENT: "higher"}
+"""How a target stands to the lowest one, by the verdict of the two."""
+
+
+def _stands(other: Comparison) -> str:
+    return STANDS.get(other.verdict, "")
+
+
+def _loss(cell: Cell) -> str:
+    one = diffusion.of(cell)
+    return " · ".join([one.weighting, *([one.variant] * bool(one.variant))])
+
+
+def _figure(results: Results, measure: Measure, cell: Cell | None) -> Text:
+    if cell is None:
+        return Text("–")
+    return Text(interval(measures.summary(results, cell, measure)), "", _loss(cell))
+
+
+def _sure(results: Results, measure: Measure, name: str) -> Text:
+    """How a target stands to the lowest: by how much, over seeds and for all targets at once."""
+    cell = _bests(results, measure).get(name)
+    first, others = _standing(results, measure)
+    if cell is None:
+        return Text(NO_DATA, "no-data")
+    own = _own(results, cell)
+    if diffusion.of(own).target != name:
+        return Text(
+            f"is {target(diffusion.of(own).target)}", "no-data", _alone(results, measure, name)
+        )
+    if own == first:
+        return Text("lowest", "best")
+    other = others[own]
+    words = _stands(other) or NO_DATA
+    return Text(words, other.verdict.replace(" ", "-"), _by(measure, other.difference.interval))
+
+
+def _alone(results: Results, measure: Measure, name: str) -> str:
+    """Of a target whose best is another one's: the lowest of those that are its own."""
+    own = [c for c in diffusion.cells(results.study) if c.target == name]
+    cell = comparing.lowest(results, measure, own)
+    if not cell:
+        return ""
+    return f"by itself {interval(measures.summary(results, cell, measure))} ({_loss(cell)})"
+
+
+def _by(measure: Measure, apart: Interval) -> str:
+    """A difference of bounds; of logarithms of FID's excess the ratio."""
+    if apart.mean is None:
+        return ""
+    if measure == BOUND:
+        return f"{signed(apart)} {between(apart)}" if apart.low is not None else signed(apart)
+    ends = [apart.mean, *(v for v in (apart.low, apart.high) if v is not None)]
+    mean, *both = (number(math.exp(min(v, LARGEST)), 2) for v in ends)
+    return f"×{mean} [{', '.join(both)}]" if both else f"×{mean}"
+
+
+LARGEST = math.log(1e6)
+"""The logarithm of the largest ratio that is shown."""
+CAPTION = (
+    "Each target's best cell by either measure, picked on these same figures. How sure: against "
+    "the lowest of all, paired by seed, bound by difference and FID by the ratio of its excess "
+    "over the floor. Verdicts are Holm's over the targets, and intervals hold for all of them at "
+    "once.{needed}"
+)
+NEEDED = (
+    " Images: to the bound that {first} has at half of its images, on the curve's test images and "
+    "noise levels; geometric mean over seeds."
+)
+
+
+def table(results: Results) -> Table | None:
+    """Target, best bound, best FID, what it costs, and how sure the order is."""
+    seen, bests = _seen(results), _bests(results, BOUND)
+    if len(bests) < 2:
+        return None
+    images, head_of_images, caption = _images(results, bests)
+    rows = []
+    for name in bests:
+        figures = [_figure(results, m, _bests(results, m).get(name)) for m in seen]
+        cost = [Text(images[name])] if images else []
+        sure = [_sure(results, m, name) for m in seen]
+        rows.append((Text(target(name)), *figures, *cost, *sure))
+    heads = [f"best {measure.label}" for measure in seen]
+    heads[0] += f", {results.unit.name}"
+    of_cost = [head_of_images] if images else []
+    by = [f"how sure, {measure.label}" for measure in seen] if len(seen) > 1 else ["how sure"]
+    head = ("target", *heads, *of_cost, *by)
+    made = commands(results, "likelihood", "evaluate")
+    numeric = frozenset(range(1, 1 + len(heads) + len(of_cost)))
+    caption = CAPTION.format(needed=caption)
+    return Table("first", "Every target at its best", head, tuple(rows), caption, made, numeric)
+
+
+def _images(results: Results, bests: dict[str, Cell]) -> tuple[dict[str, str], str, str]:
+    """The images that each target's best needs to a useful bound, in words, what the column is
+    called, and what stands in the caption; empty without the bound over training of each."""
+    if not all(set(courses(results, c)) == set(results.study.seeds) for c in bests.values()):
+        return {}, "", ""
+    first, _ = _standing(results, BOUND)
+    half, levels = half_way(results, first)
+    mean = sum(levels.values()) / len(levels)
+    words = {name: in_words(results, cell, levels) for name, cell in bests.items()}
+    words |= {n: count(half) for n, cell in bests.items() if _own(results, cell) == first}
+    label = f"{target(diffusion.of(first).target)} ({_loss(first)})"
+    return words, f"images to {number(mean, 3)}", NEEDED.format(first=label)
