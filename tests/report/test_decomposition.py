@@ -93,8 +93,25 @@ def test_the_headline_begins_with_what_explains_most(results: Results) -> None:
     first = f"the output space explains {shares['output space',]:.0%}"
     second = f"the weighting explains {shares['weighting',]:.0%}"
     assert any(part in decomposition.headline(results) for part in (first, second))
+    assert "; without x₀ the output space explains 0%, the weighting " in decomposition.headline(
+        results
+    )
     ends = synthetic.results(synthetic.study_of(STUDY.parent / "endpoints.yaml"))
     assert decomposition.headline(ends) == ""
+
+
+def test_no_target_is_named_where_all_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five targets in equal steps: without the first or the last the rest still differ."""
+    steps = ("x0", "eps", "v", "flow", "edm")
+
+    def stairs(run: Run) -> float:
+        there = run.cell.kind == "ddpm"
+        return 2.0 + 0.1 * steps.index(diffusion.of(run.cell).target) if there else 2.5
+
+    monkeypatch.setattr(effects, "_effect", stairs)
+    stepped = synthetic.results(synthetic.study_of(STUDY))
+    assert "the output space explains" in decomposition.headline(stepped)
+    assert "without" not in decomposition.headline(stepped)
 
 
 def test_a_target_of_one_weighting_hides_no_grid() -> None:

@@ -1,13 +1,24 @@
 """Decisions on data whose effects are known, and on the same data with the effect turned round."""
 
+import statistics
 from dataclasses import replace
 
 import pytest
 from report import synthetic
 
+from threetargets.report import topics
+from threetargets.report.parts.wording import cell as named
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.of_likelihood import route_claims as estimators
-from threetargets.report.topics.of_likelihood.routes import DIFFERENCE, GRADIENTS, ONE, TWO
+from threetargets.report.topics.of_likelihood import routes
+from threetargets.report.topics.of_likelihood.routes import (
+    DIFFERENCE,
+    GRADIENTS,
+    ONE,
+    REPORTED,
+    TWO,
+)
 
 
 @pytest.fixture
@@ -98,3 +109,34 @@ def test_with_a_missing_cell_nothing_is_reproduced(have):
     results = have(failed=synthetic.FAILED, missing=synthetic.MISSING)
     assert verdict(estimators.schedule, results) == "inconclusive"
     assert verdict(estimators.two_elbos, results) == "inconclusive"
+
+
+def test_what_the_variance_does_is_told_where_it_does_most(have):
+    """By brute force over the means of the seeds: the widest range, and the lowest bound."""
+    results = have(cells=["ddpm_x0_elbo", "ddpm_eps_elbo", "ddpm_v_elbo"], guidance={"cells": []})
+    means = {
+        (c, v): statistics.mean(seen.values())
+        for c in results.study.cells
+        for v in REPORTED
+        if (seen := results.observe(c, f"bound_{v}").values)
+    }
+    ranges = {
+        c: sorted((means[c, v], v) for v in REPORTED if (c, v) in means)
+        for c in results.study.cells
+    }
+    most = max(ranges, key=lambda c: ranges[c][-1][0] - ranges[c][0][0])
+    best = min(ranges, key=lambda c: ranges[c][0])
+    (text,) = routes.sentences(results)
+    for name in (most, best):
+        (low, first), (high, last) = ranges[name][0], ranges[name][-1]
+        assert f"{low:.2f} ({first}) to {high:.2f} ({last}) for {named(name)}" in text
+    (none,) = routes.sentences(have(cells=["vae"], guidance={"cells": []}))
+    assert none == ""
+
+
+def test_every_section_opens_with_a_sentence(have):
+    cells = ["ddpm_x0_elbo", "ddpm_eps_elbo", "ddpm_eps_eps-equivalent", "ddpm_x0_native"]
+    shown = topics.sections(have(cells=cells, guidance={"cells": []}), Mirror())
+    assert {"models", "grid", "decomposition", "routes"} <= {section.id for section in shown}
+    for section in shown:
+        assert section.lead.endswith(".") and len(section.lead) > 20, section.title

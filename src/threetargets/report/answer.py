@@ -14,7 +14,7 @@ from threetargets.report.parts.captions import floor_in_words
 from threetargets.report.parts.comparing import DIFFERENT, EQUAL, INCONCLUSIVE, WITHIN
 from threetargets.report.parts.drawing import Plot
 from threetargets.report.parts.measures import BOUND, FID, Measure
-from threetargets.report.parts.wording import Table, cell, interval, listing, number, of
+from threetargets.report.parts.wording import Table, cell, count, interval, listing, number, of
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Place, Results, places
 from threetargets.report.topics.claims import tally
@@ -32,10 +32,12 @@ class Tile:
 @dataclass(frozen=True)
 class Answer:
     """What stands in the first screen: a sentence, figures, a picture and a small table, how sure
-    it all is, and what failed or is missing; what there is to say besides is folded."""
+    it all is, what it depends on, and what failed or is missing; what there is to say besides is
+    folded."""
 
     headline: str
     tiles: tuple[Tile, ...]
+    depends: tuple[str, ...]
     sentences: tuple[str, ...]
     sure: tuple[str, ...]
     holes: tuple[str, ...]
@@ -131,8 +133,20 @@ def _sure(results: Results) -> str:
         f"tie is an equivalence test within {number(comparison.bound_margin, 2)} "
         f"{results.unit.name}{fid}; family-wise error {comparison.alpha:g} (Holm). One data "
         f"set, {results.manifest.get('name', results.study.data.name)}"
-        f"{', one network size' if len({p.size for p in crossed.cells(results)}) == 1 else ''}."
+        f"{', one network size' if len({p.size for p in crossed.cells(results)}) == 1 else ''}"
+        f"{_trained(results)}."
     )
+
+
+def _trained(results: Results) -> str:
+    """How much the diffusion models were trained, where all were as much."""
+    blocks = [diffusion.training(results.study, c) for c in diffusion.cells(results.study)]
+    seen = {block.steps * block.batch for block in blocks}
+    if len(seen) != 1:
+        return ""
+    images = seen.pop()
+    epochs = f"{images / results.study.data.split.train:.2g}"
+    return f", {count(images)} training images seen ({epochs} epochs)"
 
 
 def _name(place: Place) -> str:
@@ -193,11 +207,13 @@ def answer(results: Results) -> Answer:
             "Nothing failed and nothing is missing: "
             f"{of(len(list(places(results.study))), 'record')} read."
         )
+    depends = tuple(topics.depends(results))
     picture, table = at_a_glance.picture(results), best_of_targets.table(results)
     return Answer(
         _headline(results),
         tuple(tiles),
-        tuple(topics.sentences(results)),
+        depends,
+        tuple(one for one in topics.sentences(results) if one not in depends),
         tuple(sure),
         tuple(gaps),
         (picture,) if picture is not None else (),

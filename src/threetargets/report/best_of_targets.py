@@ -180,9 +180,10 @@ NEEDED = (
 
 def table(results: Results) -> Table | None:
     """Target, best bound, best FID, what it costs, and how sure the order is."""
-    seen, bests = _seen(results), _bests(results, BOUND)
+    bests = _bests(results, BOUND)
     if len(bests) < 2:
         return None
+    seen = _seen(results)
     images, head_of_images, caption = _images(results, bests)
     rows = []
     for name in bests:

@@ -4,6 +4,7 @@ taken of."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from threetargets.families.cell import Cell
@@ -53,9 +54,9 @@ def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
     )
 
 
-def lead(results: Results) -> str:
-    """The model with the lowest bound, and how many are near it."""
-    known = {c: summary(results, c, BOUND) for c in results.study.cells}
+def lead(results: Results, cells: Sequence[Cell]) -> str:
+    """The one of these models with the lowest bound, and how many are near it."""
+    known = {c: summary(results, c, BOUND) for c in cells}
     means = {c: one.mean for c, one in known.items() if one.mean is not None}
     if not means:
         return ""

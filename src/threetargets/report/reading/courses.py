@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from threetargets.families.cell import Cell
@@ -78,12 +79,17 @@ def worst_end(results: Results, cells: list[Cell]) -> dict[int, float]:
     return {s: max(one[s].bound[-1] for one in known) for s in results.study.seeds}
 
 
+def half_point(images: Sequence[float]) -> int:
+    """The last of these numbers, rising, that is no more than half of the largest."""
+    return max([k for k, n in enumerate(images) if n <= images[-1] / 2], default=0)
+
+
 def half_way(results: Results, cell: Cell) -> tuple[float, dict[int, float]]:
     """The last number of images that is no more than half of all it sees, and by seed its bound
     there."""
     known = courses(results, cell)
     images = next(iter(known.values())).images
-    point = max([k for k, n in enumerate(images) if n <= images[-1] / 2], default=0)
+    point = half_point(images)
     return images[point], {seed: course.bound[point] for seed, course in known.items()}
 
 

@@ -36,6 +36,7 @@ FIRST = (
     "decomposition",
     "endpoints",
     "over-training",
+    "routes",
     "learning-rates",
     "comparisons",
     "targets",
@@ -82,11 +83,24 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
 
 
 def _led(topic: Topic, results: Results, mirror: Mirror) -> list[Section]:
-    """The sections of a topic. One that has no words of its own opens with what the topic says on
-    the first screen."""
+    """The sections of a topic. The first opens with the first that the topic says on the first
+    screen: an answer, before what it is about."""
     spoken = [sentence for sentence in topic.sentences(results) if sentence]
-    first = spoken[0] if spoken else ""
-    return [replace(s, lead=s.lead or first) for s in topic.sections(results, mirror)]
+    answer = spoken[0] if spoken else ""
+    opening, *rest = topic.sections(results, mirror) or [Section("", "")]
+    if answer not in opening.lead:
+        opening = replace(opening, lead=f"{answer} {opening.lead}".strip())
+    return [opening, *rest]
+
+
+DEPENDS = ("decomposition", "endpoints", "over-training", "routes")
+"""Whose first sentence says what the answer depends on: loss, noise, training, variance."""
+
+
+def depends(results: Results) -> list[str]:
+    """What the answer depends on, a sentence each."""
+    spoken = [topic.sentences(results) for topic in topics(reading(results)) if topic.id in DEPENDS]
+    return [some[0] for some in spoken if some and some[0]]
 
 
 def sentences(results: Results) -> list[str]:

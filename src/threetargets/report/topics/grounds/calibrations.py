@@ -6,7 +6,7 @@ from __future__ import annotations
 from threetargets.calibration.check_rows import Row, written
 from threetargets.calibration.misprint import Shown
 from threetargets.report.parts.topic import Section
-from threetargets.report.parts.wording import Table, Text, count, decimals, number
+from threetargets.report.parts.wording import Table, Text, count, decimals, number, of
 from threetargets.report.reading.calibrated import Calibration, Checked
 from threetargets.report.reading.collect import Results, calibration_dir
 from threetargets.report.reading.tracked import Mirror
@@ -160,8 +160,14 @@ def missing(name: str, title: str, command: str) -> Table:
 
 PAGE = "calibration.html"
 """The copy of the calibration's page beside the report."""
-ERRATA = "What the notes print beside what holds, and what the difference costs where it shows."
-LEAD = "The estimators behind this report, run where the answer is known."
+ERRATA = (
+    "{shown} of {errata} change a figure here; {slips} more are slips of the pen. What the notes "
+    "print stands beside what holds."
+)
+LEAD = (
+    "{agree} of {checks} agree with what is known: the estimators behind this report, run where "
+    "the answer is."
+)
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
@@ -173,7 +179,12 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
         lost = [("calibration", "Calibration"), ("errata", "Errata of the lecture notes")]
         return [Section(n, t, "", (missing(n, t, command),)) for n, t in lost]
     links = ((PAGE, "Every row, expected and measured"),)
+    checks, wrong = whole.checks, whole.errata
+    agree = sum(check.agreeing == len(check.rows) for check in checks)
+    lead = LEAD.format(agree=agree, checks=of(len(checks), "check"))
+    shown = sum(e.agrees for e in wrong)
+    printed = ERRATA.format(shown=shown, errata=of(len(wrong), "error"), slips=len(whole.slips))
     return [
-        Section("calibration", "Calibration", LEAD, (overview(whole),), links=links),
-        Section("errata", "Errata of the lecture notes", ERRATA, (errata(whole), slips(whole))),
+        Section("calibration", "Calibration", lead, (overview(whole),), links=links),
+        Section("errata", "Errata of the lecture notes", printed, (errata(whole), slips(whole))),
     ]

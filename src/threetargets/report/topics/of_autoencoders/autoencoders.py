@@ -19,7 +19,7 @@ from threetargets.pipeline.cells import Run
 from threetargets.report.parts.captions import commands, over_images, spread
 from threetargets.report.parts.drawing import INK, Plot, band, canvas, legend, svg
 from threetargets.report.parts.entries import measured, parameters
-from threetargets.report.parts.measures import BOUND
+from threetargets.report.parts.measures import BOUND, lead
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.topic import Section
 from threetargets.report.parts.verdicts import (
@@ -285,6 +285,6 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     known = published.table(results)
     plots = (over_widths(results),) if widths(results) else ()
     tables = (table(results), *((known,) if known.rows else ()))
-    return [
-        Section("autoencoders", "Autoencoders", "", tables, (*plots, *latent_plane.plots(results)))
-    ]
+    plots = (*plots, *latent_plane.plots(results))
+    best = lead(results, autoencoder.cells(results.study))
+    return [Section("autoencoders", "Autoencoders", best, tables, plots)]

@@ -194,4 +194,4 @@ CLAIMS = (
 )
 
 
-TOPIC = Topic("routes", routes.sections, CLAIMS)
+TOPIC = Topic("routes", routes.sections, CLAIMS, routes.sentences)

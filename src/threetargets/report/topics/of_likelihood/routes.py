@@ -21,7 +21,7 @@ from threetargets.report.parts.drawing import (
 )
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.topic import Section
-from threetargets.report.parts.wording import Table, Text, cell, of, target
+from threetargets.report.parts.wording import Table, Text, cell, number, of, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.names import names
@@ -225,6 +225,33 @@ def lengths(results: Results) -> Plot:
         caption,
         commands(results, "likelihood"),
     )
+
+
+def of_variance(results: Results) -> str:
+    """What the choice of the reverse variance does to the bound: where it does most, and to the
+    lowest one; empty without two of them."""
+    known = {}
+    for c in diffusion.cells(results.study):
+        seen = {v: results.observe(c, one_of("bound_{}", v)).values for v in REPORTED}
+        means = {v: sum(some.values()) / len(some) for v, some in seen.items() if some}
+        if len(means) > 1:
+            known[c] = means
+    if not known:
+        return ""
+    most = max(known, key=lambda c: max(known[c].values()) - min(known[c].values()))
+    best = min(known, key=lambda c: min(known[c].values()))
+    parts = [_between(known[c], cell(c)) for c in dict.fromkeys((most, best))]
+    return f"By the reverse variance the bound, {results.unit.name}, is {'; '.join(parts)}."
+
+
+def _between(means: dict[str, float], name: str) -> str:
+    """The lowest and the highest, with their variances."""
+    low, high = (f(means, key=lambda v: means[v]) for f in (min, max))
+    return f"{number(means[low])} ({low}) to {number(means[high])} ({high}) for {name}"
+
+
+def sentences(results: Results) -> list[str]:
+    return [of_variance(results)]
 
 
 def _decade(value: int) -> bool:

@@ -7,11 +7,12 @@ from threetargets.families import judge_width
 from threetargets.metrics.catalogue import INCEPTION_FEATURES, SAMPLES, by_features
 from threetargets.pipeline.cells import FLOOR, Run
 from threetargets.pipeline.records import Figure
+from threetargets.report.parts import comparing, measures
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.measures import FID
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, cell, number
+from threetargets.report.parts.wording import Table, Text, cell, interval, number
 from threetargets.report.reading.collect import Results, by
 from threetargets.report.reading.tracked import Mirror
 
@@ -108,12 +109,22 @@ def tables(results: Results) -> tuple[Table, ...]:
 LEAD = "Tables, figures and comparisons of FID elsewhere are by the first extractor."
 
 
+def lead(results: Results) -> str:
+    """Which model has the lowest FID; empty without one."""
+    low = comparing.lowest(results, FID, comparing.ranked(results, FID))
+    if not low:
+        return ""
+    figure = interval(measures.summary(results, low, FID))
+    real = floor_in_words(results, FID.metric)
+    return f"{cell(low)} has the lowest FID without guidance, {figure}; real images have {real}."
+
+
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     extractors = results.study.evaluation.extractors
     if not extractors:
         return []
-    lead = LEAD if len(extractors) > 1 else ""
-    return [Section("fidelity", "FID and its kin", lead, tables(results))]
+    best = " ".join(filter(None, [lead(results), LEAD if len(extractors) > 1 else ""]))
+    return [Section("fidelity", "FID and its kin", best, tables(results))]
 
 
 TOPIC = Topic("fidelity", sections)

@@ -280,7 +280,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
     weighted = importance_weighted(results)
     tables = (models(results), *([weighted] if weighted else []))
     plots, folded = (bounds(results),), (parts(results),)
-    return [Section("models", "Models", lead(results), tables, plots, folded)]
+    return [Section("models", "Models", lead(results, results.study.cells), tables, plots, folded)]
 
 
 TOPIC = Topic("models", sections, CLAIMS)

@@ -107,7 +107,9 @@ def simple_over_elbo(results: Results) -> Finding:
         if INCONCLUSIVE in halves
         else REPRODUCED
     )
-    return Finding(verdict, f"{_words(fid)}; {_words(bound)}", runs(results, [simple, elbo]))
+    told = sorted(zip(halves, (fid, bound), strict=True), key=lambda half: half[0] != verdict)
+    figure = "; ".join(_words(one) for _, one in told)
+    return Finding(verdict, figure, runs(results, [simple, elbo]))
 
 
 def _eps_over_x0(measure: Measure, matched: bool) -> Claim:

@@ -18,7 +18,6 @@ from threetargets.report.parts.wording import (
     Table,
     Text,
     between,
-    cell,
     listing,
     number,
     of,
@@ -71,27 +70,18 @@ FAMILIES = {
 
 def _compared(kind: Family, c: Comparison) -> tuple[Text, ...]:
     where, first, second = kind.words(c)
-    same = ""
-    if c.repeats is not None:
-        a, b, _ = c.repeats
-        same = f"the same as {cell(a)} − {cell(b)}, counted once"
-    elif c.identical:
-        same = "identical"
-    p, q = (
-        ("identical", "identical") if c.identical else (p_value(c.p_holm), p_value(c.p_equal_holm))
-    )
     return (
         Text(c.measure.label),
         Text(where),
         Text(f"{first} − {second}"),
-        Text(c.verdict, c.verdict.replace(" ", "-"), same),
+        Text(c.verdict, c.verdict.replace(" ", "-")),
         Text(signed(c.difference.interval)),
         Text(between(c.difference.interval)),
         Text(_by_seed(c)),
         Text("–" if c.over_images is None else between(c.over_images)),
-        Text(p),
+        Text(p_value(c.p_holm)),
         Text(f"±{number(c.margin, 2)}" if c.margin is not None else "–"),
-        Text(q),
+        Text(p_value(c.p_equal_holm)),
     )
 
 
@@ -119,8 +109,8 @@ PAIRED_CAPTION = (
     "that −0.1 is 10% less. Intervals: {confidence:.0%} for all comparisons of a measure at once "
     "({counted} for the bound{of_fid}); p, p equal (two one-sided tests against the margin, "
     "{number} {unit} or {fid_margin:.0%} of the excess): Holm. Over images: 95% interval over the "
-    "test images, each one's difference averaged over seeds. Identical, the same as another: no "
-    "evidence, not counted."
+    "test images, each one's difference averaged over seeds. Pairs that are identical, or the same "
+    "as another, are one model by construction: not counted, not shown."
 )
 SHARPER = (
     " Where an interval holds 0 beside “different”, Holm has decided, which is sharper than "
@@ -143,7 +133,8 @@ def paired(
 ) -> Table:
     """The comparisons of one family, bound first."""
     kind = FAMILIES[name]
-    rows = [_compared(kind, c) for c in (*bound, *fid)]
+    shown = [c for c in (*bound, *fid) if not c.identical and c.repeats is None]
+    rows = [_compared(kind, c) for c in shown]
     comparison = results.study.comparison
     of_fid = f", {comparing.counted(fid)} for FID" if fid else ""
     head = (

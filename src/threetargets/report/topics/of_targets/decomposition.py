@@ -153,7 +153,7 @@ def output_space(results: Results) -> Finding:
         for kind in (EQUAL, WITHIN, DIFFERENT, comparing.INCONCLUSIVE, NO_DATA)
         if kind in verdicts
     ]
-    figure = f"of {len(pairs)} pairs with an input skip {listing(counts)}"
+    figure = f"pairs with an input skip: of {len(pairs)} {listing(counts)}"
     if beyond:
         figure += f", {len(beyond)} by more than the margin"
     return Finding(
@@ -218,8 +218,40 @@ def headline(results: Results) -> str:
         f"the {first[0]} explains {first[1]}",
         *(f"the {name} {share}" for name, share in rest),
     ]
+    apart = without_one(results, some[0])
     return (
-        f"Of the spread of the bound between {some[0].cells.size} crossed cells {listing(parts)}."
+        f"Of the spread of the bound between {some[0].cells.size} crossed cells {listing(parts)}"
+        f"{apart}."
+    )
+
+
+MOST = 0.1
+"""A share of the output space that is smaller needs no target to explain it."""
+
+
+def without_one(results: Results, grid: Grid) -> str:
+    """Of which target the share of the output space is, where without it less than half of that
+    share is left: and what explains the rest; else empty."""
+    own = effects(results, grid, BOUND)["output space",].share
+    axis = grid.factors.index("output space")
+    targets = grid.levels[axis]
+    if len(targets) < 3 or own < MOST:
+        return ""
+    left = {}
+    for k, name in enumerate(targets):
+        levels = tuple(
+            tuple(t for t in targets if t != name) if i == axis else some
+            for i, some in enumerate(grid.levels)
+        )
+        rest = Grid(grid.factors, levels, np.delete(grid.cells, k, axis))
+        left[str(name)] = effects(results, rest, BOUND)
+    name = min(left, key=lambda t: left[t]["output space",].share)
+    if left[name]["output space",].share > own / 2:
+        return ""
+    first = max((left[name][factor,] for factor in grid.factors), key=lambda e: e.share)
+    return (
+        f"; without {target(name)} the output space explains "
+        f"{left[name]['output space',].share:.0%}, the {first.factors[0]} {first.share:.0%}"
     )
 
 

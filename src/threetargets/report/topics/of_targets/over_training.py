@@ -27,6 +27,7 @@ from threetargets.report.parts.wording import (
     interval,
     labels,
     listing,
+    number,
     of,
     target,
 )
@@ -35,6 +36,7 @@ from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import (
     by_weighting,
     courses,
+    half_point,
     left_out,
     needed,
     order,
@@ -209,7 +211,32 @@ def sentences(results: Results) -> list[str]:
     ]
     parts = [f"is already that of the end from {listing(settled)}"] if settled else []
     parts += [f"still changes at the last point at {listing(changing)}"] if changing else []
-    return [f"By the bound, the order of the targets {', and '.join(parts)} weighting."]
+    order_of = f"By the bound, the order of the targets {', and '.join(parts)} weighting"
+    return [f"{order_of}{_trend(results, known)}."]
+
+
+def _trend(results: Results, known: dict[str, list[Cell]]) -> str:
+    """How far x0 is from eps at half of the training and in the end, each weighting; empty without
+    the two."""
+    parts = []
+    for weighting, cells in known.items():
+        by_target = {diffusion.of(c).target: courses(results, c) for c in cells}
+        if not {"x0", "eps"} <= {*by_target}:
+            continue
+        half = half_point(_points(results, cells))
+        means = [
+            sum(
+                by_target["x0"][s].bound[k] - by_target["eps"][s].bound[k]
+                for s in results.study.seeds
+            )
+            / len(results.study.seeds)
+            for k in (half, -1)
+        ]
+        parts.append(f"{number(means[0], 2)} and {number(means[1], 2)} at {weighting}")
+    if not parts:
+        return ""
+    pair = f"{target('x0')} − {target('eps')}"
+    return f"; {pair} at half of the images and in the end: {listing(parts)} ({results.unit.name})"
 
 
 TOPIC = Topic("over-training", sections, (), sentences)

@@ -8,7 +8,7 @@ from threetargets.report.parts.captions import commands, context, floor_in_words
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import Section, Topic
-from threetargets.report.parts.wording import Table, Text, cell, target
+from threetargets.report.parts.wording import Table, Text, cell, listing, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import TARGETS, WEIGHTINGS
@@ -77,13 +77,32 @@ LEAD = (
 )
 
 
+def _lowest(results: Results, measure: Measure) -> str:
+    """The target with the lowest mean at each weighting that has several, of the study's own
+    cells."""
+    parts = []
+    for weighting in WEIGHTINGS:
+        here = [c for c in diffusion.cells(results.study) if c.weighting == weighting]
+        here = [c for c in here if not c.variant]
+        low = comparing.lowest(results, measure, here)
+        if len(here) > 1 and low:
+            parts.append(f"{target(diffusion.of(low).target)} at {weighting}")
+    return f"by {measure.label} {listing(parts)}" if parts else ""
+
+
+def lead(results: Results, by: tuple[Measure, ...]) -> str:
+    """Which target is lowest where, and what is the same in all cells."""
+    parts = list(filter(None, (_lowest(results, measure) for measure in by)))
+    return f"Lowest mean {'; '.join(parts)}. {LEAD}" if parts else LEAD
+
+
 def sections(results: Results, mirror: Mirror) -> list[Section]:
     """Diffusion models, target by weighting, by the measures that the study has."""
     if not any(not c.variant for c in diffusion.cells(results.study)):
         return []
     measures = (BOUND, FID) if results.study.evaluation.extractors else (BOUND,)
     grids = tuple(target_grid(results, measure) for measure in measures)
-    return [Section("grid", "Target by weighting", LEAD, grids)]
+    return [Section("grid", "Target by weighting", lead(results, measures), grids)]
 
 
 def sentences(results: Results) -> list[str]:

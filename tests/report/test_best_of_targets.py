@@ -11,7 +11,7 @@ from report import effects
 
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.pipeline.cells import Run
-from threetargets.report import at_a_glance
+from threetargets.report import best_of_targets
 from threetargets.report.answer import answer
 from threetargets.report.parts import comparing
 from threetargets.report.parts.wording import target as named
@@ -22,7 +22,7 @@ Make = Callable[..., Results]
 
 def test_every_target_stands_with_its_best_cell(have: Make) -> None:
     results = have()
-    table = at_a_glance.table(results)
+    table = best_of_targets.table(results)
     assert table is not None
     rows = {row[0].text: row for row in table.rows}
     assert [*rows] == ["x₀", "ε", "score", "v", "raw score"]
@@ -39,18 +39,35 @@ def test_every_target_stands_with_its_best_cell(have: Make) -> None:
 
 def test_the_table_and_the_sentence_say_the_same(have: Make) -> None:
     """A target that the sentence has as higher, undecided or within the margin stands so in the
-    table; the p value beside it is below the study's error but where it is undecided."""
+    table, with how far its best is from the lowest."""
     for margin, expected in ((1e-6, "higher"), (10.0, "within the margin")):
         results = have(comparison={"bound_margin": margin})
-        table = at_a_glance.table(results)
-        likelihood = at_a_glance.which(results).partition("Samples: ")[0]
+        table = best_of_targets.table(results)
+        likelihood = best_of_targets.which(results).partition("Samples: ")[0]
         assert table is not None and expected in [row[3].text for row in table.rows]
+        means = {row[0].text: float(row[1].text.partition(" ")[0]) for row in table.rows}
         for row in table.rows:
-            if row[3].text != "lowest":
+            if row[3].text not in ("lowest", "is ε"):
                 part = next(p for p in likelihood.split("; ")[1:] if row[3].text in p)
                 assert row[0].text in part
-                p = float(row[3].note.removeprefix("p").strip(" <"))
-                assert (p < results.study.comparison.alpha) == (row[3].text != "undecided")
+                apart = float(row[3].note.partition(" ")[0])
+                assert apart == pytest.approx(means[row[0].text] - min(means.values()), abs=2e-3)
+
+
+def test_a_target_whose_best_is_another_one_is_named_so(have: Make) -> None:
+    """Trained on the bound score is eps: its row has the figures of that, how it stands alone, and
+    in the sentence it stands beside it."""
+    cells = ["ddpm_x0_elbo", "ddpm_eps_elbo", "ddpm_score_native"]
+    results = have(cells=cells, guidance={"cells": []})
+    table = best_of_targets.table(results)
+    assert table is not None
+    rows = {row[0].text: row for row in table.rows}
+    assert rows["score"][1] == rows["ε"][1] and rows["score"][3].text == "is ε"
+    own = np.mean([effects.bound(Run("ddpm_score_native", s)) for s in (0, 1, 2)])
+    assert f"by itself {own:.4f}"[:14] in rows["score"][3].note
+    assert "(native)" in rows["score"][3].note
+    likelihood = best_of_targets.which(results).partition("Samples: ")[0]
+    assert "ε = score" in likelihood and likelihood.count("score") == 1
 
 
 def test_a_tile_does_not_contradict_the_sentence(have: Make) -> None:
@@ -93,7 +110,7 @@ def test_the_headline_says_which_target_is_lowest(
         comparing, "family", lambda _, pairs: [replace(c, verdict=verdict) for c in pairs]
     )
     results = have()
-    text = at_a_glance.which(results)
+    text = best_of_targets.which(results)
     cells = [c for c in diffusion.cells(results.study) if c not in results.also]
     means = {c: np.mean([effects.bound(Run(c, s)) for s in (0, 1, 2)]) for c in cells}
     best = min(means, key=lambda c: means[c])
@@ -107,4 +124,4 @@ def test_the_headline_says_which_target_is_lowest(
 
 
 def test_a_target_that_has_no_figure_is_not_told(have: Make) -> None:
-    assert at_a_glance.which(have(cells=["ddpm_x0_elbo"], guidance={"cells": []})) == ""
+    assert best_of_targets.which(have(cells=["ddpm_x0_elbo"], guidance={"cells": []})) == ""
