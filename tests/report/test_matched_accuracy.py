@@ -14,7 +14,9 @@ from report.conftest import ROOT
 from report.test_claims import changed, verdict
 from scipy import stats
 
+from threetargets.pipeline import jobs
 from threetargets.pipeline.records import Figure
+from threetargets.report.parts.wording import labels
 from threetargets.report.reading.collect import Place, Results
 from threetargets.report.topics.of_guidance import matched_accuracy as matching
 from threetargets.report.topics.of_guidance import sweeps
@@ -176,3 +178,22 @@ def test_claims_of_the_notes_are_about_their_two_kinds(
 
     for name in ("guidance-clear", "guidance-u"):
         assert verdict(changed(results, flat), name) == verdict(results, name)
+
+
+def test_the_gamma_of_the_lowest_mean_is_told_and_whether_it_is_the_largest(
+    have: Callable[..., Results],
+) -> None:
+    """By brute force over the figures: a minimum at the end of the sweep may lie beyond it."""
+    results = have()
+    (text,) = sweeps.sentences(results)
+    shown = labels(results.study.guidance.cells)
+    for kind in results.study.guidance.kinds:
+        part = next(p for p in text.split("; at ") if f"with {kind} guidance" in p)
+        for name in results.study.guidance.cells:
+            sweep = jobs.gammas(results.study, kind)
+            seen = [results.observe(name, "fid", kind, g).values for g in sweep]
+            low = sweep[int(np.argmin([np.mean([*values.values()]) for values in seen]))]
+            end = " (the largest tried)" if low == sweep[-1] else ""
+            assert re.search(rf"{re.escape(low + end)} for (\S+ = )*{shown[name]}", part)
+    assert sweeps._lowest({"0": 2.0, "1.5": 1.0, "10": 3.0}) == "1.5"
+    assert sweeps._lowest({"0": 2.0, "1.5": 1.0, "10": 0.5}) == "10 (the largest tried)"

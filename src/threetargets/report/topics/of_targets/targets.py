@@ -87,13 +87,15 @@ def _lowest(results: Results, measure: Measure) -> str:
         low = comparing.lowest(results, measure, here)
         if len(here) > 1 and low:
             parts.append(f"{target(diffusion.of(low).target)} at {weighting}")
-    return f"by {measure.label} {listing(parts)}" if parts else ""
+    name = "the bound" if measure == BOUND else measure.label
+    return f"by {name}: {listing(parts)}" if parts else ""
 
 
 def lead(results: Results, by: tuple[Measure, ...]) -> str:
     """Which target is lowest where, and what is the same in all cells."""
     parts = list(filter(None, (_lowest(results, measure) for measure in by)))
-    return f"Lowest mean {'; '.join(parts)}. {LEAD}" if parts else LEAD
+    lowest = f"Lowest mean {'; '.join(parts)}." if parts else ""
+    return " ".join(filter(None, [lowest, _one_model(results), LEAD]))
 
 
 def sections(results: Results, mirror: Mirror) -> list[Section]:
