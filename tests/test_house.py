@@ -11,7 +11,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from mutations import MUTATIONS, SUITES
+from mutated_suites import SUITES
+from mutations import MUTATIONS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "threetargets"

@@ -73,13 +73,13 @@ def _against(results: Results, measure: Measure) -> tuple[Cell, str]:
     return winner, "; ".join(parts)
 
 
-def _tile(results: Results, measure: Measure, told: bool) -> Tile:
+def _tile(results: Results, measure: Measure, compared: bool) -> Tile:
     """The lowest cell, and how it stands to every other; of a diffusion model only of how many it
     is the lowest where the headline has told how the targets stand: that is a smaller family, with
     verdicts of its own."""
     measure = measures.in_unit(results, measure)
     winner, standing = _against(results, measure)
-    if told and winner in diffusion.cells(results.study):
+    if compared and winner in diffusion.cells(results.study):
         models = [c for c in comparing.ranked(results, measure) if c not in results.also]
         standing = f"of {len(models)} models"
     label = f"lowest {measure.label}" + (f", {measure.unit}" if measure.unit else "")
@@ -190,8 +190,8 @@ def holes(results: Results) -> list[str]:
 
 def answer(results: Results) -> Answer:
     """The first screen."""
-    told = bool(_order(results))
-    tiles = [_tile(results, BOUND, told)] if results.study.cells else []
+    compared = bool(_order(results))
+    tiles = [_tile(results, BOUND, compared)] if results.study.cells else []
     if results.study.cells and results.study.evaluation.extractors:
         size = f"N = {results.study.sampling.images}"
         real = (
@@ -200,7 +200,7 @@ def answer(results: Results) -> Answer:
             size,
             "the same N of training images",
         )
-        tiles += [_tile(results, FID, told), Tile(*real)]
+        tiles += [_tile(results, FID, compared), Tile(*real)]
     sure, gaps = [_sure(results)], holes(results)
     if not gaps:
         sure.append(

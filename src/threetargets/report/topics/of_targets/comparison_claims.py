@@ -107,8 +107,10 @@ def simple_over_elbo(results: Results) -> Finding:
         if INCONCLUSIVE in halves
         else REPRODUCED
     )
-    told = sorted(zip(halves, (fid, bound), strict=True), key=lambda half: half[0] != verdict)
-    figure = "; ".join(_words(one) for _, one in told)
+    deciding_first = sorted(
+        zip(halves, (fid, bound), strict=True), key=lambda half: half[0] != verdict
+    )
+    figure = "; ".join(_words(one) for _, one in deciding_first)
     return Finding(verdict, figure, runs(results, [simple, elbo]))
 
 
