@@ -75,9 +75,5 @@ MUTATIONS = [
     ("report/reading/courses.py", "n <= images[-1] / 2", "n <= images[-1]"),
     ("report/topics/of_targets/decomposition.py", ".share > own / 2", ".share > own * 2"),
     ("report/topics/of_guidance/sweeps.py", "low == max(means, key=float)", "low == max(means)"),
-    (
-        "report/topics/of_likelihood/routes.py",
-        "min(known[c].values()))\n    parts",
-        "0)\n    parts",
-    ),
+    ("report/topics/of_likelihood/routes.py", "most = max(known", "most = min(known"),
 ]

@@ -114,6 +114,11 @@ def test_with_a_missing_cell_nothing_is_reproduced(have):
 def test_what_the_variance_does_is_told_where_it_does_most(have):
     """By brute force over the means of the seeds: the widest range, and the lowest bound."""
     results = have(cells=["ddpm_x0_native", "ddpm_v_elbo", "ddpm_eps_elbo"], guidance={"cells": []})
+    for place, record in results.records.items():
+        if place.stage == "likelihood" and place.run.cell == "ddpm_eps_elbo":
+            for k, f in enumerate(record.figures):
+                if f.metric.startswith("bound_fixed-small"):
+                    record.figures[k] = replace(f, value=f.value + 4.0)
     means = {
         (c, v): statistics.mean(seen.values())
         for c in results.study.cells
