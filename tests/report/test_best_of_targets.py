@@ -32,9 +32,9 @@ def test_every_target_stands_with_its_best_cell(have: Make) -> None:
         best = min(means, key=lambda c: means[c])
         assert rows[name][1].text.startswith(f"{means[best]:.4f}"[:4])
         assert rows[name][1].note == best.weighting
-    assert [row[3].text for row in table.rows].count("lowest") == 1
+    assert [row[2].text for row in table.rows].count("lowest") == 1
     words = {"lowest", "within the margin", "undecided", "higher", "no data"}
-    assert {row[3].text for row in table.rows} <= words
+    assert {row[2].text for row in table.rows} <= words
 
 
 def test_the_table_and_the_sentence_say_the_same(have: Make) -> None:
@@ -44,13 +44,13 @@ def test_the_table_and_the_sentence_say_the_same(have: Make) -> None:
         results = have(comparison={"bound_margin": margin})
         table = best_of_targets.table(results)
         likelihood = best_of_targets.which(results).partition("Samples: ")[0]
-        assert table is not None and expected in [row[3].text for row in table.rows]
+        assert table is not None and expected in [row[2].text for row in table.rows]
         means = {row[0].text: float(row[1].text.partition(" ")[0]) for row in table.rows}
         for row in table.rows:
-            if row[3].text not in ("lowest", "is ε"):
-                part = next(p for p in likelihood.split("; ")[1:] if row[3].text in p)
+            if row[2].text not in ("lowest", "is ε"):
+                part = next(p for p in likelihood.split("; ")[1:] if row[2].text in p)
                 assert row[0].text in part
-                apart = float(row[3].note.partition(" ")[0])
+                apart = float(row[2].note.partition(" ")[0])
                 assert apart == pytest.approx(means[row[0].text] - min(means.values()), abs=2e-3)
 
 
@@ -62,10 +62,10 @@ def test_a_target_whose_best_is_another_one_is_named_so(have: Make) -> None:
     table = best_of_targets.table(results)
     assert table is not None
     rows = {row[0].text: row for row in table.rows}
-    assert rows["score"][1] == rows["ε"][1] and rows["score"][3].text == "is ε"
+    assert rows["score"][1] == rows["ε"][1] and rows["score"][2].text == "is ε"
     own = np.mean([effects.bound(Run("ddpm_score_native", s)) for s in (0, 1, 2)])
-    assert f"by itself {own:.4f}"[:14] in rows["score"][3].note
-    assert "(native)" in rows["score"][3].note
+    assert f"by itself {own:.4f}"[:14] in rows["score"][2].note
+    assert "(native)" in rows["score"][2].note
     likelihood = best_of_targets.which(results).partition("Samples: ")[0]
     assert "ε = score" in likelihood and likelihood.count("score") == 1
 

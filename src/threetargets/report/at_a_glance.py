@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from threetargets.families import training_of
 from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
@@ -13,7 +14,7 @@ from threetargets.report.parts.drawing import INK, Plot, canvas, legend, plain_l
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import cell as named
-from threetargets.report.parts.wording import listing, target
+from threetargets.report.parts.wording import count, listing, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.crossed import Levels, own_size
 from threetargets.report.reading.crossed import cells as placed
@@ -107,7 +108,12 @@ def by_target(results: Results) -> Plot:
 
 def _aside(results: Results, skips: bool, fid: bool) -> str:
     parts = ["filled without, open with an input skip"] if skips else []
-    parts += ["dotted: autoencoders"] if _autoencoders(results) else []
+    seen = {_images(results, c) for c in _autoencoders(results)}
+    parts += (
+        [f"dotted: autoencoders, {listing([count(n) for n in sorted(seen)])} images seen"]
+        if seen
+        else []
+    )
     parts += ["dashed: real images (floor)"] if fid else []
     parts += [twins] if (twins := _twins(results)) else []
     return "".join(f"; {part}" for part in parts)
@@ -115,6 +121,11 @@ def _aside(results: Results, skips: bool, fid: bool) -> str:
 
 def _autoencoders(results: Results) -> list[Cell]:
     return [c for c in autoencoder.cells(results.study) if not c.variant]
+
+
+def _images(results: Results, cell: Cell) -> int:
+    block = training_of(results.study, cell)
+    return block.steps * block.batch
 
 
 def _lines(results: Results, panel: Any, measure: Measure) -> None:

@@ -187,19 +187,21 @@ def table(results: Results) -> Table | None:
     images, head_of_images, caption = _images(results, bests)
     rows = []
     for name in bests:
-        figures = [_figure(results, m, _bests(results, m).get(name)) for m in seen]
-        cost = [Text(images[name])] if images else []
-        sure = [_sure(results, m, name) for m in seen]
-        rows.append((Text(target(name)), *figures, *cost, *sure))
-    heads = [f"best {measure.label}" for measure in seen]
-    heads[0] += f", {results.unit.name}"
-    of_cost = [head_of_images] if images else []
-    by = [f"how sure, {measure.label}" for measure in seen] if len(seen) > 1 else ["how sure"]
-    head = ("target", *heads, *of_cost, *by)
+        row = [Text(target(name))]
+        for m in seen:
+            row += [_figure(results, m, _bests(results, m).get(name)), _sure(results, m, name)]
+        rows.append((*row, *([Text(images[name])] if images else [])))
+    units = {BOUND: f", {results.unit.name}"}
+    head = ["target"]
+    for m in seen:
+        head += [f"best {m.label}{units.get(m, '')}", f"{m.label}, how sure"]
+    head += [head_of_images] if images else []
     made = commands(results, "likelihood", "evaluate")
-    numeric = frozenset(range(1, 1 + len(heads) + len(of_cost)))
+    numeric = frozenset({*range(1, 2 * len(seen), 2), *([2 * len(seen) + 1] if images else [])})
     caption = CAPTION.format(needed=caption)
-    return Table("first", "Every target at its best", head, tuple(rows), caption, made, numeric)
+    return Table(
+        "first", "Every target at its best", tuple(head), tuple(rows), caption, made, numeric
+    )
 
 
 def _images(results: Results, bests: dict[str, Cell]) -> tuple[dict[str, str], str, str]:

@@ -143,8 +143,12 @@ def advice(some: list[Regret], measure: str) -> str:
     if not chosen:
         return ""
     losses = {one.choice.loss for one in chosen}
-    names = [target(w.choice.target) if len(losses) == 1 else w.choice.label for w in chosen]
-    loss = f", with {LOSSES[losses.pop()]}" if len(losses) == 1 else ""
+    if len(losses) == 1:
+        names = [target(w.choice.target) for w in chosen]
+        what = f"{_either(names)}, with {LOSSES[losses.pop()]}"
+    else:
+        names = [w.choice.label for w in chosen]
+        what = _either([f"{target(w.choice.target)} with {LOSSES[w.choice.loss]}" for w in chosen])
     unit = " bits/dim" if measure == BOUND else " times the lowest of the same network"
     figures = []
     for name, one in zip(names, chosen, strict=True):
@@ -152,14 +156,14 @@ def advice(some: list[Regret], measure: str) -> str:
         figures.append(f"{_figure(one)}{unit} ({name}, {many})")
         unit = ""
     head = "Likelihood" if measure == BOUND else "Samples"
-    what = (
+    how_far = (
         "Behind the best of the same network in any study by"
         if measure == BOUND
         else "Excess FID over that of real images"
     )
     beside = _beside(some, chosen)
     rest = f"; {listing(beside)}" if beside else ""
-    return f"{head}: predict {_either(names)}{loss}. {what} at most {listing(figures)}{rest}."
+    return f"{head}: predict {what}. {how_far} at most {listing(figures)}{rest}."
 
 
 def both(some: list[Regret]) -> str:
