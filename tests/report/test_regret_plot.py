@@ -65,12 +65,12 @@ def test_choices_of_two_losses_are_advised_each_with_its_own(tmp_path: Path) -> 
         bounds = {
             ("x0", "native"): [2.0, 2.1],
             ("v", "elbo"): [2.01, 2.1],
-            ("eps", "elbo"): [3, 3.1],
+            ("eps", "native"): [3.0, 3.1],
         }
         put(tmp_path, name, rows(name, bounds))
         known(tmp_path, name)
     assert which.advice(regret.regrets(read(tmp_path)), BOUND).startswith(
-        "Likelihood: predict x₀ with its own squared error as the loss (native) or v with the bound "
-        "as the loss (elbo). Behind the best of the same network in any study by at most 0.00 "
-        "bits/dim (x₀ · native, 3 studies) and 0.0"
+        "Likelihood: predict x₀ with its own squared error as the loss (native) or v with the "
+        "bound as the loss (elbo). Behind the best of the same network in any study by at most "
+        "0.00 bits/dim (x₀ · native, 3 studies) and 0.0"
     )
