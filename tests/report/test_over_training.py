@@ -96,7 +96,7 @@ def test_the_first_screen_asks_for_the_bound_of_the_lowest_at_half_of_its_images
     names = {"x0": "x₀", "eps": "ε", "v": "v"}
     (first,) = (t for t, name in names.items() if rows[name][2].text == "lowest")
     level = STARTS[first] - FALLS[first]
-    assert shown.head[-1] == f"images to {level + 0.01:.2f}"
+    assert shown.head[-1] == f"images to {level + 0.01:.2f} bits/dim"
     for name, text in names.items():
         decades = (STARTS[name] - level) / FALLS[name]
         images = f"{float(f'{1000 * 10**decades:.3g}'):,.0f}".replace(",", " ")

@@ -112,8 +112,8 @@ def test_the_advice_is_the_least_of_the_largest_distances(tmp_path: Path) -> Non
         "3.50 (a)."
     )
     assert which.without_one(some) == (
-        "Without b the advice for likelihood is x₀ · elbo; without any other study the advice is "
-        "the same."
+        "Without the study b the advice for likelihood is x₀ · elbo; without any other study the "
+        "advice is the same."
     )
     assert which.advice(some, FID) == "" and which.both(some) == ""
 
@@ -128,8 +128,8 @@ def test_fid_is_told_as_a_ratio_and_one_advice_by_the_other(tmp_path: Path) -> N
         put(tmp_path, name, some)
     some = regret.regrets(read(tmp_path))
     assert which.advice(some, FID) == (
-        "Samples: predict x₀, with the bound as the loss (elbo). Excess FID over that of real "
-        "images at most 1.0 times the lowest of the same network (x₀, 3 studies); ε · elbo up to "
+        "Samples: predict x₀, with the bound as the loss (elbo). FID less that of real images "
+        "is at most 1.0 times that of the best of the same network (x₀, 3 studies); ε · elbo up to "
         "4.0 (c)."
     )
     assert which.both(some) == (
@@ -159,7 +159,8 @@ def test_choices_within_the_margin_are_advised_together(tmp_path: Path) -> None:
     assert [w.choice.target for w in which.advised(some, BOUND)] == ["x0", "eps"]
     assert which.advice(some, BOUND).startswith("Likelihood: predict x₀ or ε, with the bound as")
     assert which.sure(some, 5).startswith(
-        "How sure: 3 of 5 studies, on 1 data set (digits), over 3 seeds each."
+        "How sure: 3 of 5 studies compare targets over several seeds, on 1 data set (digits), over "
+        "3 seeds each."
     )
 
 
@@ -175,8 +176,8 @@ def test_a_choice_in_fewer_than_half_of_the_studies_is_named_but_not_advised(
     studies = read(tmp_path)
     some = regret.regrets(studies)
     assert [w.choice.target for w in which.advised(some, BOUND)] == ["x0"]
-    near = "In fewer studies, and as near: v · elbo by the bound, at most 0.00 (3 studies)."
-    assert near in which.remarks(some, studies)
+    near = "As near or nearer, but in too few of the studies: v · elbo by the bound, at most 0.00 "
+    assert f"{near}(3 of 7 studies)." in which.remarks(some, studies)
     (tmp_path / "g" / "metrics.csv").unlink()
     (tmp_path / "g").rmdir()
     some = regret.regrets(read(tmp_path))

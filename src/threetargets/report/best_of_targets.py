@@ -80,7 +80,7 @@ def which(results: Results) -> str:
         figure = interval(measures.summary(results, first, measure))
         unit = measures.in_unit(results, measure).unit
         figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
-        parts = [f"{names[first]} is lowest ({_loss(first)}, {figure})"]
+        parts = [f"{names[first]} has the lowest mean ({_loss(first)}, {figure})"]
         for words in dict.fromkeys(STANDS.values()):
             here = [
                 names[c] if _loss(c) == _loss(first) else f"{names[c]} ({_loss(c)})"
@@ -88,27 +88,40 @@ def which(results: Results) -> str:
                 if _stands(other) == words
             ]
             if here:
-                of_it = " of it" if words == MARGIN else ""
-                parts.append(f"{listing(here)} {'is' if len(here) == 1 else 'are'} {words}{of_it}")
+                verb = "is" if len(here) == 1 else "are"
+                parts.append(f"{listing(here)} {verb} {words}{OF_IT[words]}")
+        parts += _elsewhere(results, measure)
         sentences.append(f"{head}: {'; '.join(parts)}.")
     return f"Each target at its best. {' '.join(sentences)}" if sentences else ""
 
 
 def _names(results: Results, measure: Measure) -> dict[Cell, str]:
-    """What a cell is called: its target, and those whose best is a cell of that target by
+    """What a target's best cell is called: the target, and others that have it as their best by
     construction."""
     bests = {name: _own(results, cell) for name, cell in _bests(results, measure).items()}
-    twins = [(diffusion.of(cell).target, name) for name, cell in bests.items()]
     return {
-        cell: " = ".join([target(name), *(target(b) for a, b in twins if a == name and b != name)])
+        cell: " = ".join(
+            [target(name), *(target(b) for b in bests if b != name and bests[b] == cell)]
+        )
         for name, cell in bests.items()
         if diffusion.of(cell).target == name
     }
 
 
+def _elsewhere(results: Results, measure: Measure) -> list[str]:
+    """The targets whose best is another target's by construction, but not that one's best."""
+    bests = {name: _own(results, cell) for name, cell in _bests(results, measure).items()}
+    return [
+        f"{target(name)} ({_loss(cell)}) is {target(other)}"
+        for name, cell in bests.items()
+        if (other := diffusion.of(cell).target) != name and bests.get(other) != cell
+    ]
+
+
 MARGIN = "within the margin"
 STANDS = {EQUAL: MARGIN, WITHIN: MARGIN, INCONCLUSIVE: "undecided", DIFFERENT: "higher"}
 """How a target stands to the lowest one, by the verdict of the two."""
+OF_IT = {MARGIN: " of it", "undecided": " against it", "higher": ""}
 
 
 def _stands(other: Comparison) -> str:
@@ -150,7 +163,7 @@ def _alone(results: Results, measure: Measure, name: str) -> str:
     cell = comparing.lowest(results, measure, own)
     if not cell:
         return ""
-    return f"by itself {interval(measures.summary(results, cell, measure))} ({_loss(cell)})"
+    return f"{_loss(cell)}: {interval(measures.summary(results, cell, measure))}"
 
 
 def _by(measure: Measure, apart: Interval) -> str:
@@ -215,4 +228,5 @@ def _images(results: Results, bests: dict[str, Cell]) -> tuple[dict[str, str], s
     words = {name: in_words(results, cell, levels) for name, cell in bests.items()}
     words |= {n: count(half) for n, cell in bests.items() if _own(results, cell) == first}
     label = f"{target(diffusion.of(first).target)} ({_loss(first)})"
-    return words, f"images to {number(mean, 3)}", NEEDED.format(first=label)
+    head = f"images to {number(mean, 3)} {results.unit.name}"
+    return words, head, NEEDED.format(first=label)

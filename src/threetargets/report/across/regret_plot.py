@@ -48,7 +48,7 @@ def picture(some: list[Regret]) -> Plot | None:
                 if row and one.loss != rows[row - 1].loss:
                     panel.axhline(row - 0.5, color=MUTED, linewidth=0.6)
             panel.set_xlabel(AXES[measure])
-            panel.set_title("worst", loc="right", color=MUTED)
+            panel.set_title("worst, several seeds", loc="right", color=MUTED)
         axes[0][0].set_yticks(range(len(rows)), [one.label for one in rows])
         axes[0][0].set_ylim(len(rows) - 0.4, -0.6)
         legend(figure, axes)

@@ -29,8 +29,8 @@ LOSSES = {
 }
 MEANING = (
     f"Native: the squared error of the target itself; {EQUIVALENT}: that of {target('eps')}, "
-    f"whatever is predicted, for {target('eps')} the same as {NATIVE}; {ELBO}: the bound; at both "
-    f"of these score is the same as {target('eps')}."
+    f"whatever is predicted, for {target('eps')} the same as {NATIVE}; {ELBO}: the bound; under "
+    f"the last two score is the same as {target('eps')}."
 )
 CAPTION = (
     "The study where each choice is furthest behind the best one of the same network, mean over "
@@ -84,9 +84,13 @@ def _least(some: list[Regret], measure: str, among: list[Choice]) -> list[Regret
     return [w for w in worsts if _mean(w) <= _mean(worsts[0]) + _margin(worsts[0])]
 
 
+def _studies(some: list[Regret], measure: str) -> int:
+    """How many have anything by this measure, over several seeds."""
+    return len({r.study for r in some if r.measure == measure and r.behind.n > 1})
+
+
 def _eligible(some: list[Regret], measure: str) -> list[Choice]:
-    studies = {r.study for r in some if r.measure == measure and r.behind.n > 1}
-    fewest = max(FEWEST, len(studies) / 2)
+    fewest = max(FEWEST, _studies(some, measure) / 2)
     return [c for c in choices(some) if in_studies(some, measure, c) >= fewest]
 
 
@@ -100,9 +104,9 @@ def _as_near(some: list[Regret]) -> str:
         for one in choices(some):
             far = worst(some, measure, one)
             if one not in asked and far is not None and _mean(far) <= most + _margin(far):
-                many = of(in_studies(some, measure, one), "study")
+                many = f"{in_studies(some, measure, one)} of {of(_studies(some, measure), 'study')}"
                 parts.append(f"{one.label} {name}, at most {_figure(far)} ({many})")
-    return f"In fewer studies, and as near: {'; '.join(parts)}." if parts else ""
+    return f"As near or nearer, but in too few of the studies: {'; '.join(parts)}." if parts else ""
 
 
 def advised(some: list[Regret], measure: str) -> list[Regret]:
@@ -149,7 +153,7 @@ def advice(some: list[Regret], measure: str) -> str:
     else:
         names = [w.choice.label for w in chosen]
         what = _either([f"{target(w.choice.target)} with {LOSSES[w.choice.loss]}" for w in chosen])
-    unit = " bits/dim" if measure == BOUND else " times the lowest of the same network"
+    unit = " bits/dim" if measure == BOUND else " times that of the best of the same network"
     figures = []
     for name, one in zip(names, chosen, strict=True):
         many = of(in_studies(some, measure, one.choice), "study")
@@ -159,7 +163,7 @@ def advice(some: list[Regret], measure: str) -> str:
     how_far = (
         "Behind the best of the same network in any study by"
         if measure == BOUND
-        else "Excess FID over that of real images"
+        else "FID less that of real images is"
     )
     beside = _beside(some, chosen)
     rest = f"; {listing(beside)}" if beside else ""
@@ -195,7 +199,7 @@ def without_one(some: list[Regret]) -> str:
             now = [w.choice for w in _least(rest, measure, among)]
             if {*now} != {*before}:
                 labels = _either([c.label for c in now])
-                changed.append(f"without {study} the advice for {name} is {labels}")
+                changed.append(f"without the study {study} the advice for {name} is {labels}")
     if not changed:
         return "Without any one of the studies the advice is the same." if known else ""
     text = f"{'; '.join(changed)}; without any other study the advice is the same."
@@ -210,7 +214,7 @@ def sure(some: list[Regret], studies: int) -> str:
     settings = {r.study: r.case.study.setting for r in known}
     data = sorted({one.data for one in settings.values() if one and one.data})
     seeds = sorted({r.behind.n for r in known})
-    text = f"How sure: {len(settings)} of {of(studies, 'study')}"
+    text = f"How sure: {len(settings)} of {of(studies, 'study')} compare targets over several seeds"
     text += f", on {of(len(data), 'data set')} ({listing(data)})" if data else ""
     text += (
         f", over {seeds[0]} to {seeds[-1]} seeds"
@@ -218,8 +222,8 @@ def sure(some: list[Regret], studies: int) -> str:
         else f", over {of(seeds[0], 'seed')}"
     )
     return (
-        f"{text} each. The best of a study, and what is advised, are picked on these same figures; "
-        "a choice is not held to studies that did not try it."
+        f"{text} each. What is advised is picked on these same figures; each choice is judged "
+        "where it was tried, so that worst cases are of different studies."
     )
 
 
