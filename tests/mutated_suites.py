@@ -12,6 +12,8 @@ SUITES = {
         "tests/report/test_across.py",
         "tests/report/test_agreement.py",
         "tests/report/test_regret.py",
+        "tests/report/test_regret_plot.py",
+        "tests/report/test_openings.py",
         "tests/report/test_best_of_targets.py",
         "tests/report/test_decomposition.py",
         "tests/report/test_matched_accuracy.py",

@@ -221,7 +221,8 @@ def test_bounds_are_compared_on_the_same_images():
 
 
 def test_the_first_screen_says_what_width_and_weighting_do():
-    text = " ".join(answer(made()).sentences)
+    first = answer(made())
+    text = " ".join([first.headline, *first.sentences])
     assert "Latent width: the bound is" in text and "at 200, in nats" in text
     told = re.search(
         r"against training with k = 1, −log p changes by (\S+) .* with k = 5 "

@@ -1,5 +1,6 @@
 """Decisions on data whose effects are known, and on the same data with the effect turned round."""
 
+import re
 import statistics
 from dataclasses import replace
 
@@ -134,7 +135,8 @@ def test_what_the_variance_does_is_told_where_it_does_most(have):
     (text,) = routes.sentences(results)
     for name in (most, best):
         (low, first), (high, last) = ranges[name][0], ranges[name][-1]
-        assert f"{low:.2f} ({first}) to {high:.2f} ({last}) for {named(name)}" in text
+        ends = rf"{low:.3f} ± \S+ \({first}\) to {high:.3f} ± \S+ \({last}\)"
+        assert re.search(f"{ends} for {re.escape(named(name))}", text)
     (none,) = routes.sentences(have(cells=["vae"], guidance={"cells": []}))
     assert none == ""
 

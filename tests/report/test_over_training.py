@@ -76,7 +76,8 @@ def test_the_orders_early_and_in_the_end_are_told(results: Results) -> None:
     assert over_training.since(results, [EPS, V]) == 1000.0
     assert over_training.sentences(results) == [
         "By the bound, the order of the targets still changes at the last point at elbo weighting; "
-        "x₀ − ε at half of the images and in the end: 0.10 and 0.60 at elbo (bits/dim)."
+        "x₀ − ε after 10 000 images and in the end: +0.1000 [+0.1000, +0.1000] and "
+        "+0.60000 [+0.60000, +0.60000] at elbo (bits/dim)."
     ]
 
 

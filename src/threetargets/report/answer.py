@@ -102,7 +102,7 @@ def _order(results: Results) -> str:
     return best_of_targets.which(results) if comparing.targets(results, BOUND) else ""
 
 
-def _headline(results: Results) -> str:
+def _headline(results: Results, order: str) -> str:
     """Which target is lowest, and how the others stand to it; without cells, what became of the
     claims."""
     if not results.study.cells:
@@ -111,7 +111,7 @@ def _headline(results: Results) -> str:
         if len(decided) > FEW_CLAIMS:
             return tally([verdict for _, verdict in decided])
         return " ".join(f"{verdict.capitalize()}: {c.statement}" for c, verdict in decided)
-    order, spread = _order(results), decomposition.headline(results)
+    spread = decomposition.headline(results)
     parts = [*learning_rates.sentences(results), order, spread]
     return " ".join(filter(None, parts)) or next(filter(None, topics.sentences(results)), "")
 
@@ -145,7 +145,7 @@ def _trained(results: Results) -> str:
     if len(seen) != 1:
         return ""
     images = seen.pop()
-    epochs = f"{images / results.study.data.split.train:.2g}"
+    epochs = number(images / results.study.data.split.train, 2)
     return f", {count(images)} training images seen ({epochs} epochs)"
 
 
@@ -190,7 +190,8 @@ def holes(results: Results) -> list[str]:
 
 def answer(results: Results) -> Answer:
     """The first screen."""
-    compared = bool(_order(results))
+    order = _order(results)
+    compared, headline = bool(order), _headline(results, order)
     tiles = [_tile(results, BOUND, compared)] if results.study.cells else []
     if results.study.cells and results.study.evaluation.extractors:
         size = f"N = {results.study.sampling.images}"
@@ -207,13 +208,13 @@ def answer(results: Results) -> Answer:
             "Nothing failed and nothing is missing: "
             f"{of(len(list(places(results.study))), 'record')} read."
         )
-    depends = tuple(topics.depends(results))
+    depends = tuple(one for one in topics.depends(results) if one not in headline)
     picture, table = at_a_glance.picture(results), best_of_targets.table(results)
     return Answer(
-        _headline(results),
+        headline,
         tuple(tiles),
         depends,
-        tuple(one for one in topics.sentences(results) if one not in depends),
+        tuple(s for s in topics.sentences(results) if s not in (*depends, headline)),
         tuple(sure),
         tuple(gaps),
         (picture,) if picture is not None else (),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import Interval
@@ -26,6 +24,7 @@ from threetargets.report.parts.wording import (
     interval,
     listing,
     number,
+    ratio,
     signed,
     target,
 )
@@ -81,7 +80,7 @@ def which(results: Results) -> str:
         unit = measures.in_unit(results, measure).unit
         figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
         parts = [f"{names[first]} has the lowest mean ({_loss(first)}, {figure})"]
-        for words in dict.fromkeys(STANDS.values()):
+        for words in OF_IT:
             here = [
                 names[c] if _loss(c) == _loss(first) else f"{names[c]} ({_loss(c)})"
                 for c, other in others.items()
@@ -118,14 +117,25 @@ def _elsewhere(results: Results, measure: Measure) -> list[str]:
     ]
 
 
-MARGIN = "within the margin"
-STANDS = {EQUAL: MARGIN, WITHIN: MARGIN, INCONCLUSIVE: "undecided", DIFFERENT: "higher"}
-"""How a target stands to the lowest one, by the verdict of the two."""
-OF_IT = {MARGIN: " of it", "undecided": " against it", "higher": ""}
+MARGIN, UNDECIDED, UNJUDGED = "within the margin", "undecided", "not judged"
+HIGHER, LOWER = "higher", "lower"
+STANDS = {EQUAL: MARGIN, WITHIN: MARGIN, INCONCLUSIVE: UNDECIDED, NO_DATA: UNJUDGED}
+OF_IT = {
+    MARGIN: " of it",
+    UNDECIDED: " against it",
+    HIGHER: "",
+    LOWER: " at the seeds that it has",
+    UNJUDGED: "",
+}
+"""How a target stands to the lowest one, and what is said behind it."""
 
 
 def _stands(other: Comparison) -> str:
-    return STANDS.get(other.verdict, "")
+    """By the verdict of the two. One that lacks a seed may be lower than the lowest of those that
+    lack none."""
+    if other.verdict == DIFFERENT:
+        return LOWER if other.better == other.a else HIGHER
+    return STANDS[other.verdict]
 
 
 def _loss(cell: Cell) -> str:
@@ -139,10 +149,15 @@ def _figure(results: Results, measure: Measure, cell: Cell | None) -> Text:
     return Text(interval(measures.summary(results, cell, measure)), "", _loss(cell))
 
 
-def _sure(results: Results, measure: Measure, name: str) -> Text:
+def _sure(
+    results: Results,
+    measure: Measure,
+    name: str,
+    cell: Cell | None,
+    standing: tuple[Cell, dict[Cell, Comparison]],
+) -> Text:
     """How a target stands to the lowest: by how much, over seeds and for all targets at once."""
-    cell = _bests(results, measure).get(name)
-    first, others = _standing(results, measure)
+    first, others = standing
     if cell is None:
         return Text(NO_DATA, "no-data")
     own = _own(results, cell)
@@ -153,8 +168,10 @@ def _sure(results: Results, measure: Measure, name: str) -> Text:
     if own == first:
         return Text("lowest", "best")
     other = others[own]
-    words = _stands(other) or NO_DATA
-    return Text(words, other.verdict.replace(" ", "-"), _by(measure, other.difference.interval))
+    note = _by(measure, other.difference.interval)
+    if other.verdict == NO_DATA:
+        note = AT_THE_FLOOR if measure == FID else "no seed has both"
+    return Text(_stands(other), other.verdict.replace(" ", "-"), note)
 
 
 def _alone(results: Results, measure: Measure, name: str) -> str:
@@ -173,21 +190,20 @@ def _by(measure: Measure, apart: Interval) -> str:
     if measure == BOUND:
         return f"{signed(apart)} {between(apart)}" if apart.low is not None else signed(apart)
     ends = [apart.mean, *(v for v in (apart.low, apart.high) if v is not None)]
-    mean, *both = (number(math.exp(min(v, LARGEST)), 2) for v in ends)
+    mean, *both = map(ratio, ends)
     return f"×{mean} [{', '.join(both)}]" if both else f"×{mean}"
 
 
-LARGEST = math.log(1e6)
-"""The logarithm of the largest ratio that is shown."""
+AT_THE_FLOOR = "a FID is no larger than that of real images"
 CAPTION = (
     "Each target's best cell by either measure, picked on these same figures. How sure: against "
     "the lowest of all, paired by seed, bound by difference and FID by the ratio of its excess "
-    "over the floor. Verdicts are Holm's over the targets, and intervals hold for all of them at "
-    "once.{needed}"
+    "over the floor. Verdicts are Holm's over the targets; the intervals of “how sure” hold for "
+    "all targets at once, the others are 95% t intervals, each for itself.{needed}"
 )
 NEEDED = (
-    " Images: to the bound that {first} has at half of its images, on the curve's test images and "
-    "noise levels; geometric mean over seeds."
+    " Images: to the bound that {first} has after {half}, on the curve's test images and noise "
+    "levels; geometric mean over seeds."
 )
 
 
@@ -197,12 +213,15 @@ def table(results: Results) -> Table | None:
     if len(bests) < 2:
         return None
     seen = _seen(results)
-    images, head_of_images, caption = _images(results, bests)
+    standing = {m: _standing(results, m) for m in seen}
+    lows = {m: _bests(results, m) for m in seen}
+    images, head_of_images, caption = _images(results, bests, standing[BOUND][0])
     rows = []
     for name in bests:
         row = [Text(target(name))]
         for m in seen:
-            row += [_figure(results, m, _bests(results, m).get(name)), _sure(results, m, name)]
+            cell = lows[m].get(name)
+            row += [_figure(results, m, cell), _sure(results, m, name, cell, standing[m])]
         rows.append((*row, *([Text(images[name])] if images else [])))
     units = {BOUND: f", {results.unit.name}"}
     head = ["target"]
@@ -217,16 +236,17 @@ def table(results: Results) -> Table | None:
     )
 
 
-def _images(results: Results, bests: dict[str, Cell]) -> tuple[dict[str, str], str, str]:
+def _images(
+    results: Results, bests: dict[str, Cell], first: Cell
+) -> tuple[dict[str, str], str, str]:
     """The images that each target's best needs to a useful bound, in words, what the column is
     called, and what stands in the caption; empty without the bound over training of each."""
     if not all(set(courses(results, c)) == set(results.study.seeds) for c in bests.values()):
         return {}, "", ""
-    first, _ = _standing(results, BOUND)
     half, levels = half_way(results, first)
     mean = sum(levels.values()) / len(levels)
     words = {name: in_words(results, cell, levels) for name, cell in bests.items()}
     words |= {n: count(half) for n, cell in bests.items() if _own(results, cell) == first}
     label = f"{target(diffusion.of(first).target)} ({_loss(first)})"
     head = f"images to {number(mean, 3)} {results.unit.name}"
-    return words, head, NEEDED.format(first=label)
+    return words, head, NEEDED.format(first=label, half=count(half))

@@ -79,7 +79,8 @@ def lower_one(
     that tells them apart. Empty without a study that says anything."""
     here, words = of_own_network(some, measure, weighting, pair), _words(pair)
     if parts := apart(here, words):
-        rest = [c for c in here if _data(c) not in _varied(here) and c.verdict != ALONE]
+        varied = _varied(here)
+        rest = [c for c in here if _data(c) not in varied and c.verdict != ALONE]
         ends = _ends(rest)
         at = f", at {_range(ends)}," if ends else ""
         return ", ".join(parts) + (f"; on other data{at} {_counted(rest, words)}" if rest else "")

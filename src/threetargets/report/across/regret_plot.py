@@ -3,13 +3,15 @@ network, at how far it is behind the best one there."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from threetargets.report.across.contrasts import BOUND, FID, MEASURES
 from threetargets.report.across.regret import Choice, Regret, choices, worst
-from threetargets.report.across.which import MEANING, amount, ratio
+from threetargets.report.across.which import MEANING, amount
 from threetargets.report.parts.drawing import INK, MUTED, Plot, canvas, legend, svg
 from threetargets.report.parts.palette import light
+from threetargets.report.parts.wording import LARGEST_RATIO
 
 NAME = "regret"
 TITLE = "How far each target and loss is behind the best of its study"
@@ -56,6 +58,11 @@ def picture(some: list[Regret]) -> Plot | None:
     return Plot(NAME, TITLE, drawn, [_numbers(r) for r in some], CAPTION)
 
 
+def _ratio(logarithm: float) -> float:
+    """As large as can be drawn."""
+    return math.exp(min(logarithm, math.log(LARGEST_RATIO)))
+
+
 def _data(one: Regret) -> str:
     """The data set, or where it is not known the study."""
     known = one.case.study.setting
@@ -68,7 +75,7 @@ def _aside(k: int, many: int) -> float:
 
 
 def _at(one: Regret, value: float | None) -> float | None:
-    return value if value is None or one.measure == BOUND else ratio(value)
+    return value if value is None or one.measure == BOUND else _ratio(value)
 
 
 def _scale(panel: Any, measure: str) -> None:

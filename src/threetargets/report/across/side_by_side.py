@@ -148,16 +148,16 @@ def tables(studies: list[OneStudy]) -> tuple[Table | None, Table | None]:
 
 
 def lowest(table: Table | None) -> str:
-    """Which model has the lowest bound of each column; empty without a table."""
+    """Which of the table's models has the lowest bound in each study; empty without a table."""
     if table is None:
         return ""
     where: dict[str, list[str]] = {}
     for row in table.rows:
         columns = [h for h, one in zip(table.head, row, strict=True) if one.kind == "best"]
         if columns:
-            where[row[0].text] = columns
+            where[row[0].text] = [column.partition(",")[0] for column in columns]
     parts = [f"{name} in {listing(columns)}" for name, columns in where.items()]
-    return f"Lowest bound: {'; '.join(parts)}." if parts else ""
+    return f"Lowest bound of the models below: {'; '.join(parts)}." if parts else ""
 
 
 def _facts(study: OneStudy) -> tuple[Text, ...]:
@@ -202,12 +202,16 @@ def differ(studies: list[OneStudy]) -> str:
     ends = [end for s in studies if s.setting in known for end in _ends(s)]
     seen = [s.process.images_seen for s in known if s.process]
     seeds = [len(s.seeds) for s in known]
-    return (
-        f"Two studies differ in more than one thing: data ({len({s.data for s in known})} sets), "
-        f"finest noise (log-SNR {min(ends):g} to {max(ends):g}), images seen ({count(min(seen))} "
-        f"to {count(max(seen))}), seeds ({min(seeds)} to {max(seeds)}). Only differences within "
-        "a study are compared."
-    )
+    low, high = (f"{end:g}".replace("-", "−") for end in (min(ends), max(ends)))
+    data = {s.data for s in known}
+    parts = [
+        *([f"data ({of(len(data), 'set')})"] if len(data) > 1 else []),
+        *([f"finest noise (log-SNR {low} to {high})"] if low != high else []),
+        *([f"images seen ({count(min(seen))} to {count(max(seen))})"] if len({*seen}) > 1 else []),
+        *([f"seeds ({min(seeds)} to {max(seeds)})"] if len({*seeds}) > 1 else []),
+    ]
+    differ = f"The studies differ in {listing(parts)}; only" if parts else "Only"
+    return f"{differ} differences within a study are compared."
 
 
 def _ends(study: OneStudy) -> list[float]:

@@ -15,7 +15,7 @@ from threetargets.report.across.regret import (
     worst,
 )
 from threetargets.report.across.studies import OneStudy
-from threetargets.report.parts.wording import Table, Text, listing, number, of, target
+from threetargets.report.parts.wording import Table, Text, listing, of, ratio, target
 
 FEWEST = 3
 """A choice that fewer studies have, or fewer than half of them, is not advised."""
@@ -38,21 +38,13 @@ CAPTION = (
     f"seeds. Bold: least far behind, of choices that half of the studies have, and {FEWEST} or "
     "more. Excess FID: less that of real images, whose own error is not in the intervals."
 )
-LARGEST = 1e6
-"""A larger ratio of FIDs is not told from this one."""
-
-
-def ratio(behind: float) -> float:
-    """Of the logarithm of a ratio of FIDs, as large as can be shown."""
-    return math.exp(min(behind, math.log(LARGEST)))
 
 
 def amount(measure: str, behind: float) -> str:
     """How far behind: bits/dim with two decimals, or how many times the lowest excess FID."""
     if measure == BOUND:
         return f"{behind:.2f}".replace("-", "−")
-    more = "> " if behind > math.log(LARGEST) else ""
-    return more + number(ratio(behind), 2)
+    return ratio(behind)
 
 
 def _figure(one: Regret) -> str:

@@ -60,14 +60,15 @@ def lead(results: Results, cells: Sequence[Cell]) -> str:
     means = {c: one.mean for c, one in known.items() if one.mean is not None}
     if not means:
         return ""
-    best = min(means, key=lambda c: means[c])
+    whole = [c for c in means if known[c].n == len(results.study.seeds)] or [*means]
+    best = min(whole, key=lambda c: means[c])
     within = results.study.comparison.bound_margin
     near = sum(mean <= means[best] + within for mean in means.values()) - 1
-    others = f"the mean of {of(near, 'other model')} of {len(means) - 1} is" if near else "none is"
-    return (
-        f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}; {others} "
-        f"within {number(within, 2)} of it."
-    )
+    lowest = f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}"
+    if len(means) == 1:
+        return f"{lowest}."
+    others = f"{near or 'none'} of the {of(len(means) - 1, 'other')} {'is' if near < 2 else 'are'}"
+    return f"{lowest}; by the mean {others} within {number(within, 2)} of it."
 
 
 def compared(results: Results, measure: Measure, values: list[float]) -> list[float] | None:

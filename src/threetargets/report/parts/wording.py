@@ -131,6 +131,17 @@ def between(values: Interval) -> str:
     return f"[{_sign(values.low, places)}, {_sign(values.high, places)}]"
 
 
+LARGEST_RATIO = 1e6
+"""A larger one is not told from this one."""
+
+
+def ratio(logarithm: float) -> str:
+    """The ratio of which this is the natural logarithm, to two digits."""
+    if logarithm > math.log(LARGEST_RATIO):
+        return f"> {LARGEST_RATIO:.0f}"
+    return number(math.exp(logarithm), 2)
+
+
 def of(many: int, thing: str) -> str:
     """1 seed, 2 seeds; 2 studies, 2 patches."""
     return f"{many} {thing}" if many == 1 else f"{many} {_plural(thing)}"

@@ -37,10 +37,17 @@ def courses(results: Results, cell: Cell) -> dict[int, Course]:
 
 def by_weighting(results: Results) -> dict[str, list[Cell]]:
     """The study's own cells that have a curve at every seed, at the same numbers of images as the
-    first of them, by weighting, in its order. Empty where the study asks for none."""
+    first of them, and those that are one of them at another weighting, by weighting, in its order.
+    Empty where the study asks for none."""
     if results.study.likelihood.curve is None:
         return {}
-    whole = [c for c in diffusion.cells(results.study) if _points(results, c)]
+    own = diffusion.cells(results.study)
+    moved = [
+        diffusion.of(c)
+        for c, trained in results.also.items()
+        if trained in own and diffusion.of(c).weighting != diffusion.of(trained).weighting
+    ]
+    whole = [c for c in (*own, *moved) if _points(results, c)]
     whole = [c for c in whole if _points(results, c) == _points(results, whole[0])]
     known = {w: [c for c in whole if c.weighting == w] for w in WEIGHTINGS}
     return {w: [*cells] for w, cells in known.items() if cells}

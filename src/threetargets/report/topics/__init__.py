@@ -36,7 +36,6 @@ FIRST = (
     "decomposition",
     "endpoints",
     "over-training",
-    "routes",
     "learning-rates",
     "comparisons",
     "targets",

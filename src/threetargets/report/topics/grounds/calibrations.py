@@ -161,8 +161,8 @@ def missing(name: str, title: str, command: str) -> Table:
 PAGE = "calibration.html"
 """The copy of the calibration's page beside the report."""
 ERRATA = (
-    "{shown} of {errata} change a figure here; {slips} more are slips of the pen. What the notes "
-    "print stands beside what holds."
+    "Of {errata} that change a figure {shown} do so here; {slips} more are slips of the pen. What "
+    "the notes print stands beside what holds."
 )
 LEAD = (
     "{agree} of {checks} agree with what is known: the estimators behind this report, run where "

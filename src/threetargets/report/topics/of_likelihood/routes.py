@@ -6,8 +6,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.catalogue import axis, label, one_of
+from threetargets.metrics.statistics import Interval, t_interval
+from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, over_images, spread
 from threetargets.report.parts.drawing import (
     Plot,
@@ -20,8 +23,9 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.entries import measured
+from threetargets.report.parts.measures import BOUND
 from threetargets.report.parts.topic import Section
-from threetargets.report.parts.wording import Table, Text, cell, number, of, target
+from threetargets.report.parts.wording import Table, Text, cell, interval, of, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.names import names
@@ -230,24 +234,27 @@ def lengths(results: Results) -> Plot:
 def of_variance(results: Results) -> str:
     """What the choice of the reverse variance does to the bound: where it does most, and to the
     lowest one; empty without two of them."""
-    known = {}
-    for c in diffusion.cells(results.study):
-        seen = {v: results.observe(c, one_of("bound_{}", v)).values for v in REPORTED}
-        means = {v: sum(some.values()) / len(some) for v, some in seen.items() if some}
-        if len(means) > 1:
-            known[c] = means
+    known = {c: _by_variance(results, c) for c in diffusion.cells(results.study)}
+    known = {c: some for c, some in known.items() if len(some) > 1}
     if not known:
         return ""
-    most = max(known, key=lambda c: max(known[c].values()) - min(known[c].values()))
-    best = min(known, key=lambda c: min(known[c].values()))
-    parts = [_between(known[c], cell(c)) for c in dict.fromkeys((most, best))]
+    most = max(known, key=lambda c: known[c][-1][0] - known[c][0][0])
+    best = comparing.lowest(results, BOUND, list(known))
+    parts = []
+    for c in sorted((c for c in known if c in (most, best)), key=lambda c: c != most):
+        low, high = (f"{interval(some)} ({v})" for _, v, some in (known[c][0], known[c][-1]))
+        parts.append(f"{low} to {high} for {cell(c)}")
     return f"By the reverse variance the bound, {results.unit.name}, is {'; '.join(parts)}."
 
 
-def _between(means: dict[str, float], name: str) -> str:
-    """The lowest and the highest, with their variances."""
-    low, high = (f(means, key=lambda v: means[v]) for f in (min, max))
-    return f"{number(means[low])} ({low}) to {number(means[high])} ({high}) for {name}"
+def _by_variance(results: Results, name: Cell) -> list[tuple[float, str, Interval]]:
+    """Mean, variance and interval of its bound, from the lowest mean to the highest."""
+    known = []
+    for v in REPORTED:
+        some = t_interval([*results.observe(name, one_of("bound_{}", v)).values.values()])
+        if some.mean is not None:
+            known.append((some.mean, v, some))
+    return sorted(known, key=lambda one: one[0])
 
 
 def sentences(results: Results) -> list[str]:

@@ -225,7 +225,7 @@ def headline(results: Results) -> str:
     )
 
 
-MOST = 0.1
+LEAST = 0.1
 """A share of the output space that is smaller needs no target to explain it."""
 
 
@@ -235,7 +235,7 @@ def without_one(results: Results, grid: Grid) -> str:
     own = effects(results, grid, BOUND)["output space",].share
     axis = grid.factors.index("output space")
     targets = grid.levels[axis]
-    if len(targets) < 3 or own < MOST:
+    if len(targets) < 3 or own < LEAST:
         return ""
     left = {}
     for k, name in enumerate(targets):
@@ -248,11 +248,19 @@ def without_one(results: Results, grid: Grid) -> str:
     name = min(left, key=lambda t: left[t]["output space",].share)
     if left[name]["output space",].share > own / 2:
         return ""
-    first = max((left[name][factor,] for factor in grid.factors), key=lambda e: e.share)
+    others = (left[name][factor,] for factor in grid.factors if factor != "output space")
+    first = max(others, key=lambda effect: effect.share)
     return (
         f"; without {target(name)} the output space explains "
-        f"{left[name]['output space',].share:.0%}, the {first.factors[0]} {first.share:.0%}"
+        f"{_rounded(left[name]['output space',])}, the {first.factors[0]} {_rounded(first)}"
     )
+
+
+def _rounded(effect: Effect) -> str:
+    """The share and its 95% jackknife interval over seeds."""
+    if effect.low is None or effect.high is None:
+        return f"{effect.share:.0%}"
+    return f"{effect.share:.0%} [{effect.low:.0%}, {effect.high:.0%}]"
 
 
 def sentences(results: Results) -> list[str]:

@@ -23,12 +23,13 @@ from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import (
     Table,
     Text,
+    between,
     count,
     interval,
     labels,
     listing,
-    number,
     of,
+    signed,
     target,
 )
 from threetargets.report.parts.wording import cell as label
@@ -50,7 +51,7 @@ def plain(cells: list[Cell]) -> list[Cell]:
     return [c for c in cells if not c.variant]
 
 
-def _points(results: Results, cells: list[Cell]) -> list[float]:
+def _images(results: Results, cells: list[Cell]) -> list[float]:
     return [*next(iter(courses(results, cells[0]).values())).images]
 
 
@@ -70,7 +71,7 @@ def curves(results: Results) -> Plot:
             panel.set_title(weighting)
             panel.set_xlabel("training images")
             for cell in cells:
-                x = _points(results, cells)
+                x = _images(results, cells)
                 seen = [course.bound for course in courses(results, cell).values()]
                 mean, low, high = over_seeds(seen)
                 one = diffusion.of(cell)
@@ -127,7 +128,7 @@ TABLE_CAPTION = (
 def table(results: Results) -> Table:
     """The bound at three points, and the cost."""
     known, rows = by_weighting(results), list[tuple[Text, ...]]()
-    last = len(_points(results, next(iter(known.values())))) - 1
+    last = len(_images(results, next(iter(known.values())))) - 1
     at = sorted({0, last // 2, last})
     for weighting, cells in known.items():
         names, levels = labels(cells), worst_end(results, cells)
@@ -141,7 +142,7 @@ def table(results: Results) -> Table:
         why = Text("no curve like the others' at every seed", "missing")
         dots = (Text("–") for _ in at)
         rows.append((Text(diffusion.of(cell).weighting), Text(label(cell)), *dots, why))
-    seen = _points(results, next(iter(known.values())))
+    seen = _images(results, next(iter(known.values())))
     head = ("weighting", "model", *(f"after {count(seen[k])}" for k in at), "images needed")
     chosen = results.study.likelihood.curve
     assert chosen is not None
@@ -157,7 +158,7 @@ def table(results: Results) -> Table:
 def since(results: Results, cells: list[Cell]) -> float | None:
     """The number of images from which on the order is that of the end; None where it is that of the
     last point alone."""
-    seen, final = _points(results, cells), order(results, cells, -1)
+    seen, final = _images(results, cells), order(results, cells, -1)
     same = [order(results, cells, k) == final for k in range(len(seen))]
     first = next(k for k in range(len(seen)) if all(same[k:]))
     return None if first == len(seen) - 1 else seen[first]
@@ -216,27 +217,31 @@ def sentences(results: Results) -> list[str]:
 
 
 def _trend(results: Results, known: dict[str, list[Cell]]) -> str:
-    """How far x0 is from eps at half of the training and in the end, each weighting; empty without
-    the two."""
-    parts = []
+    """How far x0 is from eps at about half of the training and in the end, paired by seed, at each
+    weighting; empty without the two."""
+    parts, at = [], ""
     for weighting, cells in known.items():
         by_target = {diffusion.of(c).target: courses(results, c) for c in cells}
         if not {"x0", "eps"} <= {*by_target}:
             continue
-        half = half_point(_points(results, cells))
-        means = [
-            sum(
-                by_target["x0"][s].bound[k] - by_target["eps"][s].bound[k]
-                for s in results.study.seeds
+        images = _images(results, cells)
+        half = half_point(images)
+        apart = [
+            t_interval(
+                [
+                    by_target["x0"][s].bound[k] - by_target["eps"][s].bound[k]
+                    for s in results.study.seeds
+                ]
             )
-            / len(results.study.seeds)
             for k in (half, -1)
         ]
-        parts.append(f"{number(means[0], 2)} and {number(means[1], 2)} at {weighting}")
+        at = count(images[half])
+        words = [f"{signed(one)} {between(one)}" if one.n > 1 else signed(one) for one in apart]
+        parts.append(f"{words[0]} and {words[1]} at {weighting}")
     if not parts:
         return ""
     pair = f"{target('x0')} − {target('eps')}"
-    return f"; {pair} at half of the images and in the end: {listing(parts)} ({results.unit.name})"
+    return f"; {pair} after {at} images and in the end: {'; '.join(parts)} ({results.unit.name})"
 
 
 TOPIC = Topic("over-training", sections, (), sentences)

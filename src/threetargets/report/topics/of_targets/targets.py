@@ -78,12 +78,12 @@ LEAD = (
 
 
 def _lowest(results: Results, measure: Measure) -> str:
-    """The target with the lowest mean at each weighting that has several, of the study's own
-    cells."""
-    parts = []
+    """The target with the lowest mean at each weighting that has several, of the cells without a
+    variant; also of those that are another one by construction."""
+    own, parts = diffusion.cells(results.study), []
+    shown = [*own, *(diffusion.of(c) for c, trained in results.also.items() if trained in own)]
     for weighting in WEIGHTINGS:
-        here = [c for c in diffusion.cells(results.study) if c.weighting == weighting]
-        here = [c for c in here if not c.variant]
+        here = [c for c in shown if c.weighting == weighting and not c.variant]
         low = comparing.lowest(results, measure, here)
         if len(here) > 1 and low:
             parts.append(f"{target(diffusion.of(low).target)} at {weighting}")
