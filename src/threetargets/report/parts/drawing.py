@@ -21,6 +21,7 @@ from threetargets.families import spec_of
 from threetargets.families.cell import Cell
 from threetargets.metrics.statistics import t_interval
 from threetargets.report.parts.palette import PALETTE, light
+from threetargets.report.parts.ticks import plain_powers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,6 +151,7 @@ def canvas(
 def svg(figure: Figure) -> str:
     """The drawing as SVG text, without date or version."""
     out = io.StringIO()
+    plain_powers(figure)
     figure.savefig(
         out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
     )
