@@ -19,7 +19,7 @@ def test_the_page_needs_nothing_but_itself(full: Full) -> None:
         ), address
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"url\((?!#)", text)
-    assert "@import" not in text
+    assert "@import" not in text and "mathdefault" not in text
     assert len(text) < 3_000_000
 
 
