@@ -115,7 +115,15 @@ def hold_in_mid_training(folder: Path, run: Run, study_run: Future) -> dict:
 
 
 def out_of_time(slurm: Slurm, job: str) -> None:
-    slurm.call("scontrol", "update", f"JobId={job}", "EndTime=now")
+    """Its time is over. Slurm refuses a `now` that has become the second before when it is read:
+    it is said again then."""
+    for left in reversed(range(5)):
+        try:
+            slurm.call("scontrol", "update", f"JobId={job}", "EndTime=now")
+            return
+        except RuntimeError:
+            if not left:
+                raise
 
 
 def requeued(slurm: Slurm, job: str) -> None:
