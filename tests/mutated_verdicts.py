@@ -59,9 +59,9 @@ MUTATIONS = [
     ("report/across/regret.py", "return max(here, key", "return min(here, key"),
     ("report/across/regret.py", "fid <= case.study.floor", "fid < case.study.floor"),
     ("report/across/contrasts.py", "j < i or len", "len"),
-    ("report/across/contrasts.py", "return both if weighting in both else", "return"),
+    ("report/across/contrasts.py", 'NATIVE if weighting == f"{target}-equivalent" else', ""),
     ("report/across/regret.py", "if len(some) > 1} or values", "} or values"),
-    ("report/across/regret.py", "max(some.get(same, {}), values, key=len)", "values"),
+    ("report/across/contrasts.py", "max(some.get(same, {}), values, key=len)", "values"),
     ("report/across/which.py", "_mean(worsts[0]) + _margin(worsts[0])", "_mean(worsts[0])"),
     (
         "report/across/which.py",

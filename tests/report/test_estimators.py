@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 from report import synthetic
 
-from threetargets.report import topics
 from threetargets.report.parts.wording import cell as named
 from threetargets.report.reading.collect import Results
-from threetargets.report.reading.tracked import Mirror
 from threetargets.report.topics.of_likelihood import route_claims as estimators
 from threetargets.report.topics.of_likelihood import routes
 from threetargets.report.topics.of_likelihood.routes import (
@@ -139,11 +137,3 @@ def test_what_the_variance_does_is_told_where_it_does_most(have):
         assert re.search(f"{ends} for {re.escape(named(name))}", text)
     (none,) = routes.sentences(have(cells=["vae"], guidance={"cells": []}))
     assert none == ""
-
-
-def test_every_section_opens_with_a_sentence(have):
-    cells = ["ddpm_x0_elbo", "ddpm_eps_elbo", "ddpm_eps_eps-equivalent", "ddpm_x0_native"]
-    shown = topics.sections(have(cells=cells, guidance={"cells": []}), Mirror())
-    assert {"models", "grid", "decomposition", "routes"} <= {section.id for section in shown}
-    for section in shown:
-        assert section.lead.endswith(".") and len(section.lead) > 20, section.title

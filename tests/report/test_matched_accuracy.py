@@ -195,5 +195,5 @@ def test_the_gamma_of_the_lowest_mean_is_told_and_whether_it_is_the_largest(
             low = sweep[int(np.argmin([np.mean([*values.values()]) for values in seen]))]
             end = " (the largest tried)" if low == sweep[-1] else ""
             assert re.search(rf"{re.escape(low + end)} for (\S+ = )*{shown[name]}", part)
-    assert sweeps._lowest({"0": 2.0, "2": 1.0, "10": 3.0}) == "2"
-    assert sweeps._lowest({"0": 2.0, "1.5": 1.0, "10": 0.5}) == "10 (the largest tried)"
+    assert sweeps.lowest_gamma({"0": 2.0, "2": 1.0, "10": 3.0}) == "2"
+    assert sweeps.lowest_gamma({"0": 2.0, "1.5": 1.0, "10": 0.5}) == "10 (the largest tried)"

@@ -12,7 +12,7 @@ from report.test_across import BPD, known, put, read
 from report.test_regret import rows, studies_of
 
 from threetargets.report import index_page
-from threetargets.report.across import regret, regret_plot, which
+from threetargets.report.across import regret, regret_plot
 from threetargets.report.across.contrasts import BOUND
 
 
@@ -58,19 +58,3 @@ def test_the_picture_has_a_row_for_each_shared_choice_and_its_worst(tmp_path: Pa
     known_rows = list(csv.DictReader(io.StringIO((tmp_path / "figures/regret.csv").read_text())))
     assert sum(r["best"] == "True" for r in known_rows) == 3
     assert all(math.isfinite(float(r["behind"])) for r in known_rows)
-
-
-def test_choices_of_two_losses_are_advised_each_with_its_own(tmp_path: Path) -> None:
-    for name in "abc":
-        bounds = {
-            ("x0", "native"): [2.0, 2.1],
-            ("v", "elbo"): [2.01, 2.1],
-            ("eps", "native"): [3.0, 3.1],
-        }
-        put(tmp_path, name, rows(name, bounds))
-        known(tmp_path, name)
-    assert which.advice(regret.regrets(read(tmp_path)), BOUND).startswith(
-        "Likelihood: predict x₀ with its own squared error as the loss (native) or v with the "
-        "bound as the loss (elbo). Behind the best of the same network in any study by at most "
-        "0.00 bits/dim (x₀ · native, 3 studies) and 0.0"
-    )

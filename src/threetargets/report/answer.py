@@ -17,6 +17,7 @@ from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.wording import Table, cell, count, interval, listing, number, of
 from threetargets.report.reading import crossed
 from threetargets.report.reading.collect import Place, Results, places
+from threetargets.report.reading.setting import images_seen
 from threetargets.report.topics.claims import tally
 from threetargets.report.topics.of_targets import decomposition, learning_rates
 
@@ -140,8 +141,7 @@ def _sure(results: Results) -> str:
 
 def _trained(results: Results) -> str:
     """How much the diffusion models were trained, where all were as much."""
-    blocks = [diffusion.training(results.study, c) for c in diffusion.cells(results.study)]
-    seen = {block.steps * block.batch for block in blocks}
+    seen = {images_seen(results.study, c) for c in diffusion.cells(results.study)}
     if len(seen) != 1:
         return ""
     images = seen.pop()

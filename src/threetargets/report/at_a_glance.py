@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from threetargets.families import training_of
 from threetargets.families.autoencoder import spec as autoencoder
 from threetargets.families.cell import Cell
-from threetargets.families.diffusion import spec as diffusion
 from threetargets.report.parts import measures
 from threetargets.report.parts.captions import commands, context, floor, spread
 from threetargets.report.parts.drawing import INK, Plot, canvas, legend, plain_log, svg
@@ -18,6 +16,8 @@ from threetargets.report.parts.wording import count, listing, target
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.crossed import Levels, own_size
 from threetargets.report.reading.crossed import cells as placed
+from threetargets.report.reading.one_model import twin
+from threetargets.report.reading.setting import images_seen
 from threetargets.report.topics.of_targets import endpoints
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -39,21 +39,14 @@ def _own(results: Results) -> dict[Levels, Cell]:
     """At the study's size, each model once at a weighting: score is eps at matched ones."""
     size = own_size(results.study)
     known = {place: cell for place, cell in placed(results).items() if place.size == size}
-    return {place: c for place, c in known.items() if not _twin(results, place, c)}
-
-
-def _twin(results: Results, place: Levels, cell: Cell) -> str:
-    """The target that it is one model with at its own weighting; empty without one."""
-    own = results.also.get(cell)
-    one = diffusion.of(own) if own else None
-    return one.target if one and one.weighting == place.weighting else ""
+    return {place: c for place, c in known.items() if not twin(results, c)}
 
 
 def _twins(results: Results) -> str:
     """Which targets are another one, and where."""
     where: dict[tuple[str, str], list[str]] = {}
     for place, cell in placed(results).items():
-        if other := _twin(results, place, cell):
+        if other := twin(results, cell):
             where.setdefault((place.target, other), []).append(place.weighting)
     return "; ".join(
         f"{target(name)} is {target(other)} at {listing([w for w in WEIGHTINGS if w in at])}"
@@ -108,7 +101,7 @@ def by_target(results: Results) -> Plot:
 
 def _aside(results: Results, skips: bool, fid: bool) -> str:
     parts = ["filled without, open with an input skip"] if skips else []
-    seen = {_images(results, c) for c in _autoencoders(results)}
+    seen = {images_seen(results.study, c) for c in _autoencoders(results)}
     parts += (
         [f"dotted: autoencoders, {listing([count(n) for n in sorted(seen)])} images seen"]
         if seen
@@ -121,11 +114,6 @@ def _aside(results: Results, skips: bool, fid: bool) -> str:
 
 def _autoencoders(results: Results) -> list[Cell]:
     return [c for c in autoencoder.cells(results.study) if not c.variant]
-
-
-def _images(results: Results, cell: Cell) -> int:
-    block = training_of(results.study, cell)
-    return block.steps * block.batch
 
 
 def _lines(results: Results, panel: Any, measure: Measure) -> None:

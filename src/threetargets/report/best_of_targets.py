@@ -30,6 +30,7 @@ from threetargets.report.parts.wording import (
 )
 from threetargets.report.reading.collect import Results
 from threetargets.report.reading.courses import courses, half_way
+from threetargets.report.reading.one_model import shown
 from threetargets.report.topics.of_targets.over_training import in_words
 from threetargets.study.values import TARGETS
 
@@ -41,28 +42,27 @@ def _seen(results: Results) -> list[Measure]:
 def _bests(results: Results, measure: Measure) -> dict[str, Cell]:
     """Each target's lowest cell, also one that is another target's by construction; without those
     that have no figure."""
-    cells = diffusion.cells(results.study)
-    known = {c.target for c in cells}
-    shown = [*cells, *(diffusion.of(c) for c, own in results.also.items() if own in cells)]
+    known, cells = {c.target for c in diffusion.cells(results.study)}, shown(results)
     lows = {
-        name: comparing.lowest(results, measure, [c for c in shown if c.target == name])
+        name: measures.lowest(results, measure, [c for c in cells if c.target == name])
         for name in TARGETS
         if name in known
     }
     return {name: cell for name, cell in lows.items() if cell}
 
 
-def _own(results: Results, cell: Cell) -> Cell:
-    return results.also.get(cell, cell)
+def _trained(results: Results, measure: Measure) -> dict[str, Cell]:
+    """The same as the cells that were trained: of a target whose best is another one's by
+    construction that of the other."""
+    return {name: results.also.get(c, c) for name, c in _bests(results, measure).items()}
 
 
 def _standing(results: Results, measure: Measure) -> tuple[Cell, dict[Cell, Comparison]]:
     """The lowest of the targets' best cells, and every other against it; of a target whose best
     cell is another one's by construction only the other."""
-    bests = _bests(results, measure)
-    own = {name: _own(results, cell) for name, cell in bests.items()}
-    known = [cell for name, cell in own.items() if diffusion.of(cell).target == name]
-    first = comparing.lowest(results, measure, known)
+    bests = _trained(results, measure)
+    known = [cell for name, cell in bests.items() if diffusion.of(cell).target == name]
+    first = measures.lowest(results, measure, known)
     pairs = [comparing.pair(results, measure, c, first, "targets") for c in known if c != first]
     return first, {c.a: c for c in comparing.family(results, pairs)}
 
@@ -75,7 +75,8 @@ def which(results: Results) -> str:
         first, others = _standing(results, measure)
         if not others:
             continue
-        names = _names(results, measure)
+        bests = _trained(results, measure)
+        names = _names(bests)
         figure = interval(measures.summary(results, first, measure))
         unit = measures.in_unit(results, measure).unit
         figure = f"{figure} {unit}" if unit else f"{measure.label} {figure}"
@@ -89,15 +90,14 @@ def which(results: Results) -> str:
             if here:
                 verb = "is" if len(here) == 1 else "are"
                 parts.append(f"{listing(here)} {verb} {words}{OF_IT[words]}")
-        parts += _elsewhere(results, measure)
+        parts += _elsewhere(bests)
         sentences.append(f"{head}: {'; '.join(parts)}.")
     return f"Each target at its best. {' '.join(sentences)}" if sentences else ""
 
 
-def _names(results: Results, measure: Measure) -> dict[Cell, str]:
+def _names(bests: dict[str, Cell]) -> dict[Cell, str]:
     """What a target's best cell is called: the target, and others that have it as their best by
     construction."""
-    bests = {name: _own(results, cell) for name, cell in _bests(results, measure).items()}
     return {
         cell: " = ".join(
             [target(name), *(target(b) for b in bests if b != name and bests[b] == cell)]
@@ -107,9 +107,8 @@ def _names(results: Results, measure: Measure) -> dict[Cell, str]:
     }
 
 
-def _elsewhere(results: Results, measure: Measure) -> list[str]:
+def _elsewhere(bests: dict[str, Cell]) -> list[str]:
     """The targets whose best is another target's by construction, but not that one's best."""
-    bests = {name: _own(results, cell) for name, cell in _bests(results, measure).items()}
     return [
         f"{target(name)} ({_loss(cell)}) is {target(other)}"
         for name, cell in bests.items()
@@ -160,7 +159,7 @@ def _sure(
     first, others = standing
     if cell is None:
         return Text(NO_DATA, "no-data")
-    own = _own(results, cell)
+    own = results.also.get(cell, cell)
     if diffusion.of(own).target != name:
         return Text(
             f"is {target(diffusion.of(own).target)}", "no-data", _alone(results, measure, name)
@@ -177,7 +176,7 @@ def _sure(
 def _alone(results: Results, measure: Measure, name: str) -> str:
     """Of a target whose best is another one's: the lowest of those that are its own."""
     own = [c for c in diffusion.cells(results.study) if c.target == name]
-    cell = comparing.lowest(results, measure, own)
+    cell = measures.lowest(results, measure, own)
     if not cell:
         return ""
     return f"{_loss(cell)}: {interval(measures.summary(results, cell, measure))}"
@@ -246,7 +245,7 @@ def _images(
     half, levels = half_way(results, first)
     mean = sum(levels.values()) / len(levels)
     words = {name: in_words(results, cell, levels) for name, cell in bests.items()}
-    words |= {n: count(half) for n, cell in bests.items() if _own(results, cell) == first}
+    words |= {n: count(half) for n, cell in bests.items() if results.also.get(cell, cell) == first}
     label = f"{target(diffusion.of(first).target)} ({_loss(first)})"
     head = f"images to {number(mean, 3)} {results.unit.name}"
     return words, head, NEEDED.format(first=label, half=count(half))

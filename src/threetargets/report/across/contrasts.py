@@ -60,11 +60,8 @@ class Case:
     def values(self, measure: str, target: str, weighting: str) -> Values:
         """By seed; where the loss has two names, of that with more seeds."""
         kept = self.study.bounds if measure == BOUND else self.study.fids
-        models = (
-            Model(self.kind, target, name, self.skip, self.more)
-            for name in loss_names(target, weighting)
-        )
-        return max((kept.get(model, {}) for model in models), key=len)
+        name = loss(target, weighting)
+        return by_loss(kept).get(Model(self.kind, target, name, self.skip, self.more), {})
 
 
 @dataclass(frozen=True)
@@ -82,11 +79,20 @@ class Contrast:
     verdict: str
 
 
-def loss_names(target: str, weighting: str) -> tuple[str, ...]:
-    """What studies call this loss: `<target>-equivalent` is that target's own squared error, and so
+def loss(target: str, weighting: str) -> str:
+    """What a loss is called here: `<target>-equivalent` is that target's own squared error, and so
     native."""
-    both = (NATIVE, f"{target}-equivalent")
-    return both if weighting in both else (weighting,)
+    return NATIVE if weighting == f"{target}-equivalent" else weighting
+
+
+def by_loss(kept: dict[Model, Values]) -> dict[Model, Values]:
+    """With every model under the name of its loss; of one whose loss has two names that with more
+    seeds."""
+    some: dict[Model, Values] = {}
+    for one, values in kept.items():
+        same = one._replace(weighting=loss(one.target, one.weighting))
+        some[same] = max(some.get(same, {}), values, key=len)
+    return some
 
 
 def differences(measure: str, first: Values, second: Values, floor: float = 0.0) -> list[float]:

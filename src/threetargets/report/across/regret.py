@@ -13,13 +13,14 @@ from threetargets.report.across.contrasts import (
     FID,
     WEIGHTINGS,
     Case,
+    by_loss,
     cases,
     differences,
-    loss_names,
+    loss,
     measured,
     once,
 )
-from threetargets.report.across.studies import Model, OneStudy, Values, trained
+from threetargets.report.across.studies import OneStudy, Values, trained
 from threetargets.report.parts import wording
 from threetargets.study.values import TARGETS
 
@@ -55,17 +56,7 @@ class Regret:
 
 def choice(target: str, weighting: str) -> Choice:
     """What a model is one of, whatever its study calls its loss."""
-    return Choice(target, loss_names(target, weighting)[0])
-
-
-def by_loss(kept: dict[Model, Values]) -> dict[Model, Values]:
-    """With every model under the name of its choice; of one whose loss has two names that with more
-    seeds."""
-    some: dict[Model, Values] = {}
-    for one, values in kept.items():
-        same = one._replace(weighting=choice(one.target, one.weighting).loss)
-        some[same] = max(some.get(same, {}), values, key=len)
-    return some
+    return Choice(target, loss(target, weighting))
 
 
 def _values(case: Case, measure: str) -> dict[Choice, Values]:

@@ -14,7 +14,7 @@ from threetargets.report.parts.palette import light
 from threetargets.report.parts.wording import LARGEST_RATIO
 
 NAME = "regret"
-TITLE = "How far each target and loss is behind the best of its study"
+TITLE = "How far each target and loss is behind the best of the same network"
 LINEAR = 0.1
 """Bounds are drawn linearly up to this, in bits/dim, and logarithmically beyond."""
 SHAPES = "osD^vP*"

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from threetargets.metrics.statistics import t_interval
-from threetargets.report.across.contrasts import WEIGHTINGS
-from threetargets.report.across.regret import by_loss
+from threetargets.report.across.contrasts import WEIGHTINGS, by_loss
 from threetargets.report.across.studies import Model, OneStudy, Values, trained
 from threetargets.report.parts.wording import (
     Table,

@@ -34,6 +34,7 @@ from threetargets.report.parts.measures import (
     Measure,
     as_compared,
     compared,
+    lowest,
     margin,
     over_images,
 )
@@ -252,18 +253,6 @@ def input_skips(results: Results, measure: Measure) -> list[Comparison]:
         if a and b:
             pairs.append(pair(results, measure, a, b, weighting))
     return family(results, pairs)
-
-
-def lowest(results: Results, measure: Measure, cells: Sequence[Cell]) -> Cell:
-    """The cell with the lowest mean among those with every seed, else among those with any. Empty
-    without data."""
-    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in cells}
-    whole = {c: o for c, o in seen.items() if o.complete} or {
-        c: o for c, o in seen.items() if o.values
-    }
-    return min(
-        whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default=Cell("")
-    )
 
 
 def ranked(results: Results, measure: Measure) -> list[Cell]:

@@ -54,21 +54,32 @@ def summary(results: Results, cell: Cell, measure: Measure) -> Interval:
     )
 
 
+def lowest(results: Results, measure: Measure, cells: Sequence[Cell]) -> Cell:
+    """The cell with the lowest mean among those with every seed, else among those with any. Empty
+    without data."""
+    seen = {c: results.observe(c, measure.metric, measure.guidance, measure.gamma) for c in cells}
+    whole = {c: o for c, o in seen.items() if o.complete} or {
+        c: o for c, o in seen.items() if o.values
+    }
+    return min(
+        whole, key=lambda c: sum(whole[c].values.values()) / len(whole[c].values), default=Cell("")
+    )
+
+
 def lead(results: Results, cells: Sequence[Cell]) -> str:
     """The one of these models with the lowest bound, and how many are near it."""
+    best = lowest(results, BOUND, cells)
+    if not best:
+        return ""
     known = {c: summary(results, c, BOUND) for c in cells}
     means = {c: one.mean for c, one in known.items() if one.mean is not None}
-    if not means:
-        return ""
-    whole = [c for c in means if known[c].n == len(results.study.seeds)] or [*means]
-    best = min(whole, key=lambda c: means[c])
     within = results.study.comparison.bound_margin
     near = sum(mean <= means[best] + within for mean in means.values()) - 1
-    lowest = f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}"
+    first = f"{named(best)} has the lowest bound, {interval(known[best], results.unit.name)}"
     if len(means) == 1:
-        return f"{lowest}."
+        return f"{first}."
     others = f"{near or 'none'} of the {of(len(means) - 1, 'other')} {'is' if near < 2 else 'are'}"
-    return f"{lowest}; by the mean {others} within {number(within, 2)} of it."
+    return f"{first}; by the mean {others} within {number(within, 2)} of it."
 
 
 def compared(results: Results, measure: Measure, values: list[float]) -> list[float] | None:

@@ -13,6 +13,7 @@ from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.statistics import Interval, t_interval
 from threetargets.pipeline.cells import Run
 from threetargets.report.reading.collect import Place, Results
+from threetargets.report.reading.one_model import shown, twin
 from threetargets.study.values import WEIGHTINGS
 
 
@@ -41,13 +42,7 @@ def by_weighting(results: Results) -> dict[str, list[Cell]]:
     Empty where the study asks for none."""
     if results.study.likelihood.curve is None:
         return {}
-    own = diffusion.cells(results.study)
-    moved = [
-        diffusion.of(c)
-        for c, trained in results.also.items()
-        if trained in own and diffusion.of(c).weighting != diffusion.of(trained).weighting
-    ]
-    whole = [c for c in (*own, *moved) if _points(results, c)]
+    whole = [c for c in shown(results) if not twin(results, c) and _points(results, c)]
     whole = [c for c in whole if _points(results, c) == _points(results, whole[0])]
     known = {w: [c for c in whole if c.weighting == w] for w in WEIGHTINGS}
     return {w: [*cells] for w, cells in known.items() if cells}

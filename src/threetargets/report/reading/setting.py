@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from threetargets import experiments, families
+from threetargets.families import training_of
+from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.families.diffusion.named import DiffusionCell
 from threetargets.study.schema import Study
@@ -141,11 +143,17 @@ def _asks(study: Study, process: Process | None) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def images_seen(study: Study, cell: Cell) -> int:
+    """Steps times batch of its training."""
+    training = training_of(study, cell)
+    return training.steps * training.batch
+
+
 def _process(study: Study) -> Process | None:
     cells = diffusion.cells(study)
     if not cells:
         return None
-    chosen, training = diffusion.block(study), diffusion.training(study, _plain(study))
+    chosen = diffusion.block(study)
     return Process(
         steps=chosen.steps,
         schedule=chosen.schedule.name,
@@ -153,7 +161,7 @@ def _process(study: Study) -> Process | None:
         log_snr_min=chosen.schedule.log_snr_min,
         bound_variance=chosen.bound_variance,
         network=Network.model_validate(diffusion.network(study, _plain(study)).model_dump()),
-        images_seen=training.steps * training.batch,
+        images_seen=images_seen(study, _plain(study)),
         variants=chosen.variants,
     )
 

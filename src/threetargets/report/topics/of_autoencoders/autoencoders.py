@@ -28,6 +28,7 @@ from threetargets.report.parts.verdicts import (
 )
 from threetargets.report.parts.wording import Table, Text, cell, interval, listing, number, observed
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.setting import images_seen
 from threetargets.report.reading.tracked import Mirror
 
 TRAIN = "train_bound"
@@ -78,8 +79,7 @@ def layers(model: Autoencoder) -> str:
 
 def epochs(results: Results, name: Cell) -> float:
     """How often the model saw each training image."""
-    training = training_of(results.study, name)
-    return training.steps * training.batch / results.study.data.split.train
+    return images_seen(results.study, name) / results.study.data.split.train
 
 
 def gap(results: Results, name: Cell) -> Interval:

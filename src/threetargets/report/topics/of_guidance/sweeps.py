@@ -190,7 +190,7 @@ def _guidance(results: Results) -> str:
                 same[0].append(names[name])
             elif means:
                 minima.append(([names[name]], means))
-        lowest = [f"{_lowest(m)} for {' = '.join(n)}" for n, m in minima]
+        lowest = [f"{lowest_gamma(m)} for {' = '.join(n)}" for n, m in minima]
         if lowest:
             phrases.append(f"{listing(lowest)} with {guidance} guidance")
     return (
@@ -201,7 +201,7 @@ def _guidance(results: Results) -> str:
     )
 
 
-def _lowest(means: dict[str, float]) -> str:
+def lowest_gamma(means: dict[str, float]) -> str:
     """The gamma of the lowest mean, and whether a larger one might be lower."""
     low = min(means, key=means.__getitem__)
     return f"{low} (the largest tried)" if low == max(means, key=float) else low

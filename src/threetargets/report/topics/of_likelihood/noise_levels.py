@@ -10,7 +10,6 @@ import numpy as np
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.catalogue import label, one_of
 from threetargets.pipeline.cells import Run
-from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, spread
 from threetargets.report.parts.drawing import (
     EDGE,
@@ -26,7 +25,7 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.entries import measured
-from threetargets.report.parts.measures import BOUND
+from threetargets.report.parts.measures import BOUND, lowest
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, number, target
 from threetargets.report.reading.collect import Place, Results
@@ -154,7 +153,7 @@ def sections(results: Results, mirror: Mirror) -> list[Section]:
 
 def lead(results: Results) -> str:
     """Where half of the bound of the best cell is spent."""
-    best = comparing.lowest(results, BOUND, diffusion.cells(results.study))
+    best = lowest(results, BOUND, diffusion.cells(results.study))
     places = [Place("likelihood", Run(best, seed)) for seed in results.study.seeds] if best else []
     known = [r.curves.get("noise_levels") for p in places if (r := results.records.get(p))]
     curves = [c for c in known if c and None not in c["term"]]

@@ -10,7 +10,6 @@ from threetargets.families.cell import Cell
 from threetargets.families.diffusion import spec as diffusion
 from threetargets.metrics.catalogue import axis, label, one_of
 from threetargets.metrics.statistics import Interval, t_interval
-from threetargets.report.parts import comparing
 from threetargets.report.parts.captions import commands, over_images, spread
 from threetargets.report.parts.drawing import (
     Plot,
@@ -23,7 +22,7 @@ from threetargets.report.parts.drawing import (
     svg,
 )
 from threetargets.report.parts.entries import measured
-from threetargets.report.parts.measures import BOUND
+from threetargets.report.parts.measures import BOUND, lowest
 from threetargets.report.parts.topic import Section
 from threetargets.report.parts.wording import Table, Text, cell, interval, of, target
 from threetargets.report.reading.collect import Results
@@ -239,7 +238,7 @@ def of_variance(results: Results) -> str:
     if not known:
         return ""
     most = max(known, key=lambda c: known[c][-1][0] - known[c][0][0])
-    best = comparing.lowest(results, BOUND, list(known))
+    best = lowest(results, BOUND, list(known))
     parts = []
     for c in sorted((c for c in known if c in (most, best)), key=lambda c: c != most):
         low, high = (f"{interval(some)} ({v})" for _, v, some in (known[c][0], known[c][-1]))

@@ -111,7 +111,7 @@ LEAD = "Tables, figures and comparisons of FID elsewhere are by the first extrac
 
 def lead(results: Results) -> str:
     """Which model has the lowest FID; empty without one."""
-    low = comparing.lowest(results, FID, comparing.ranked(results, FID))
+    low = measures.lowest(results, FID, comparing.ranked(results, FID))
     if not low:
         return ""
     figure = interval(measures.summary(results, low, FID))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from threetargets.families.diffusion import spec as diffusion
-from threetargets.report.parts import comparing, measures
+from threetargets.report.parts import measures
 from threetargets.report.parts.captions import commands, context, floor_in_words, spread
 from threetargets.report.parts.entries import measured
 from threetargets.report.parts.measures import BOUND, FID, Measure
 from threetargets.report.parts.topic import Section, Topic
 from threetargets.report.parts.wording import Table, Text, cell, listing, target
 from threetargets.report.reading.collect import Results
+from threetargets.report.reading.one_model import shown
 from threetargets.report.reading.tracked import Mirror
 from threetargets.study.values import TARGETS, WEIGHTINGS
 
@@ -23,7 +24,7 @@ def target_grid(results: Results, measure: Measure) -> Table:
     """Targets down, weightings across."""
     cells = results.shown
     columns = [w for w in WEIGHTINGS if any(diffusion.cell_of(t, w) in cells for t in TARGETS)]
-    winner = comparing.lowest(results, measure, diffusion.cells(results.study))
+    winner = measures.lowest(results, measure, diffusion.cells(results.study))
     rows = []
     for name in TARGETS:
         if not any(diffusion.cell_of(name, w) in cells for w in columns):
@@ -80,11 +81,10 @@ LEAD = (
 def _lowest(results: Results, measure: Measure) -> str:
     """The target with the lowest mean at each weighting that has several, of the cells without a
     variant; also of those that are another one by construction."""
-    own, parts = diffusion.cells(results.study), []
-    shown = [*own, *(diffusion.of(c) for c, trained in results.also.items() if trained in own)]
+    parts = []
     for weighting in WEIGHTINGS:
-        here = [c for c in shown if c.weighting == weighting and not c.variant]
-        low = comparing.lowest(results, measure, here)
+        here = [c for c in shown(results) if c.weighting == weighting and not c.variant]
+        low = measures.lowest(results, measure, here)
         if len(here) > 1 and low:
             parts.append(f"{target(diffusion.of(low).target)} at {weighting}")
     name = "the bound" if measure == BOUND else measure.label
